@@ -1,0 +1,8 @@
+/** Who acts. Built from a verified token and the database, never from a body field (HABITS 3.1 rule 12). */
+export interface Actor {
+  userId: number
+  /** Roles on the surface that is being spoken to. */
+  roles: readonly { role: string; orgUnitId: number | null }[]
+}
+
+export const hasRole = (actor: Actor, ...names: string[]) => actor.roles.some(({ role }) => names.includes(role))

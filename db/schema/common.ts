@@ -1,0 +1,10 @@
+import { sql } from 'drizzle-orm'
+import { bigint, timestamp } from 'drizzle-orm/pg-core'
+
+/** Every table's key. Numbers, not strings: 2^53 rows are out of reach. */
+export const id = () => bigint({ mode: 'number' }).primaryKey().generatedByDefaultAsIdentity()
+/** A foreign key's column type. */
+export const ref = () => bigint({ mode: 'number' })
+/** An instant. Shown in each surface's own zone at that surface's edge. */
+export const at = () => timestamp({ withTimezone: true })
+export const createdAt = () => at().notNull().default(sql`now()`)

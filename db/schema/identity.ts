@@ -1,0 +1,118 @@
+import { sql } from 'drizzle-orm'
+import {
+  boolean,
+  check,
+  date,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  text,
+  unique,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core'
+import { at, createdAt, id, ref } from './common.ts'
+import { orgUnits } from './org.ts'
+
+/** One table of people for five surfaces (data-model B1). */
+export const users = pgTable(
+  'users',
+  {
+    id: id(),
+    email: text(),
+    /** E.164; `phone_e164` on the power-bank surface. */
+    phone: text(),
+    username: text(),
+    fullName: text().notNull(),
+    /** argon2id, PHC string. Null: cannot log in with a password. */
+    passwordHash: text(),
+    status: text().notNull().default('pending'),
+    isVerified: boolean().notNull().default(false),
+    failedLoginAttempts: integer().notNull().default(0),
+    lockedUntil: at(),
+    dateOfBirth: date(),
+    avatarUrl: text(),
+    languageCode: text().notNull().default('ru'),
+    /** Own limit of open borrow orders; null: the unit's default (api-contracts 4.8). */
+    powerbankLimit: integer(),
+    rejectReason: text(),
+    lastLoginAt: at(),
+    createdAt: createdAt(),
+    updatedAt: createdAt(),
+    deletedAt: at(),
+  },
+  (t) => [
+    uniqueIndex('users_email').on(sql`lower(${t.email})`).where(sql`${t.deletedAt} is null`),
+    uniqueIndex('users_phone').on(t.phone).where(sql`${t.deletedAt} is null`),
+    uniqueIndex('users_username').on(sql`lower(${t.username})`).where(sql`${t.deletedAt} is null`),
+    index('users_status').on(t.status, t.id),
+    check('users_status_known', sql`${t.status} in ('pending', 'active', 'blocked')`),
+    check('users_reachable', sql`num_nonnulls(${t.email}, ${t.phone}, ${t.username}) > 0`),
+    check('users_limit', sql`${t.powerbankLimit} >= 0`),
+  ],
+)
+
+/** What somebody may do, per surface and, on the power-bank surface, per organisation unit. */
+export const userRoles = pgTable(
+  'user_roles',
+  {
+    id: id(),
+    userId: ref()
+      .notNull()
+      .references(() => users.id),
+    surface: text().notNull(),
+    role: text().notNull(),
+    orgUnitId: ref().references(() => orgUnits.id),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    unique('user_roles_once').on(t.userId, t.surface, t.orgUnitId, t.role).nullsNotDistinct(),
+    index('user_roles_unit').on(t.orgUnitId),
+    check(
+      'user_roles_known',
+      sql`(${t.surface} = 'paygo' and ${t.role} in ('user', 'admin', 'terminal_operator', 'finance_manager'))
+       or (${t.surface} = 'loyalty' and ${t.role} in ('patient', 'doctor', 'cashier', 'admin'))
+       or (${t.surface} = 'powerbank' and ${t.role} in ('user', 'subgroup_admin', 'group_admin', 'service_admin'))
+       or (${t.surface} = 'telecom' and ${t.role} in ('admin', 'supervisor', 'operator', 'employee'))`,
+    ),
+  ],
+)
+
+/** A login. Its id travels in the token (`sid`); revoking the row ends the token at once. */
+export const sessions = pgTable(
+  'sessions',
+  {
+    id: uuid().primaryKey().default(sql`gen_random_uuid()`),
+    userId: ref()
+      .notNull()
+      .references(() => users.id),
+    surface: text().notNull(),
+    expiresAt: at().notNull(),
+    revokedAt: at(),
+    ip: text(),
+    userAgent: text(),
+    createdAt: createdAt(),
+  },
+  (t) => [index('sessions_user').on(t.userId)],
+)
+
+/** Who changed what (data-model B7). Append-only. */
+export const auditLog = pgTable(
+  'audit_log',
+  {
+    id: id(),
+    userId: ref(),
+    surface: text().notNull(),
+    action: text().notNull(),
+    entityType: text().notNull(),
+    entityId: ref(),
+    oldValues: jsonb(),
+    newValues: jsonb(),
+    description: text(),
+    ip: text(),
+    userAgent: text(),
+    createdAt: createdAt(),
+  },
+  (t) => [index('audit_log_entity').on(t.entityType, t.entityId, t.id), index('audit_log_user').on(t.userId, t.id)],
+)

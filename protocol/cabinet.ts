@@ -1,0 +1,103 @@
+/**
+ * The words of a cabinet. Every dialect translates its wire into these and back; nothing behind the
+ * dialects knows a byte. Sources: cabinet-protocol sections 2 and 3.
+ */
+
+/** A power bank's identity as the wire has it: the raw bytes in upper-case hex (`4443484154000016`). */
+export type BankId = string
+
+/** One occupied slot. Only what the dialect really said is present. */
+export interface Bank {
+  /** 1-based. */
+  slot: number
+  bankId: BankId
+  /** 0–100. TCP-A's bars 0–4 are multiplied by 25 (cabinet-protocol section 6). */
+  levelPercent: number
+  millivolts?: number
+  milliamps?: number
+  celsius?: number
+  /** State of health, 0–100. */
+  sohPercent?: number
+  /** TCP-B status bits (section 2.6), advisory. */
+  faults?: { bank: boolean; typeC: boolean; lightning: boolean; microUsb: boolean }
+  charging?: boolean
+  locked?: boolean
+  inserted?: boolean
+}
+
+/** What a cabinet says. `login` … `abnormal` it says unasked; the others answer a command of the same name. */
+export type Report =
+  | { kind: 'login'; boxId: string; slots?: number; banks?: Bank[] }
+  | { kind: 'heartbeat' }
+  | { kind: 'returned'; bank: Bank }
+  /** `event` 1: gone without an unlock command; 2: return detected but no bank; others unknown (0x83). */
+  | { kind: 'abnormal'; event: number; slot: number; bankId: BankId | null }
+  | { kind: 'inventory'; slots?: number; banks: Bank[] }
+  /** `ok` false is a refusal by the cabinet; only an inventory proves that the bank stayed (0x65). */
+  | { kind: 'eject'; slot: number; bankId: BankId | null; ok: boolean; result: number }
+  | { kind: 'force_eject'; slot: number; bankId: BankId | null; ok: boolean; result: number }
+  | { kind: 'restart' }
+  | { kind: 'iccid'; iccid: string }
+  | { kind: 'volume'; level: number }
+  | { kind: 'set_volume'; ok: boolean }
+  | { kind: 'server_address'; host: string; port: string; heartbeatSeconds: number }
+  | { kind: 'set_server_address' }
+  | { kind: 'apn'; index: number; valid: boolean; operator: string; apn: string; user?: string; password?: string }
+  | { kind: 'set_apn'; ok: boolean }
+  | { kind: 'software_version'; version: string }
+
+/** What we tell a cabinet to do. `slot` is 1-based; `level` 0–15; seconds 1–255. */
+export type Command =
+  | { kind: 'eject'; slot: number }
+  | { kind: 'force_eject'; slot: number }
+  | { kind: 'inventory' }
+  | { kind: 'restart' }
+  | { kind: 'iccid' }
+  | { kind: 'volume' }
+  | { kind: 'set_volume'; level: number }
+  | { kind: 'server_address' }
+  | { kind: 'set_server_address'; host: string; port: string; heartbeatSeconds: number }
+  | { kind: 'apn'; index: number }
+  | { kind: 'set_apn'; index: number; valid: boolean; operator: string; apn: string; user: string; password: string }
+  | { kind: 'software_version' }
+
+/** What the middle decided about a report that wants an acknowledgement. */
+export type Verdict =
+  /** Stored: login accepted, heartbeat heard, return taken, abnormal report filed. */
+  | { kind: 'accepted' }
+  /** Not ours: an unknown or unverifiable cabinet at login. */
+  | { kind: 'refused' }
+  /** The report was an answer; there is nothing to say back. */
+  | { kind: 'silent' }
+
+/** The secret half of a conversation, known once the login's box id has been looked up. */
+export interface Secrets {
+  /** Keys that verify what the cabinet says, newest first (two during a key change). Empty: the dialect needs none. */
+  keys: readonly string[]
+}
+
+/** One connection's translator, bound to its cabinet's secrets. Holds the last token, VSN and the key in use; no I/O. */
+export interface Voice {
+  /**
+   * A whole frame into a report.
+   * @throws MalformedBody bad checksum, bad token, unknown code or unreadable body
+   */
+  hear(frame: Buffer): Report
+  /** A command as a frame ready to be written. */
+  tell(command: Command): Buffer
+  /**
+   * The acknowledgement of a report, or null where the wire has none.
+   * @param entropy server nonce (u32) and Unix seconds for TCP-B's login answer (0x60); `protocol/` has no clock
+   */
+  answer(frame: Buffer, verdict: Verdict, entropy: { nonce: number; unixSeconds: number }): Buffer | null
+}
+
+/** What the first frame of a connection tells before any key is known. */
+export interface Greeting {
+  dialect: 'A' | 'B'
+  boxId: string
+  /** True when this dialect authenticates by token and so needs at least one key (TCP-B). */
+  needsKey: boolean
+  /** Binds the conversation; the login frame must still be `hear`d, which verifies its token too. */
+  voice(secrets: Secrets): Voice
+}
