@@ -101,3 +101,25 @@ export interface Greeting {
   /** Binds the conversation; the login frame must still be `hear`d, which verifies its token too. */
   voice(secrets: Secrets): Voice
 }
+
+/** What the server acknowledged, as the device side hears it. `result` is the wire's own code: 1 is success (0x60, 0x66). */
+export type Acknowledgement =
+  | { kind: 'acknowledged'; report: 'login'; result: number; nonce?: number; unixSeconds?: number }
+  | { kind: 'acknowledged'; report: 'heartbeat' }
+  | { kind: 'acknowledged'; report: 'returned'; slot: number; result: number }
+  | { kind: 'acknowledged'; report: 'abnormal' }
+
+/** The device's half of a conversation: the same definitions read from the other end. For simulators and tests. */
+export interface CabinetVoice {
+  /**
+   * A report as a frame. `bootMilliseconds` and `unixSeconds` fill the login's nonce and clock (0x60), zero when absent.
+   * @throws RangeError a value this dialect's wire cannot carry
+   */
+  say(report: Report, login?: { bootMilliseconds?: number; unixSeconds?: number }): Buffer
+  /**
+   * A server's frame: a command, or the acknowledgement of one of our reports (a probe 0x61 is one too: same bytes).
+   * @throws MalformedBody bad checksum (TCP-B only: TCP-A cabinets do not look, section 2.3), bad token (TCP-B), unknown
+   * code or unreadable body
+   */
+  listen(frame: Buffer): Command | Acknowledgement
+}

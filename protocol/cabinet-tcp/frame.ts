@@ -1,0 +1,115 @@
+import { hash } from 'node:crypto'
+import { BrokenStream, MalformedBody } from '../errors.ts'
+
+/** PacketLen counts what follows it: command, VSN, checksum, token and payload (cabinet-protocol 2.1). */
+export const packetLengthMin = 7
+/** The largest legal frame is a login of some 860 bytes; beyond this bound it is not a cabinet (2.2). */
+export const packetLengthMax = 4096
+/** Length field, command, VSN, checksum and token. */
+export const headerBytes = 9
+/** What a frame may carry at most. */
+export const payloadBytesMax = packetLengthMax - packetLengthMin
+
+/** A frame's header, and its payload as a view of the same memory. `token` is a big-endian u32. */
+export interface Frame {
+  code: number
+  vsn: number
+  checksum: number
+  token: number
+  payload: Buffer
+}
+
+/** One connection's knife. */
+export interface Cutter {
+  /**
+   * Whole frames of everything pushed so far, as views of the chunk; the rest waits for the next chunk.
+   * Yields every whole frame before it throws, so that a return in front of garbage is not lost.
+   * @throws BrokenStream PacketLen outside 7–4096
+   */
+  push(chunk: Buffer): Generator<Buffer, void, undefined>
+  /** Bytes of a frame begun and not finished; never more than one frame. */
+  rest(): Buffer
+}
+
+const nothing = Buffer.alloc(0)
+
+/** Cuts a TCP stream into frames (section 2.2). */
+export function cutter(): Cutter {
+  let rest: Buffer = nothing
+  return {
+    *push(chunk) {
+      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+      rest = nothing
+      let at = 0
+      while (bytes.length - at >= 2) {
+        const length = (bytes[at]! << 8) | bytes[at + 1]!
+        if (length < packetLengthMin || length > packetLengthMax) throw new BrokenStream(`PacketLen ${length}`)
+        const end = at + 2 + length
+        if (end > bytes.length) break
+        yield bytes.subarray(at, end)
+        at = end
+      }
+      // A copy: a view would keep the whole chunk alive for the sake of a few bytes.
+      rest = at === bytes.length ? nothing : Buffer.from(bytes.subarray(at))
+    },
+    rest: () => rest,
+  }
+}
+
+/**
+ * The parts of one whole frame.
+ * @throws MalformedBody the bytes are not exactly one frame
+ */
+export function open(frame: Buffer): Frame {
+  const length = frame.length < headerBytes ? 0 : frame.readUInt16BE(0)
+  if (length + 2 !== frame.length || length > packetLengthMax)
+    throw new MalformedBody(`not one frame: ${frame.length} bytes`)
+  return {
+    code: frame[2]!,
+    vsn: frame[3]!,
+    checksum: frame[4]!,
+    token: frame.readUInt32BE(5),
+    payload: frame.subarray(headerBytes),
+  }
+}
+
+/**
+ * A frame ready to be written; the checksum is computed (2.3).
+ * @throws RangeError a payload beyond what a frame carries
+ */
+export function seal(code: number, vsn: number, token: number, payload: Uint8Array | readonly number[]): Buffer {
+  if (payload.length > payloadBytesMax) throw new RangeError(`${payload.length} bytes do not fit in a frame`)
+  const frame = Buffer.allocUnsafe(headerBytes + payload.length)
+  frame.writeUInt16BE(packetLengthMin + payload.length, 0)
+  frame[2] = code
+  frame[3] = vsn
+  frame[4] = checksumOf(payload)
+  frame.writeUInt32BE(token, 5)
+  frame.set(payload, headerBytes)
+  return frame
+}
+
+/** XOR of the payload, 0 when empty (2.3). */
+export function checksumOf(payload: Uint8Array | readonly number[]): number {
+  let sum = 0
+  for (let at = 0; at < payload.length; at++) sum ^= payload[at]!
+  return sum
+}
+
+const scratch = Buffer.allocUnsafe(payloadBytesMax + 256)
+
+/** TCP-B's token: bytes 15, 11, 7, 3 of MD5(payload ‖ key), as a big-endian u32 (2.4). */
+export function tokenOf(payload: Uint8Array, key: Uint8Array): number {
+  let bytes = scratch
+  const length = payload.length + key.length
+  if (length > scratch.length) bytes = Buffer.allocUnsafe(length)
+  bytes.set(payload, 0)
+  bytes.set(key, payload.length)
+  const digest = hash('md5', bytes.subarray(0, length), 'buffer')
+  return ((digest[15]! << 24) | (digest[11]! << 16) | (digest[7]! << 8) | digest[3]!) >>> 0
+}
+
+/** A token as people and the vectors write it: eight upper-case hex digits. */
+export function tokenText(token: number): string {
+  return token.toString(16).toUpperCase().padStart(8, '0')
+}
