@@ -11,8 +11,11 @@ export interface Bank {
   /** 1-based. */
   slot: number
   bankId: BankId
-  /** 0–100. TCP-A's bars 0–4 are multiplied by 25 (cabinet-protocol section 6). */
-  levelPercent: number
+  /**
+   * 0–100. TCP-A's bars 0–4 are multiplied by 25 (cabinet-protocol section 6). Absent when the dialect did not say
+   * (TCP-A's return has no level) or said what no level can be.
+   */
+  levelPercent?: number
   millivolts?: number
   milliamps?: number
   celsius?: number

@@ -105,8 +105,10 @@ export function tokenOf(payload: Uint8Array, key: Uint8Array): number {
   if (length > scratch.length) bytes = Buffer.allocUnsafe(length)
   bytes.set(payload, 0)
   bytes.set(key, payload.length)
-  const digest = hash('md5', bytes.subarray(0, length), 'buffer')
-  return ((digest[15]! << 24) | (digest[11]! << 16) | (digest[7]! << 8) | digest[3]!) >>> 0
+  // As a string of bytes: half the time of a Buffer for 16 of them.
+  const digest = hash('md5', bytes.subarray(0, length), 'binary')
+  const byte = (at: number) => digest.charCodeAt(at)
+  return ((byte(15) << 24) | (byte(11) << 16) | (byte(7) << 8) | byte(3)) >>> 0
 }
 
 /** A token as people and the vectors write it: eight upper-case hex digits. */

@@ -1,18 +1,8 @@
-import type { CabinetVoice, Greeting } from '../cabinet.ts'
-import { MalformedBody } from '../errors.ts'
-
-/**
- * Who dials, from the first frame of a connection. The magic picks the dialect: 0xA0A0 is B, anything else of A's shape is A.
- * @throws MalformedBody not a login, a bad checksum or an unreadable body
- */
-export function greet(_frame: Buffer): Greeting {
-  throw new MalformedBody('the definitions follow in the next commit')
-}
-
-/** The device side of a dialect, for simulators and tests. B needs `key`; `vsn` is 1 in A and 2 in B unless told otherwise. */
-export function cabinetVoice(
-  _dialect: 'A' | 'B',
-  _settings: { key?: string; vsn?: number; token?: string } = {},
-): CabinetVoice {
-  throw new MalformedBody('the definitions follow in the next commit')
-}
+/** Dialects A and B: one frame, mostly the same commands. The gateway greets, a simulator plays, the docs read the lists. */
+export type { CabinetSettings } from './device.ts'
+export { cabinetVoice } from './device.ts'
+export type { Dialect } from './dialect.ts'
+export { A, B } from './dialect.ts'
+export type { Cutter } from './frame.ts'
+export { cutter } from './frame.ts'
+export { greet } from './voice.ts'

@@ -1,0 +1,66 @@
+import { command } from '../define.ts'
+import { records, u8 } from '../field.ts'
+import { bankA, bankB, occupied, recordA, recordB, slotA, slotB } from './slot.ts'
+
+export const inventoryA = command({
+  code: 0x64,
+  name: 'query_inventory',
+  kind: 'inventory',
+  doc: 'The only truth about what a cabinet holds. Records list occupied slots only, ascending.',
+  down: {},
+  from: () => ({}),
+  asks: () => ({ kind: 'inventory' }),
+  up: { banks: records(slotA) },
+  means: ({ banks }) => ({ kind: 'inventory', banks: occupied(banks, bankA) }),
+  says: ({ banks }) => ({ banks: banks.map(recordA) }),
+  examples: [
+    { down: '', body: {} },
+    {
+      up: '0202524C3148940012910403524C33489B20007003',
+      body: {
+        banks: [
+          { slot: 2, bankId: '524C314894001291', bars: 4 },
+          { slot: 3, bankId: '524C33489B200070', bars: 3 },
+        ],
+      },
+    },
+  ],
+})
+
+/** TCP-B says first how many slots there are: `0800` is eight slots with nothing in them. */
+export const inventoryB = command({
+  ...inventoryA,
+  up: { slots: u8, banks: records(slotB) },
+  means: ({ slots, banks }) => ({ kind: 'inventory', slots, banks: occupied(banks, bankB) }),
+  says: ({ slots = 0, banks }) => ({ slots, banks: banks.map(recordB) }),
+  examples: [
+    { up: '0800', body: { slots: 8, banks: [] } },
+    {
+      up: '040101444348415400001664102200001E4064',
+      body: {
+        slots: 4,
+        banks: [
+          {
+            slot: 1,
+            bankId: '4443484154000016',
+            levelPercent: 100,
+            millivolts: 4130,
+            milliamps: 0,
+            celsius: 30,
+            status: {
+              inserted: false,
+              locked: true,
+              bankError: false,
+              chargingSwitch: false,
+              charging: false,
+              typeCError: false,
+              lightningError: false,
+              microUsbError: false,
+            },
+            sohPercent: 100,
+          },
+        ],
+      },
+    },
+  ],
+})

@@ -1,0 +1,18 @@
+import { command } from '../define.ts'
+
+export const restart = command({
+  code: 0x67,
+  name: 'restart',
+  kind: 'restart',
+  doc: 'Restart the cabinet; the socket drops after the answer.',
+  down: {},
+  from: () => ({}),
+  asks: () => ({ kind: 'restart' }),
+  up: {},
+  means: () => ({ kind: 'restart' }),
+  says: () => ({}),
+  examples: [
+    { down: '', body: {} },
+    { up: '', body: {} },
+  ],
+})

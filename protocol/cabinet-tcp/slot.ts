@@ -1,0 +1,98 @@
+import type { Bank, BankId } from '../cabinet.ts'
+import type { Body } from '../field.ts'
+import { flags, hex, i8, u8, u16 } from '../field.ts'
+
+/** TCP-A's slot record, 10 bytes (cabinet-protocol 2.6). `bars` runs from 0 to 4. */
+export const slotA = { slot: u8, bankId: hex(8), bars: u8 }
+
+/** TCP-B's slot record, 17 bytes (2.6). The cable bits are advisory; a return arrives before `inserted` is set. */
+export const slotB = {
+  slot: u8,
+  bankId: hex(8),
+  levelPercent: u8,
+  millivolts: u16,
+  milliamps: u16,
+  celsius: i8,
+  status: flags(
+    'inserted',
+    'locked',
+    'bankError',
+    'chargingSwitch',
+    'charging',
+    'typeCError',
+    'lightningError',
+    'microUsbError',
+  ),
+  sohPercent: u8,
+}
+
+/** Eight zero bytes: no power bank (2.6). */
+export const noBank: BankId = '0'.repeat(16)
+
+/** All-zero is nobody. */
+export const bankOrNull = (bankId: BankId): BankId | null => (bankId === noBank ? null : bankId)
+
+/** TCP-A's bars as percent (section 6); beyond the scale the level is not known. */
+export function bankA(record: Body<typeof slotA>): Bank {
+  const { slot, bankId, bars } = record
+  return bars > 4 ? { slot, bankId } : { slot, bankId, levelPercent: bars * 25 }
+}
+
+/** A percentage beyond 100 is none and is left out. */
+export function bankB(record: Body<typeof slotB>): Bank {
+  const { slot, bankId, levelPercent, millivolts, milliamps, celsius, status, sohPercent } = record
+  const bank: Bank = {
+    slot,
+    bankId,
+    millivolts,
+    milliamps,
+    celsius,
+    faults: {
+      bank: status.bankError,
+      typeC: status.typeCError,
+      lightning: status.lightningError,
+      microUsb: status.microUsbError,
+    },
+    charging: status.charging,
+    locked: status.locked,
+    inserted: status.inserted,
+  }
+  if (levelPercent <= 100) bank.levelPercent = levelPercent
+  if (sohPercent <= 100) bank.sohPercent = sohPercent
+  return bank
+}
+
+/** Records list occupied slots only; one that names no bank counts as free (2.6, 0x64). */
+export function occupied<R extends { bankId: BankId }>(records: readonly R[], bank: (record: R) => Bank): Bank[] {
+  const banks: Bank[] = []
+  for (const record of records) if (record.bankId !== noBank) banks.push(bank(record))
+  return banks
+}
+
+/** The device's half of `bankA`. */
+export const recordA = (bank: Bank): Body<typeof slotA> => ({
+  slot: bank.slot,
+  bankId: bank.bankId,
+  bars: Math.round((bank.levelPercent ?? 0) / 25),
+})
+
+/** The device's half of `bankB`; what our words leave out is at rest. The charging switch has no word: it follows `charging`. */
+export const recordB = (bank: Bank): Body<typeof slotB> => ({
+  slot: bank.slot,
+  bankId: bank.bankId,
+  levelPercent: bank.levelPercent ?? 0,
+  millivolts: bank.millivolts ?? 0,
+  milliamps: bank.milliamps ?? 0,
+  celsius: bank.celsius ?? 0,
+  status: {
+    inserted: bank.inserted ?? true,
+    locked: bank.locked ?? true,
+    bankError: bank.faults?.bank ?? false,
+    chargingSwitch: bank.charging ?? false,
+    charging: bank.charging ?? false,
+    typeCError: bank.faults?.typeC ?? false,
+    lightningError: bank.faults?.lightning ?? false,
+    microUsbError: bank.faults?.microUsb ?? false,
+  },
+  sohPercent: bank.sohPercent ?? 100,
+})

@@ -1,0 +1,70 @@
+import type { Greeting, Voice } from '../cabinet.ts'
+import { MalformedBody } from '../errors.ts'
+import { decodeBody, encodeBody } from '../field.ts'
+import type { Dialect } from './dialect.ts'
+import { A, B } from './dialect.ts'
+import type { Frame } from './frame.ts'
+import { checksumOf, headerBytes, open, seal } from './frame.ts'
+import { magicB } from './login.ts'
+import type { Tokens } from './token.ts'
+import { echoed, keyed } from './token.ts'
+
+/** The VSN of our commands; cabinets of both dialects obey it (cabinet-protocol 2.5). */
+const vsnOfCommands = 1
+const loginCode = 0x60
+/** Behind the nonce (0x60). */
+const magicAt = 4
+
+function opened(bytes: Buffer): Frame {
+  const frame = open(bytes)
+  if (checksumOf(frame.payload) !== frame.checksum) throw new MalformedBody('bad checksum')
+  return frame
+}
+
+function voice(dialect: Dialect, tokens: Tokens): Voice {
+  return {
+    hear(bytes) {
+      const frame = opened(bytes)
+      if (!tokens.accepts(frame)) throw new MalformedBody('bad token')
+      const definition = dialect.byCode(frame.code)
+      return definition.means(decodeBody(definition.up, frame.payload))
+    },
+    tell(command) {
+      const definition = dialect.toTell(command.kind)
+      const payload = Buffer.from(encodeBody(definition.down, definition.from(command)))
+      return seal(definition.code, vsnOfCommands, tokens.sign(payload), payload)
+    },
+    answer(bytes, verdict, entropy) {
+      const frame = open(bytes)
+      const definition = dialect.byCode(frame.code)
+      if (definition.initiator !== 'device') return null
+      const body = definition.ack(decodeBody(definition.up, frame.payload), verdict, entropy)
+      if (body === null) return null
+      const payload = Buffer.from(encodeBody(definition.down, body))
+      // Nothing answered with nothing is the same frame: same VSN, same checksum, same token (0x61).
+      if (payload.length === 0 && bytes.length === headerBytes) return bytes
+      return seal(frame.code, frame.vsn, tokens.sign(payload), payload)
+    },
+  }
+}
+
+/**
+ * Who dials, from the first frame of a connection. The magic picks the dialect: 0xA0A0 is B, anything else of A's shape
+ * is A. The token is not looked at yet: its key is only known once the box id has been looked up.
+ * @throws MalformedBody not a login, a bad checksum or an unreadable body
+ */
+export function greet(bytes: Buffer): Greeting {
+  const { code, payload } = opened(bytes)
+  if (code !== loginCode) throw new MalformedBody('the first frame is not a login')
+  const isB = payload.length >= magicAt + 2 && payload.readUInt16BE(magicAt) === magicB
+  const dialect = isB ? B : A
+  const login = dialect.toSay('login')
+  const report = login.means(decodeBody(login.up, payload))
+  if (report.kind !== 'login') throw new MalformedBody('the first frame is not a login')
+  return {
+    dialect: dialect.letter,
+    boxId: report.boxId,
+    needsKey: isB,
+    voice: ({ keys }) => voice(dialect, isB ? keyed(keys) : echoed()),
+  }
+}
