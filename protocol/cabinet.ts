@@ -99,6 +99,10 @@ export interface Voice {
 export interface Greeting {
   dialect: 'A' | 'B'
   boxId: string
+  /** The protocol version the cabinet writes in its header (section 2.5). */
+  vsn: number
+  /** Physical slots, where the login says how many (TCP-B); not verified yet, like everything here. */
+  slots?: number
   /** True when this dialect authenticates by token and so needs at least one key (TCP-B). */
   needsKey: boolean
   /** Binds the conversation; the login frame must still be `hear`d, which verifies its token too. */

@@ -54,7 +54,7 @@ function voice(dialect: Dialect, tokens: Tokens): Voice {
  * @throws MalformedBody not a login, a bad checksum or an unreadable body
  */
 export function greet(bytes: Buffer): Greeting {
-  const { code, payload } = opened(bytes)
+  const { code, vsn, payload } = opened(bytes)
   if (code !== loginCode) throw new MalformedBody('the first frame is not a login')
   const isB = payload.length >= magicAt + 2 && payload.readUInt16BE(magicAt) === magicB
   const dialect = isB ? B : A
@@ -64,6 +64,8 @@ export function greet(bytes: Buffer): Greeting {
   return {
     dialect: dialect.letter,
     boxId: report.boxId,
+    vsn,
+    ...(report.slots !== undefined && { slots: report.slots }),
     needsKey: isB,
     voice: ({ keys }) => voice(dialect, isB ? keyed(keys) : echoed()),
   }
