@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { connect, type Db } from './connect.ts'
 import { startEmbedded } from './embedded.ts'
 import type { Log } from './log.ts'
-import { migrate } from './migrate.ts'
+import { migrate } from './migrations.ts'
 
 export interface OpenOptions {
   /** `DATABASE_URL`. Undefined: the embedded PostgreSQL of `dataDir`. */

@@ -7,7 +7,7 @@ import type { TestProject } from 'vitest/node'
 import { isAlive } from '../db/cluster.ts'
 import { connect, type Db } from '../db/connect.ts'
 import { startEmbedded } from '../db/embedded.ts'
-import { migrate } from '../db/migrate.ts'
+import { migrate } from '../db/migrations.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
