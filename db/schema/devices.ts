@@ -18,6 +18,8 @@ export const stations = pgTable(
     deviceState: jsonb().$type<Record<string, any>>().notNull().default({}),
     /** When the slots were last listed whole (0x64, or a TCP-B login). */
     inventoryAt: at(),
+    /** When to look again: after a movement, a return, a doubtful answer. The janitor asks; null: nothing to ask. */
+    inventoryDueAt: at(),
     createdAt: createdAt(),
     updatedAt: createdAt(),
     deletedAt: at(),
@@ -25,6 +27,7 @@ export const stations = pgTable(
   (t) => [
     uniqueIndex('stations_box_id').on(t.boxId).where(sql`${t.deletedAt} is null`),
     index('stations_unit').on(t.orgUnitId, t.id),
+    index('stations_inventory_due').on(t.inventoryDueAt).where(sql`${t.inventoryDueAt} is not null`),
     check('stations_status', sql`${t.status} in ('active', 'inactive', 'pending')`),
     check('stations_slots', sql`${t.slotsDeclared} between 1 and 255`),
   ],

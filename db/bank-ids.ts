@@ -1,0 +1,42 @@
+import type { Tx } from './connect.ts'
+import { record } from './events.ts'
+
+/**
+ * The id cabinets use for a power bank whose label or serial number a person typed: 16 hex digits are taken
+ * as they are; the label's form, four characters and eight hex digits (`DCHA54000016`), is the same eight
+ * bytes (cabinet-protocol 2.6). Anything else (`PB001`) names no hardware: null.
+ */
+export function deviceIdOf(serialNumber: string): string | null {
+  if (/^[0-9a-f]{16}$/i.test(serialNumber)) return serialNumber.toUpperCase()
+  if (/^[\x21-\x7e]{4}[0-9a-f]{8}$/i.test(serialNumber))
+    return (Buffer.from(serialNumber.slice(0, 4), 'latin1').toString('hex') + serialNumber.slice(4)).toUpperCase()
+  return null
+}
+
+export interface KnownBank {
+  id: number
+  deviceId: string
+  status: string
+}
+
+/**
+ * The rows of these power banks. One that nobody has registered becomes `unknown`, in the station's unit,
+ * for an administrator to activate (api-contracts 4.9).
+ */
+export async function ensure(tx: Tx, station: { id: number; orgUnitId: number | null }, deviceIds: string[]) {
+  const find = () => tx<KnownBank[]>`
+    select id, device_id, status from powerbanks where device_id = any(${deviceIds}) and deleted_at is null`
+  let banks = await find()
+  if (banks.length < deviceIds.length) {
+    const have = new Set(banks.map((bank) => bank.deviceId))
+    const missing = deviceIds.filter((deviceId) => !have.has(deviceId))
+    const added = await tx<{ id: number; serialNumber: string }[]>`
+      insert into powerbanks (org_unit_id, serial_number, device_id)
+      select ${station.orgUnitId}::bigint, d, d from unnest(${missing}::text[]) d
+      on conflict do nothing returning id, serial_number`
+    for (const { id, serialNumber } of added)
+      await record(tx, 'powerbank.discovered', { stationId: station.id, data: { powerbankId: id, serialNumber } })
+    banks = await find()
+  }
+  return new Map(banks.map((bank) => [bank.deviceId, bank]))
+}

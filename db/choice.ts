@@ -1,0 +1,64 @@
+import type { Queryable, Tx } from './connect.ts'
+
+/** Telemetry outside these marks a bank as faulty (api-contracts 4.8). */
+const LEVEL_MIN_PERCENT = 5
+const MILLIVOLTS_MIN = 3_000
+const MILLIVOLTS_MAX = 4_500
+const CELSIUS_MIN = -10
+const CELSIUS_MAX = 60
+
+/** A bank in a slot, with what a choice is made by. */
+export interface Candidate {
+  slotNumber: number
+  powerbankId: number
+  serialNumber: string
+  powerbankStatus: string
+  level: number | null
+  /** Millivolts. */
+  voltage: number | null
+  /** Degrees Celsius. */
+  temperature: number | null
+  soh: number
+  hasErrors: boolean
+  onLoan: boolean
+  lastUpdate: Date
+}
+
+/** SQL: the banks of a station (aliases `sp`, `p`), with health; telemetry a dialect does not send is no fault. */
+const candidates = (q: Queryable, stationId: number) => q`
+  select sp.slot_number, p.id as powerbank_id, p.serial_number, p.status as powerbank_status, sp.level, sp.voltage,
+    sp.temperature, p.soh, sp.last_update,
+    coalesce(sp.level < ${LEVEL_MIN_PERCENT}, false)
+      or coalesce(sp.voltage not between ${MILLIVOLTS_MIN} and ${MILLIVOLTS_MAX}, false)
+      or coalesce(sp.temperature not between ${CELSIUS_MIN} and ${CELSIUS_MAX}, false)
+      or sp.powerbank_error or p.error_type_id is not null as has_errors,
+    exists (select 1 from orders o where o.powerbank_id = p.id and o.status in ('pending', 'borrow') and o.deleted_at is null) as on_loan
+  from station_powerbanks sp join powerbanks p on p.id = sp.powerbank_id and p.deleted_at is null
+  where sp.station_id = ${stationId}`
+
+/** Healthy first, then the fullest, the soundest, the lowest slot: the same answer to everybody who asks. */
+const order = (q: Queryable) => q`order by has_errors, level desc nulls last, soh desc, slot_number`
+
+/** All banks of a station, the best choice first. */
+export const inStation = (q: Queryable, stationId: number) =>
+  q<Candidate[]>`select * from (${candidates(q, stationId)}) c ${order(q)}`
+
+/** One bank of a station, by its slot or its id, held against other borrowers until the transaction ends. */
+export async function hold(
+  tx: Tx,
+  stationId: number,
+  by: { slot: number } | { powerbankId: number },
+): Promise<Candidate | undefined> {
+  const which = 'slot' in by ? tx`and sp.slot_number = ${by.slot}` : tx`and sp.powerbank_id = ${by.powerbankId}`
+  const [held] = await tx<Candidate[]>`${candidates(tx, stationId)} ${which} for no key update of p`
+  return held
+}
+
+/** The best free bank of a station, held until the transaction ends; one that somebody else is just taking is passed over. */
+export async function holdBest(tx: Tx, stationId: number): Promise<Candidate | undefined> {
+  const [held] = await tx<Candidate[]>`
+    select * from (${candidates(tx, stationId)} and p.status = 'active'
+      and not exists (select 1 from orders o where o.powerbank_id = p.id and o.status in ('pending', 'borrow') and o.deleted_at is null)
+      ${order(tx)} limit 1 for no key update of p skip locked) c`
+  return held
+}

@@ -1,0 +1,112 @@
+import { abandon } from './commands.ts'
+import type { Queryable, Tx } from './connect.ts'
+import { record } from './events.ts'
+import { unseal } from './keys.ts'
+
+/**
+ * How long after the last sign of life a cabinet still counts as online: two heartbeats and five seconds
+ * (cabinet-protocol 4), and ten more because each node writes its cabinets' `seen_at` in batches.
+ */
+const ONLINE_SLACK_SECONDS = 15
+const DEFAULT_HEARTBEAT_SECONDS = 30
+
+/** SQL: is the cabinet behind this `device_sessions` row (alias `ds`) online? */
+export const isOnline = (q: Queryable) => q`
+  coalesce(ds.node is not null and ds.seen_at > now() - make_interval(secs => 2 * ds.heartbeat_seconds + ${ONLINE_SLACK_SECONDS}), false)`
+
+/** Whose box id is this, and which keys may sign its frames (newest first)? Null: nobody's. */
+export async function identify(
+  q: Queryable,
+  boxId: string,
+  keysSecret: string,
+): Promise<{ stationId: number; slotsDeclared: number; iccid: string | null; keys: string[] } | null> {
+  const [station] = await q<{ id: number; slotsDeclared: number; iccid: string | null; sealed: string[] }[]>`
+    select s.id, s.slots_declared, s.iccid, array(
+      select key_ciphertext from station_secret_keys
+      where station_id = s.id and (valid_until is null or valid_until > now()) order by id desc limit 2
+    ) as sealed
+    from stations s where s.box_id = ${boxId} and s.deleted_at is null`
+  if (!station) return null
+  const { id: stationId, sealed, ...known } = station
+  return { stationId, ...known, keys: sealed.map((key) => unseal(key, keysSecret)) }
+}
+
+/**
+ * A cabinet has logged in on this node: the newest connection owns it (`epoch` + 1), what the old one had
+ * under way is settled, and an inventory becomes due.
+ */
+export async function open(
+  tx: Tx,
+  {
+    stationId,
+    node,
+    dialect,
+    address,
+    vsn,
+  }: { stationId: number; node: string; dialect: string; address: string; vsn: number },
+): Promise<{ epoch: number; heartbeatSeconds: number }> {
+  const [session] = await tx<{ epoch: number; heartbeatSeconds: number }[]>`
+    insert into device_sessions as ds (station_id, node, epoch, dialect, address, vsn, heartbeat_seconds, connected_at, seen_at)
+    values (${stationId}, ${node}, 1, ${dialect}, ${address}, ${vsn}, ${DEFAULT_HEARTBEAT_SECONDS}, now(), now())
+    on conflict (station_id) do update set node = excluded.node, epoch = ds.epoch + 1, dialect = excluded.dialect,
+      address = excluded.address, vsn = excluded.vsn, connected_at = now(), seen_at = now(), disconnected_at = null
+    returning epoch, heartbeat_seconds`
+  await abandon(tx, [stationId], 'the cabinet logged in again')
+  await tx`update stations set inventory_due_at = now() where id = ${stationId}`
+  await record(tx, 'station.connected', { stationId, data: { dialect, address } })
+  return session!
+}
+
+/** The connection is gone. Does nothing when a newer one owns the cabinet already. */
+export async function close(
+  tx: Tx,
+  { stationId, node, epoch, reason }: { stationId: number; node: string; epoch: number; reason: string },
+): Promise<void> {
+  const closed = await tx`
+    update device_sessions set node = null, disconnected_at = now()
+    where station_id = ${stationId} and node = ${node} and epoch = ${epoch}`
+  if (closed.count === 0) return
+  await abandon(tx, [stationId], `the connection ended: ${reason}`)
+  await record(tx, 'station.disconnected', { stationId, data: { reason } })
+}
+
+/** A node says goodbye (graceful shutdown): all its cabinets are offline until they dial again. */
+export async function releaseNode(tx: Tx, node: string): Promise<number> {
+  const released = await tx<{ stationId: number }[]>`
+    update device_sessions set node = null, disconnected_at = now() where node = ${node} returning station_id`
+  await abandon(
+    tx,
+    released.map((row) => row.stationId),
+    'the gateway was stopped',
+  )
+  return released.length
+}
+
+/**
+ * Writes the time of the last sign of life of all these cabinets in one statement.
+ * @returns those this node still owns; any other has been taken over and its old socket may be closed
+ */
+export async function seen(q: Queryable, node: string, stationIds: number[]): Promise<number[]> {
+  const owned = await q<{ stationId: number }[]>`
+    update device_sessions set seen_at = now() where node = ${node} and station_id = any(${stationIds}::bigint[])
+    returning station_id`
+  return owned.map((row) => row.stationId)
+}
+
+/** A cabinet knocked that we cannot let in: kept, counted, and adoptable by an operator. */
+export async function quarantine(
+  q: Queryable,
+  about: {
+    boxId: string
+    dialect: string
+    reason: 'unknown_box_id' | 'no_key' | 'bad_token'
+    address: string
+    slots?: number | undefined
+  },
+): Promise<void> {
+  await q`
+    insert into quarantine as known (box_id, dialect, reason, address, slots)
+    values (${about.boxId}, ${about.dialect}, ${about.reason}, ${about.address}, ${about.slots ?? null})
+    on conflict (box_id) do update set dialect = excluded.dialect, reason = excluded.reason, address = excluded.address,
+      slots = coalesce(excluded.slots, known.slots), attempts = known.attempts + 1, last_seen_at = now()`
+}

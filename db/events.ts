@@ -1,0 +1,96 @@
+import { EVENT_BELL } from './bell.ts'
+import type { Db, Queryable, Tx } from './connect.ts'
+
+/** What happened to whom. `data` is shown to operators and clients: never a secret. */
+export interface EventAbout {
+  stationId?: number | null
+  userId?: number | null
+  orderId?: number | null
+  data?: Record<string, unknown>
+}
+
+export interface Event {
+  id: number
+  /** The writing transaction, as text; with `id` it is the reading position. */
+  xid: string
+  kind: string
+  stationId: number | null
+  userId: number | null
+  orderId: number | null
+  data: Record<string, any>
+  createdAt: Date
+}
+
+export type Position = Pick<Event, 'xid' | 'id'>
+
+const PAGE_ROWS = 500
+const POLL_MS = 2_000
+
+/** Appends one event inside the transaction that makes it true, and rings the bell on its commit (HOUSE 8). */
+export async function record(tx: Tx, kind: string, about: EventAbout = {}): Promise<void> {
+  const { stationId = null, userId = null, orderId = null, data = {} } = about
+  await tx`
+    with written as (
+      insert into events (kind, station_id, user_id, order_id, data)
+      values (${kind}, ${stationId}, ${userId}, ${orderId}, ${tx.json(data as any)})
+    )
+    select pg_notify(${EVENT_BELL}, '')`
+}
+
+/** The end of the log as it stands, to tail from. */
+export async function end(q: Queryable): Promise<Position> {
+  const [row] = await q<{ xid: string }[]>`
+    select (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1)::text as xid`
+  return { xid: row!.xid, id: Number.MAX_SAFE_INTEGER }
+}
+
+/**
+ * The next events after a position, oldest first. Stops before transactions still under way: an event
+ * that commits late, with a lower number, is read later instead of being skipped.
+ */
+export function after(q: Queryable, position: Position): Promise<Event[]> {
+  return q<Event[]>`
+    select id, xid::text, kind, station_id, user_id, order_id, data, created_at from events
+    where (xid, id) > (${position.xid}::xid8, ${position.id}) and xid < pg_snapshot_xmin(pg_current_snapshot())
+    order by events.xid, id limit ${PAGE_ROWS}`
+}
+
+/**
+ * Hands every event from now on to `hear`, in order, each once per process. A bell missed costs a poll
+ * interval, never an event. `failed` hears of a database that is away; the tail goes on by itself.
+ */
+export async function tail(
+  db: Db,
+  hear: (event: Event) => void,
+  failed: (error: unknown) => void = () => {},
+): Promise<{ close(): Promise<void> }> {
+  let position = await end(db.sql)
+  let reading: Promise<void> | null = null
+  let again = false
+  const read = async () => {
+    do {
+      again = false
+      for (let page = await after(db.sql, position); page.length > 0; page = await after(db.sql, position)) {
+        for (const event of page) hear(event)
+        position = page.at(-1)!
+      }
+    } while (again)
+  }
+  const wake = () => {
+    again = true
+    reading ??= read()
+      .catch(failed)
+      .finally(() => {
+        reading = null
+      })
+  }
+  const unlisten = await db.listen(EVENT_BELL, wake, wake)
+  const poll = setInterval(wake, POLL_MS)
+  return {
+    async close() {
+      clearInterval(poll)
+      await unlisten()
+      await reading
+    },
+  }
+}
