@@ -1,0 +1,290 @@
+import { describe, expect, test } from 'vitest'
+import type { Bank, Command, Report, Secrets } from '../../protocol/cabinet.ts'
+import { open, seal, tokenOf, tokenText } from '../../protocol/cabinet-tcp/frame.ts'
+import { cabinetVoice, greet } from '../../protocol/cabinet-tcp/index.ts'
+import { MalformedBody } from '../../protocol/errors.ts'
+
+const key = 'EXAMPLEKEY'
+const entropy = { nonce: 0xcafe, unixSeconds: 1_790_000_000 }
+const accepted = { kind: 'accepted' } as const
+const boxId = 'DCHEY02504000018'
+const bankId = '4443484154000016'
+
+const full: Bank = {
+  slot: 1,
+  bankId,
+  levelPercent: 100,
+  millivolts: 4130,
+  milliamps: 0,
+  celsius: -7,
+  faults: { bank: false, typeC: true, lightning: false, microUsb: false },
+  charging: false,
+  locked: true,
+  inserted: false,
+  sohPercent: 98,
+}
+
+/** Both ends of one conversation, the login already greeted. */
+function talk(letter: 'A' | 'B', secrets: Secrets = { keys: [key] }, spoken: string = secrets.keys[0] ?? key) {
+  const device = cabinetVoice(letter, { key: spoken })
+  const login = device.say({ kind: 'login', boxId, slots: 8, banks: [] })
+  return { device, login, voice: greet(login).voice(secrets) }
+}
+
+test('the token is the published one', () => {
+  const token = (hex: string) => tokenText(tokenOf(Buffer.from(hex, 'hex'), Buffer.from(key)))
+  expect([token(''), token('03'), token('0102')]).toEqual(['B15313BA', '3A7C4769', '9B0713C5'])
+})
+
+describe.each(['A', 'B'] as const)('dialect %s', (letter) => {
+  const reports: Report[] = [
+    { kind: 'login', boxId, ...(letter === 'B' && { slots: 8, banks: [full] }) },
+    { kind: 'heartbeat' },
+    { kind: 'returned', bank: letter === 'A' ? { slot: 1, bankId } : full },
+    { kind: 'abnormal', event: 1, slot: 2, bankId: null },
+    { kind: 'abnormal', event: 9, slot: 2, bankId },
+    letter === 'A'
+      ? { kind: 'inventory', banks: [{ slot: 3, bankId, levelPercent: 75 }] }
+      : { kind: 'inventory', slots: 8, banks: [full, { ...full, slot: 8 }] },
+    { kind: 'eject', slot: 3, bankId, ok: true, result: 1 },
+    { kind: 'eject', slot: 3, bankId: null, ok: false, result: 7 },
+    { kind: 'force_eject', slot: 3, bankId, ok: false, result: 0 },
+    { kind: 'restart' },
+    { kind: 'iccid', iccid: '89860427092281034392' },
+    { kind: 'volume', level: 15 },
+    { kind: 'set_volume', ok: true },
+    { kind: 'server_address', host: 'gate.example', port: '9066', heartbeatSeconds: 30 },
+    { kind: 'set_server_address' },
+    { kind: 'apn', index: 0, valid: true, operator: '25001', apn: 'internet', user: 'u', password: 'p' },
+    { kind: 'apn', index: 1, valid: false, operator: '25001', apn: 'internet' },
+    { kind: 'set_apn', ok: false },
+    { kind: 'software_version', version: 'V1.0.2' },
+  ]
+
+  test.each(reports)('a report said is the report heard: $kind', (report) => {
+    const { device, voice } = talk(letter)
+    expect(voice.hear(device.say(report))).toEqual(report)
+  })
+
+  const commands: Command[] = [
+    { kind: 'eject', slot: 3 },
+    { kind: 'force_eject', slot: 255 },
+    { kind: 'inventory' },
+    { kind: 'restart' },
+    { kind: 'iccid' },
+    { kind: 'volume' },
+    { kind: 'set_volume', level: 0 },
+    { kind: 'server_address' },
+    { kind: 'set_server_address', host: 'gate.example', port: '9066', heartbeatSeconds: 255 },
+    { kind: 'apn', index: 1 },
+    { kind: 'set_apn', index: 1, valid: true, operator: '25001', apn: 'internet', user: '', password: '' },
+    { kind: 'software_version' },
+  ]
+
+  test.each(commands)('a command told is the command listened to: $kind', (command) => {
+    const { device, voice } = talk(letter)
+    expect(device.listen(voice.tell(command))).toEqual(command)
+  })
+
+  test('a heartbeat is answered byte for byte', () => {
+    const { device, voice } = talk(letter)
+    const beat = device.say({ kind: 'heartbeat' })
+    voice.hear(beat)
+    const answer = voice.answer(beat, accepted, entropy)
+    expect(answer).toEqual(beat)
+    expect(device.listen(beat)).toEqual({ kind: 'acknowledged', report: 'heartbeat' })
+  })
+
+  test('an answer carries the VSN it answers, a command says 1', () => {
+    const device = cabinetVoice(letter, { key, vsn: 0x18 })
+    const login = device.say({ kind: 'login', boxId })
+    const voice = greet(login).voice({ keys: [key] })
+    voice.hear(login)
+    expect(open(voice.answer(login, accepted, entropy) ?? login).vsn).toBe(0x18)
+    expect(open(voice.tell({ kind: 'inventory' })).vsn).toBe(1)
+  })
+
+  test('reports are acknowledged, answers are not', () => {
+    const { device, voice } = talk(letter)
+    const acknowledged = (report: Report) => {
+      const frame = device.say(report)
+      voice.hear(frame)
+      const answer = voice.answer(frame, accepted, entropy)
+      return answer && device.listen(answer)
+    }
+    const time = letter === 'B' ? { nonce: entropy.nonce, unixSeconds: entropy.unixSeconds } : {}
+    expect(acknowledged({ kind: 'login', boxId })).toEqual({
+      kind: 'acknowledged',
+      report: 'login',
+      result: 1,
+      ...time,
+    })
+    const returned = { kind: 'returned', bank: { ...full, slot: 4 } } as const
+    expect(acknowledged(returned)).toEqual({ kind: 'acknowledged', report: 'returned', slot: 4, result: 1 })
+    const stolen = { kind: 'abnormal', event: 1, slot: 4, bankId } as const
+    expect(acknowledged(stolen)).toEqual({ kind: 'acknowledged', report: 'abnormal' })
+    expect(acknowledged({ kind: 'inventory', banks: [] })).toBeNull()
+    expect(acknowledged({ kind: 'eject', slot: 1, bankId, ok: true, result: 1 })).toBeNull()
+  })
+
+  test('silence is silent', () => {
+    const { device, voice } = talk(letter)
+    for (const kind of ['heartbeat', 'login'] as const) {
+      const frame = device.say(kind === 'login' ? { kind, boxId } : { kind })
+      expect(voice.answer(frame, { kind: 'silent' }, entropy)).toBeNull()
+    }
+  })
+
+  test('a bad checksum is refused', () => {
+    const { device, voice, login } = talk(letter)
+    const frame = device.say({ kind: 'returned', bank: full })
+    frame[4]! ^= 1
+    expect(() => voice.hear(frame)).toThrow(MalformedBody)
+    login[4]! ^= 1
+    expect(() => greet(login)).toThrow(MalformedBody)
+  })
+
+  test('an unknown command is refused, and so is what is not exactly one frame', () => {
+    const { device, voice } = talk(letter)
+    const signed = (code: number) => seal(code, 2, open(device.say({ kind: 'heartbeat' })).token, [])
+    for (const code of [0x00, 0x5f, 0x68, 0x6b, 0xff]) expect(() => voice.hear(signed(code))).toThrow('unknown command')
+    expect(() => voice.hear(Buffer.concat([signed(0x61), signed(0x61)]))).toThrow(MalformedBody)
+    expect(() => voice.hear(Buffer.alloc(0))).toThrow(MalformedBody)
+  })
+
+  test('a return that names no bank is reported as one, and still acknowledged', () => {
+    const { device, voice } = talk(letter)
+    const frame = device.say({ kind: 'returned', bank: { slot: 5, bankId: '0'.repeat(16) } })
+    expect(voice.hear(frame)).toEqual({ kind: 'abnormal', event: 2, slot: 5, bankId: null })
+    expect(device.listen(voice.answer(frame, accepted, entropy) ?? frame)).toMatchObject({
+      report: 'returned',
+      slot: 5,
+    })
+  })
+
+  test('a record that names no bank is a free slot', () => {
+    const { device, voice } = talk(letter)
+    const report = voice.hear(device.say({ kind: 'inventory', banks: [{ slot: 5, bankId: '0'.repeat(16) }] }))
+    expect(report).toMatchObject({ kind: 'inventory', banks: [] })
+  })
+
+  test('a level beyond its scale is not known', () => {
+    const { device, voice } = talk(letter)
+    const report = voice.hear(device.say({ kind: 'inventory', banks: [{ slot: 5, bankId, levelPercent: 255 }] }))
+    expect(report.kind === 'inventory' && report.banks[0]).not.toHaveProperty('levelPercent')
+  })
+
+  test('a SIM number comes without its filling', () => {
+    const { device, voice } = talk(letter)
+    const heard = (iccid: string) => voice.hear(device.say({ kind: 'iccid', iccid }))
+    for (const filling of ['', 'FF', 'F', '\xff\xff'])
+      expect(heard(`898604270922810343${filling}`)).toEqual({ kind: 'iccid', iccid: '898604270922810343' })
+  })
+
+  test('the volume is set whether the answer is 01 or empty', () => {
+    const { device, voice } = talk(letter)
+    const token = open(device.say({ kind: 'heartbeat' })).token
+    expect(voice.hear(seal(0x70, 2, token, []))).toEqual({ kind: 'set_volume', ok: true })
+    expect(voice.hear(device.say({ kind: 'set_volume', ok: true }))).toEqual({ kind: 'set_volume', ok: true })
+    expect(voice.hear(device.say({ kind: 'set_volume', ok: false }))).toEqual({ kind: 'set_volume', ok: false })
+  })
+
+  test('the first frame must be a login of somebody who can be named', () => {
+    const device = cabinetVoice(letter, { key })
+    expect(() => greet(device.say({ kind: 'heartbeat' }))).toThrow(MalformedBody)
+    for (const name of ['', ' ', 'a b', 'x'.repeat(65), 'caf\u00e9'])
+      expect(() => greet(device.say({ kind: 'login', boxId: name }))).toThrow(MalformedBody)
+  })
+})
+
+describe('TCP-A', () => {
+  test('any magic of that shape is TCP-A, and the register data may follow', () => {
+    const payload = Buffer.from('0000000112340003414200', 'hex')
+    const greeting = greet(seal(0x60, 1, 7, payload))
+    expect(greeting).toMatchObject({ dialect: 'A', boxId: 'AB', needsKey: false })
+    const registered = Buffer.concat([payload, Buffer.from('00037A7A00', 'hex')])
+    expect(greet(seal(0x60, 1, 7, registered)).boxId).toBe('AB')
+    expect(() => greet(seal(0x60, 1, 7, Buffer.concat([payload, Buffer.of(0)])))).toThrow(MalformedBody)
+  })
+
+  test('the last token heard is the token said, 11223344 before that', () => {
+    const { device, login, voice } = talk('A')
+    expect(tokenText(open(voice.tell({ kind: 'inventory' })).token)).toBe('11223344')
+    const beat = cabinetVoice('A', { token: '88651499' }).say({ kind: 'heartbeat' })
+    voice.hear(beat)
+    expect(tokenText(open(voice.tell({ kind: 'inventory' })).token)).toBe('88651499')
+    voice.hear(login)
+    expect(tokenText(open(voice.answer(login, accepted, entropy) ?? beat).token)).toBe('11223344')
+    expect(device.listen(voice.tell({ kind: 'restart' }))).toEqual({ kind: 'restart' })
+  })
+
+  test('a stranger is told no; a cabinet does not look at our checksum', () => {
+    const { device, login, voice } = talk('A')
+    const answer = voice.answer(login, { kind: 'refused' }, entropy)
+    expect(answer?.toString('hex')).toBe('00086001001122334400')
+    expect(device.listen(Buffer.from('000865018A1122334403', 'hex'))).toEqual({ kind: 'eject', slot: 3 })
+  })
+})
+
+describe('TCP-B', () => {
+  test('every frame is refused without a key, and nothing can be said', () => {
+    const { device, login, voice } = talk('B', { keys: [] })
+    expect(() => voice.hear(login)).toThrow('bad token')
+    expect(() => voice.hear(device.say({ kind: 'heartbeat' }))).toThrow('bad token')
+    expect(() => voice.tell({ kind: 'inventory' })).toThrow(RangeError)
+    expect(() => cabinetVoice('B')).toThrow(RangeError)
+  })
+
+  test('a frame signed with another key is refused, the login too', () => {
+    const { login, voice } = talk('B', { keys: [key] }, 'ANOTHERKEY')
+    expect(greet(login)).toMatchObject({ dialect: 'B', boxId, needsKey: true })
+    expect(() => voice.hear(login)).toThrow('bad token')
+  })
+
+  test('during a key change the key that verified the last frame signs ours', () => {
+    const [old, young] = [cabinetVoice('B', { key: 'OLDKEY' }), cabinetVoice('B', { key: 'NEWKEY' })]
+    const voice = greet(old.say({ kind: 'login', boxId })).voice({ keys: ['NEWKEY', 'OLDKEY'] })
+    const ask = { kind: 'eject', slot: 1 } as const
+    expect(young.listen(voice.tell(ask))).toEqual(ask)
+    voice.hear(old.say({ kind: 'heartbeat' }))
+    expect(old.listen(voice.tell(ask))).toEqual(ask)
+    expect(() => young.listen(voice.tell(ask))).toThrow(MalformedBody)
+    voice.hear(young.say({ kind: 'restart' }))
+    expect(young.listen(voice.tell(ask))).toEqual(ask)
+  })
+
+  test('a return is answered with its record as it came', () => {
+    const { device, voice } = talk('B')
+    const frame = device.say({ kind: 'returned', bank: full })
+    voice.hear(frame)
+    const { payload } = open(voice.answer(frame, accepted, entropy) ?? frame)
+    const record = open(frame).payload
+    expect(payload).toEqual(Buffer.concat([record.subarray(0, 1), Buffer.of(1), record.subarray(1)]))
+  })
+
+  test('a stranger hears nothing', () => {
+    const { login, voice } = talk('B')
+    expect(voice.answer(login, { kind: 'refused' }, entropy)).toBeNull()
+  })
+
+  test('an eject answer is taken with and without its last three bytes', () => {
+    const { device, voice } = talk('B')
+    const frame = device.say({ kind: 'eject', slot: 3, bankId, ok: true, result: 1 })
+    const { payload } = open(frame)
+    expect(payload).toHaveLength(13)
+    for (const size of [10, 11, 12, 13]) {
+      const part = payload.subarray(0, size)
+      const shorter = seal(0x65, 2, tokenOf(part, Buffer.from(key)), part)
+      expect(voice.hear(shorter)).toEqual({ kind: 'eject', slot: 3, bankId, ok: true, result: 1 })
+    }
+    const part = payload.subarray(0, 9)
+    expect(() => voice.hear(seal(0x65, 2, tokenOf(part, Buffer.from(key)), part))).toThrow(MalformedBody)
+  })
+
+  test('the login says what the cabinet was told the time before', () => {
+    const device = cabinetVoice('B', { key })
+    const frame = device.say({ kind: 'login', boxId }, { bootMilliseconds: 70_000, unixSeconds: 1_761_141_078 })
+    expect(open(frame).payload.readUInt32BE(0)).toBe(70_000)
+    expect(open(frame).payload.readUInt32BE(8 + 17)).toBe(1_761_141_078)
+  })
+})
