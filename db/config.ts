@@ -61,19 +61,35 @@ export function parseSettings<S extends Settings>(schema: S, env: Environment): 
 
 /** The settings of this process (`.env` beside package.json included), or a line per mistake on stderr and exit 1. */
 export function readSettings<S extends Settings>(schema: S): z.output<S> {
-  if (fs.existsSync('.env')) process.loadEnvFile('.env')
-  return orExit(() => parseSettings(schema, process.env))
+  try {
+    if (fs.existsSync('.env')) process.loadEnvFile('.env')
+    return parseSettings(schema, process.env)
+  } catch (error) {
+    return giveUp(error)
+  }
 }
 
-/** Runs what may throw `BadSettings`; if it does, prints its lines and ends the process with 1. */
-export function orExit<T>(work: () => T): T {
+/**
+ * Runs the start of a command. What a person can mend (a setting, a taken port, a database that is away) becomes one
+ * line per mistake on stderr and exit 1; a bug keeps its stack.
+ */
+export async function startOrExit<T>(start: () => T | Promise<T>): Promise<T> {
   try {
-    return work()
+    return await start()
   } catch (error) {
-    if (!(error instanceof BadSettings)) throw error
-    for (const mistake of error.mistakes) process.stderr.write(`${mistake}\n`)
-    process.exit(1)
+    return giveUp(error)
   }
+}
+
+/** Errors of the system and of PostgreSQL have a code; ours that are meant for a person are listed. */
+const forPeople = new Set(['BadSettings', 'EmbeddedFailed', 'MigrationMismatch'])
+
+function giveUp(error: unknown): never {
+  const { name, code, message } = error as Error & { code?: string }
+  if (!forPeople.has(name) && code === undefined) throw error
+  // An attempt on several addresses (::1 and 127.0.0.1) fails with an empty message of its own.
+  process.stderr.write(`${message || code}\n`)
+  process.exit(1)
 }
 
 /** One line per setting for `--help`: name, default, meaning. */

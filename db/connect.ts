@@ -1,3 +1,4 @@
+import { connect as dial, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import postgres from 'postgres'
 
@@ -44,6 +45,7 @@ const statementTimeoutMs = 15_000
 const lockTimeoutMs = 10_000
 const idleInTransactionTimeoutMs = 30_000
 const closeSeconds = 5
+const silenceGraceMs = 5_000
 const transactionAttemptsMax = 3
 const retryPauseMsMax = 20
 /**
@@ -71,6 +73,7 @@ const kinds = {
 
 /** Connects lazily: nothing is dialled before the first query. `url` is `postgres://user:password@host:port/name`. */
 export function connect(url: string, options: ConnectOptions = {}): Db {
+  const timeoutMs = options.statementTimeoutMs ?? statementTimeoutMs
   const settings = {
     types: kinds,
     transform: { undefined: null, column: { from: postgres.toCamel, to: postgres.fromCamel } },
@@ -78,18 +81,21 @@ export function connect(url: string, options: ConnectOptions = {}): Db {
     onnotice: () => {},
     connection: {
       application_name: options.applicationName ?? `voltbay/${process.pid}`,
-      statement_timeout: options.statementTimeoutMs ?? statementTimeoutMs,
+      statement_timeout: timeoutMs,
       lock_timeout: lockTimeoutMs,
       idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     },
   }
+  // The server ends any statement in time; a connection silent for longer is dead (or idle, and cheap to make again).
+  const silenceMsMax = timeoutMs > 0 ? timeoutMs + silenceGraceMs : 0
   const sql: Sql = postgres(url, {
     ...settings,
     max: options.max ?? poolConnectionsMax,
     backoff: () => poolBackoffSeconds,
+    ...dialling(silenceMsMax),
   })
   // Dials only when somebody listens; apart from the pool because its pauses are longer.
-  const ears: Sql = postgres(url, { ...settings, max: 1, backoff: () => listenerBackoffSeconds })
+  const ears: Sql = postgres(url, { ...settings, max: 1, backoff: () => listenerBackoffSeconds, ...dialling(0) })
   return {
     sql,
     transaction: (work) => transaction(sql, work),
@@ -99,6 +105,26 @@ export function connect(url: string, options: ConnectOptions = {}): Db {
     },
   }
 }
+
+/** An error of the driver's kind for a peer that hung up without a word. */
+const hungUp = () =>
+  Object.assign(new Error('the database hung up before it said anything'), { code: 'CONNECTION_CLOSED' })
+
+/**
+ * Dials for the driver, which by itself takes a peer that accepts and hangs up at once (a proxy whose database is
+ * away) for no failure at all: it would dial again for ever, a thousand times a second, and the query would hang.
+ */
+const dialling = (silenceMsMax: number) => ({
+  socket: ({ host, port, path }: { host: string[]; port: number[]; path?: string }): Socket => {
+    const socket = path ? dial(path) : dial(port[0]!, host[0]!)
+    socket.once('close', (failed) => {
+      if (!failed && socket.bytesRead === 0) socket.emit('error', hungUp())
+    })
+    socket.setTimeout(silenceMsMax, () => socket.destroy())
+    // The driver asks the socket for the name to check a certificate against.
+    return Object.assign(socket, { host: host[0] })
+  },
+})
 
 async function transaction<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {

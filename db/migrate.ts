@@ -1,9 +1,12 @@
 import { z } from 'zod'
-import { databaseSettings, readSettings } from './config.ts'
+import { databaseSettings, readSettings, startOrExit } from './config.ts'
 import { jsonLog } from './log.ts'
 import { open } from './open.ts'
 
 /** `npm run migrate`: brings the database to the schema of this version, and says so. */
 const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir } = readSettings(z.object(databaseSettings))
-const { stop } = await open({ databaseUrl, dataDir, log: jsonLog() })
-await stop()
+await startOrExit(async () => {
+  const { migrated, stop } = await open({ databaseUrl, dataDir, log: jsonLog({ level: 'error' }) })
+  await stop()
+  console.log(migrated.length > 0 ? `applied ${migrated.join(', ')}` : 'nothing to apply')
+})

@@ -16,6 +16,8 @@ export interface Opened {
   db: Db
   url: string
   embedded: boolean
+  /** Names of the migrations that this call applied. */
+  migrated: string[]
   /** Closes the connections, and the embedded server unless another of our processes uses it. */
   stop(): Promise<void>
 }
@@ -32,18 +34,17 @@ const notYet = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'CONNECT_TIMEO
 export async function open({ databaseUrl, dataDir, log }: OpenOptions): Promise<Opened> {
   const own = databaseUrl ? undefined : await startEmbedded({ dataDir, log })
   const url = databaseUrl || own!.url
-  try {
-    const tags = await migrateWhenThere(url, log)
-    if (tags.length > 0) log('database.migrated', { tags })
-  } catch (error) {
+  const migrated = await migrateWhenThere(url, log).catch(async (error) => {
     await own?.stop()
     throw error
-  }
+  })
+  if (migrated.length > 0) log('database.migrated', { tags: migrated })
   const db = connect(url)
   return {
     db,
     url,
     embedded: own !== undefined,
+    migrated,
     stop: async () => {
       await db.close()
       await own?.stop()

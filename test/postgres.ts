@@ -65,6 +65,13 @@ async function database(template: string) {
   return { db, url }
 }
 
+/** An empty data directory, removed after the test or file. What runs in it is the caller's to stop. */
+export function tempDataDir(): string {
+  const dataDir = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`))
+  afterAll(() => rmSync(dataDir, { recursive: true, force: true }))
+  return dataDir
+}
+
 function within(server: string, name: string) {
   const url = new URL(server)
   url.pathname = name
