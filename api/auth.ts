@@ -1,0 +1,29 @@
+import { createMiddleware } from 'hono/factory'
+import { hasRole } from '../db/actor.ts'
+import { Refused } from '../db/errors.ts'
+import * as identity from '../db/identity.ts'
+import type { Env } from './context.ts'
+import { verify } from './token.ts'
+
+const bearerHeader = /^bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i
+
+/**
+ * Puts the actor into `c.var`, with the roles it has on this surface. Throws `Refused('unauthorised')` without a
+ * valid token, and when its session was revoked or its user blocked or deleted since.
+ */
+export const bearer = (surface: identity.Surface) =>
+  createMiddleware<Env>(async (c, next) => {
+    const token = bearerHeader.exec(c.req.header('authorization') ?? '')?.[1]
+    const claims = token ? await verify(token, c.var.config.jwtSecret) : null
+    const actor = claims && (await identity.actor(c.var.db.sql, { ...claims, surface }))
+    if (!actor) throw new Refused('unauthorised', 'no valid token')
+    c.set('actor', actor)
+    await next()
+  })
+
+/** Lets pass who has one of these roles on the surface; throws `Refused('forbidden')`. Goes behind `bearer`. */
+export const may = (...roles: [string, ...string[]]) =>
+  createMiddleware<Env>(async (c, next) => {
+    if (!hasRole(c.var.actor, ...roles)) throw new Refused('forbidden', `needs ${roles.join(' or ')}`)
+    await next()
+  })

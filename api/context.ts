@@ -1,0 +1,44 @@
+import type { HttpBindings } from '@hono/node-server'
+import { createMiddleware } from 'hono/factory'
+import type { Registry } from 'prom-client'
+import type { Actor } from '../db/actor.ts'
+import type { Answers } from '../db/answers.ts'
+import type { Db } from '../db/connect.ts'
+import type { Log } from '../db/log.ts'
+import type { ApiConfig } from './config.ts'
+
+/** What every surface stands on. Made once by `main.ts`, or by a test. */
+export interface Ground {
+  db: Db
+  answers: Answers
+  config: ApiConfig
+  log: Log
+  /** Where the process counts; `/metrics` prints it. */
+  metrics: Registry
+}
+
+/** What the door knows of a request before it chooses a surface. */
+export interface Arrival extends Partial<HttpBindings> {
+  requestId: string
+  /** The client's address, trusted proxies taken off. */
+  address: string
+}
+
+/** Hono's context in every surface. `actor` is there on every route behind `bearer`. */
+export interface Env {
+  Bindings: Arrival
+  Variables: Pick<Ground, 'db' | 'answers' | 'config' | 'log'> & { actor: Actor }
+}
+
+/** The first middleware of a surface: hands its routes the ground, and the client the request's id. */
+export const arrive = ({ db, answers, config, log }: Ground) =>
+  createMiddleware<Env>(async (c, next) => {
+    c.set('db', db)
+    c.set('answers', answers)
+    c.set('config', config)
+    c.set('log', log)
+    // Before next(): a header set afterwards makes Hono build the response twice (HOUSE 13).
+    c.header('X-Request-Id', c.env.requestId)
+    c.header('Cache-Control', 'no-store')
+    await next()
+  })

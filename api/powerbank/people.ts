@@ -1,0 +1,60 @@
+import { z } from '@hono/zod-openapi'
+import type * as admission from '../../db/admission.ts'
+import type { Person } from '../../db/identity.ts'
+import { Time, time, timeOrNull } from './surface.ts'
+
+const nameCharactersMax = 200
+const emailCharactersMax = 254
+const passwordCharactersMin = 6
+const passwordCharactersMax = 128
+
+/** Body fields of a person, as seed 003 names them. */
+export const Fio = z.string().trim().min(1).max(nameCharactersMax).openapi({ example: 'Иван Иванов' })
+export const Phone = z
+  .string()
+  .trim()
+  .regex(/^\+[1-9]\d{9,14}$/, 'ожидается телефон в формате E.164, например +79001234567')
+  .openapi({ example: '+79001234567' })
+export const Email = z
+  .string()
+  .trim()
+  .max(emailCharactersMax)
+  .pipe(z.email('ожидается адрес электронной почты'))
+  .openapi({ type: 'string', format: 'email', example: 'ivan@example.com' })
+export const Password = z
+  .string()
+  .min(passwordCharactersMin, `не короче ${passwordCharactersMin} символов`)
+  .max(passwordCharactersMax, `не длиннее ${passwordCharactersMax} символов`)
+  .openapi({ format: 'password', example: 'password123' })
+
+/** Somebody, as the surface shows them: never a hash. */
+export const User = z
+  .object({
+    user_id: z.int(),
+    phone_e164: z.string().nullable(),
+    email: z.string().nullable(),
+    fio: z.string(),
+    status: z.enum(['pending', 'active', 'blocked']),
+    role: z.enum(['service_admin', 'group_admin', 'subgroup_admin', 'user']),
+    parent_org_unit_id: z.int().nullable(),
+    org_unit_name: z.string().nullable(),
+    powerbank_limit: z.int().nullable(),
+    created_at: Time,
+    last_login_at: Time.nullable(),
+  })
+  .openapi('User')
+
+/** The value of `User`. */
+export const user = (person: Person, place: Awaited<ReturnType<typeof admission.place>>) => ({
+  user_id: person.id,
+  phone_e164: person.phone,
+  email: person.email,
+  fio: person.fullName,
+  status: person.status,
+  role: place.role,
+  parent_org_unit_id: place.orgUnitId,
+  org_unit_name: place.orgUnitName,
+  powerbank_limit: person.powerbankLimit,
+  created_at: time(person.createdAt),
+  last_login_at: timeOrNull(person.lastLoginAt),
+})

@@ -1,0 +1,138 @@
+import type { z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { type RefusalCode, Refused } from '../../db/errors.ts'
+import type { Env } from '../context.ts'
+import { faultStatus } from '../faults.ts'
+
+/** Every refusal on this surface: its status (seed 003, "Коды ответов") and its words. */
+export const status: Record<RefusalCode, readonly [ContentfulStatusCode, string]> = {
+  not_found: [404, 'Ресурс не найден'],
+  conflict: [400, 'Операция невозможна в текущем состоянии'],
+  duplicate: [400, 'Такая запись уже существует'],
+  invalid: [400, 'Неверные параметры запроса'],
+  unauthorised: [401, 'Не авторизован'],
+  forbidden: [403, 'Доступ запрещен'],
+  not_yours: [403, 'Доступ запрещен'],
+  station_not_found: [404, 'Станция не найдена'],
+  station_inactive: [400, 'Станция не активна'],
+  device_offline: [400, 'Станция не подключена'],
+  device_silent: [408, 'Станция не ответила вовремя'],
+  no_access: [403, 'Нет доступа к этой станции'],
+  slot_out_of_range: [400, 'Номер слота вне диапазона станции'],
+  slot_empty: [400, 'В слоте нет повербанка'],
+  no_free_slot: [400, 'На станции нет свободных слотов'],
+  no_power_bank: [400, 'На станции нет доступных повербанков'],
+  power_bank_not_found: [404, 'Повербанк не найден'],
+  power_bank_not_active: [400, 'Повербанк не активен'],
+  power_bank_on_loan: [400, 'Повербанк уже выдан'],
+  power_bank_not_in_station: [400, 'Повербанк не находится в станции'],
+  no_open_order: [400, 'Активный заказ не найден'],
+  limit_reached: [400, 'Достигнут лимит повербанков'],
+  eject_failed: [400, 'Станция не смогла выдать повербанк'],
+  too_many_commands: [429, 'Слишком много команд в очереди станции, повторите позже'],
+  idempotency_mismatch: [400, 'Ключ идемпотентности уже использован для другого запроса'],
+}
+
+/** A `duplicate` says what is taken. */
+const taken: Record<string, string> = {
+  phone: 'Пользователь с таким телефоном уже существует',
+  email: 'Пользователь с таким email уже существует',
+  username: 'Пользователь с таким именем уже существует',
+  box_id: 'Станция с таким box_id уже существует',
+  serial_number: 'Повербанк с таким серийным номером уже существует',
+}
+
+/** The words for `about.reason`, where a verb says more than its code. */
+const reasons: Record<string, string> = {
+  unit_unknown: 'Организационная единица не найдена',
+  unit_in_use: 'Нельзя удалить: есть связанные подгруппы, станции, повербанки или пользователи',
+  group_has_parent: 'У группы не может быть родителя',
+  group_has_subgroups: 'У группы есть подгруппы: она не может стать подгруппой',
+  subgroup_needs_parent: 'Для подгруппы нужна родительская группа',
+  parent_is_self: 'Подгруппа не может быть собственным родителем',
+  parent_not_group: 'Родитель подгруппы должен быть группой',
+  role_needs_unit: 'Для этой роли нужен org_unit_id',
+  user_unknown: 'Пользователь не найден',
+  user_not_pending: 'Пользователь не ожидает одобрения',
+}
+
+/** Refusals that are HTTP's own: no verb was asked. 415 is not among the document's codes, so it is a 400 here. */
+const httpStatus: Record<number, readonly [ContentfulStatusCode, string]> = {
+  400: [400, 'Некорректный JSON в теле запроса'],
+  404: [404, 'Ресурс не найден'],
+  405: [405, 'Метод не поддерживается'],
+  413: [413, 'Тело запроса слишком велико'],
+  415: [400, 'Ожидается тело запроса в формате application/json'],
+  429: [429, 'Слишком много запросов, повторите позже'],
+  503: [503, 'Сервис временно недоступен, повторите позже'],
+}
+const faultText = { 400: 'Неверные параметры запроса', 500: 'Внутренняя ошибка сервера', 503: httpStatus[503]![1] }
+
+const snake = (name: string) => name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`)
+
+/**
+ * The words of a refusal: `about.text` of a route of this surface, else those for `about.reason`, else the code's.
+ * Every other key of `about` goes into the body, snake_case.
+ */
+function refusalBody({ code, about }: Refused) {
+  const { text, ...rest } = about
+  const { field, reason } = about
+  const words =
+    text ??
+    (typeof reason === 'string' ? reasons[reason] : undefined) ??
+    (code === 'duplicate' && typeof field === 'string' ? taken[field] : undefined) ??
+    status[code][1]
+  const data = Object.fromEntries(Object.entries(rest).map(([name, value]) => [snake(name), value]))
+  return { ...data, success: false as const, error: String(words) }
+}
+
+/** Every error of the surface as `{success: false, error}`. Only what nobody threw on purpose is logged, with the request's id. */
+export function failure(error: Error, c: Context<Env>): Response {
+  if (error instanceof Refused) return c.json(refusalBody(error), status[error.code][0])
+  if (error instanceof HTTPException) {
+    const [code, words] = httpStatus[error.status] ?? [500, faultText[500]]
+    return c.json({ success: false, error: words }, code)
+  }
+  const code = faultStatus(error)
+  if (code === 400) return c.json({ success: false, error: faultText[400] }, 400)
+  c.var.log('request.failed', { requestId: c.env.requestId, path: c.req.path, error })
+  return c.json({ success: false, error: faultText[code], request_id: c.env.requestId }, code)
+}
+
+/** What the door answers for this surface: a path it owns, asked with another method. */
+export const methodNotAllowed = (allow: string[]) =>
+  Response.json({ success: false, error: httpStatus[405]![1] }, { status: 405, headers: { Allow: allow.join(', ') } })
+
+type Issue = z.core.$ZodIssue
+const kindName: Record<string, string> = {
+  string: 'строка',
+  number: 'число',
+  int: 'целое число',
+  boolean: 'true или false',
+  object: 'объект',
+  array: 'список',
+}
+
+/** One validation issue in the surface's words, always naming the field. A schema's own Russian message wins. */
+export function explain(issue: Issue): { field: string; error: string } {
+  const field = issue.path.map(String).join('.') || 'body'
+  if (/[а-яё]/i.test(issue.message)) return { field, error: `Поле ${field}: ${issue.message}` }
+  if (/received undefined$/.test(issue.message)) return { field, error: `Отсутствует обязательное поле ${field}` }
+  const reason = (): string => {
+    switch (issue.code) {
+      case 'invalid_type':
+        return `ожидается ${kindName[issue.expected] ?? issue.expected}`
+      case 'too_small':
+        return issue.origin === 'string' ? 'слишком короткое значение' : `не меньше ${issue.minimum}`
+      case 'too_big':
+        return issue.origin === 'string' ? 'слишком длинное значение' : `не больше ${issue.maximum}`
+      case 'invalid_value':
+        return `допустимые значения: ${issue.values.map(String).join(', ')}`
+      default:
+        return 'неверный формат'
+    }
+  }
+  return { field, error: `Поле ${field}: ${reason()}` }
+}

@@ -1,0 +1,95 @@
+import type { Actor } from './actor.ts'
+import * as audit from './audit.ts'
+import type { Queryable, Tx } from './connect.ts'
+import { Refused } from './errors.ts'
+import * as events from './events.ts'
+import { grant, type Person, type Surface } from './identity.ts'
+import * as org from './org.ts'
+import { administered, assertInScope } from './scope.ts'
+
+const surface: Surface = 'powerbank'
+
+/** The roles of the power-bank surface, the weightiest first. */
+export const powerbankRoles = ['service_admin', 'group_admin', 'subgroup_admin', 'user'] as const
+export type PowerbankRole = (typeof powerbankRoles)[number]
+
+/**
+ * Who waits for approval, oldest first. They belong to no unit yet, so every admin sees all of them and takes in their
+ * own (api-contracts 4.2).
+ */
+export async function pending(q: Queryable, limit: number, offset: number): Promise<{ rows: Person[]; total: number }> {
+  const rows = await q<Person[]>`
+    select id, email, phone, username, full_name, status, powerbank_limit, created_at, last_login_at
+    from users where status = 'pending' and deleted_at is null order by id limit ${limit} offset ${offset}`
+  const [count] = await q<{ total: number }[]>`
+    select count(*) as total from users where status = 'pending' and deleted_at is null`
+  return { rows, total: count!.total }
+}
+
+/** Locks a person who is still waiting. Throws `Refused('not_found')`, and `conflict` when somebody decided already. */
+async function waiting(tx: Tx, userId: number): Promise<void> {
+  const [user] = await tx<{ status: string }[]>`
+    select status from users where id = ${userId} and deleted_at is null for update`
+  if (!user) throw new Refused('not_found', `user ${userId}`, { reason: 'user_unknown' })
+  if (user.status !== 'pending')
+    throw new Refused('conflict', `user ${userId} is ${user.status}`, { reason: 'user_not_pending' })
+}
+
+export interface Approval {
+  userId: number
+  role: PowerbankRole
+  orgUnitId: number | null
+}
+
+/**
+ * Lets a newcomer in, with a role in a unit. A group_admin may take somebody into the own units only, and make nobody
+ * a service_admin (api-contracts 4.2, 4.7). Throws `not_found`, `conflict`, `invalid`, `forbidden`, `not_yours`.
+ */
+export async function approve(tx: Tx, actor: Actor, { userId, role, orgUnitId }: Approval): Promise<void> {
+  await waiting(tx, userId)
+  const scope = await administered(tx, actor)
+  if (role === 'service_admin' && scope !== 'all') throw new Refused('forbidden', 'only a service_admin makes another')
+  if (orgUnitId === null && (role === 'group_admin' || role === 'subgroup_admin'))
+    throw new Refused('invalid', `${role} needs a unit`, { field: 'org_unit_id', reason: 'role_needs_unit' })
+  if (orgUnitId !== null) await org.mustExist(tx, orgUnitId)
+  assertInScope(scope, orgUnitId)
+  await tx`update users set status = 'active', updated_at = now() where id = ${userId}`
+  await grant(tx, userId, { surface, role, orgUnitId })
+  await audit.record(tx, actor, surface, {
+    action: 'user.approve',
+    entityType: 'user',
+    entityId: userId,
+    oldValues: { status: 'pending' },
+    newValues: { status: 'active', role, orgUnitId },
+  })
+  await events.record(tx, 'user.approved', { userId, data: { role, orgUnitId } })
+}
+
+/** Turns a newcomer away; the reason stays on the row and in the audit log. Throws `not_found`, `conflict`. */
+export async function reject(tx: Tx, actor: Actor, userId: number, reason: string | null): Promise<void> {
+  await waiting(tx, userId)
+  await tx`update users set status = 'blocked', reject_reason = ${reason}, updated_at = now() where id = ${userId}`
+  await audit.record(tx, actor, surface, {
+    action: 'user.reject',
+    entityType: 'user',
+    entityId: userId,
+    oldValues: { status: 'pending' },
+    newValues: { status: 'blocked' },
+    description: reason,
+  })
+  await events.record(tx, 'user.rejected', { userId })
+}
+
+/** What `login` and `profile` say of somebody's place on the surface: the weightiest role and its unit. */
+export async function place(
+  q: Queryable,
+  userId: number,
+): Promise<{ role: PowerbankRole; orgUnitId: number | null; orgUnitName: string | null }> {
+  const [row] = await q<{ role: PowerbankRole; orgUnitId: number | null; orgUnitName: string | null }[]>`
+    select r.role, r.org_unit_id, o.name as org_unit_name
+    from user_roles r left join org_units o on o.id = r.org_unit_id and o.deleted_at is null
+    where r.user_id = ${userId} and r.surface = ${surface}
+    order by array_position(${[...powerbankRoles]}::text[], r.role), r.id limit 1`
+  // Without a row: a user of no unit, who may borrow nothing (data-model B1).
+  return row ?? { role: 'user', orgUnitId: null, orgUnitName: null }
+}

@@ -1,0 +1,179 @@
+import postgres from 'postgres'
+import type { Actor } from './actor.ts'
+import type { Queryable, Tx } from './connect.ts'
+import { Refused } from './errors.ts'
+
+/** The surfaces people have roles on. */
+export type Surface = 'paygo' | 'loyalty' | 'powerbank' | 'telecom'
+
+/** A role as it is granted. */
+export interface Grant {
+  surface: Surface
+  role: string
+  orgUnitId?: number | null
+}
+
+/** Who a person is, without the password. */
+export interface Person {
+  id: number
+  email: string | null
+  phone: string | null
+  username: string | null
+  fullName: string
+  status: 'pending' | 'active' | 'blocked'
+  powerbankLimit: number | null
+  createdAt: Date
+  lastLoginAt: Date | null
+}
+
+/** What `register` and `createWithRoles` need. `passwordHash` comes from db/password.ts. */
+export interface NewPerson {
+  phone?: string | null
+  email?: string | null
+  username?: string | null
+  fullName: string
+  passwordHash: string | null
+}
+
+const uniqueViolation = '23505'
+const duplicateField: Record<string, string> = {
+  users_phone: 'phone',
+  users_email: 'email',
+  users_username: 'username',
+}
+
+/** Runs a write to `users`; a taken phone, email or name becomes `Refused('duplicate', …, { field })`. */
+export async function unlessTaken<T>(write: Promise<T>): Promise<T> {
+  try {
+    return await write
+  } catch (error) {
+    const field =
+      error instanceof postgres.PostgresError && error.code === uniqueViolation
+        ? duplicateField[error.constraint_name ?? '']
+        : undefined
+    if (!field) throw error
+    throw new Refused('duplicate', `${field} is taken`, { field })
+  }
+}
+
+async function insert(tx: Tx, person: NewPerson, status: Person['status']): Promise<number> {
+  const { phone = null, email = null, username = null, fullName, passwordHash } = person
+  const [row] = await unlessTaken(
+    tx<{ id: number }[]>`
+      insert into users (phone, email, username, full_name, password_hash, status)
+      values (${phone}, ${email}, ${username}, ${fullName}, ${passwordHash}, ${status}) returning id`,
+  )
+  return row!.id
+}
+
+/** A newcomer who waits for approval and cannot log in before. Throws `Refused('duplicate')` with `about.field`. */
+export const register = (tx: Tx, person: NewPerson): Promise<number> => insert(tx, person, 'pending')
+
+/** An active account with its roles. Throws `Refused('duplicate')`. */
+export async function createWithRoles(tx: Tx, person: NewPerson & { roles: readonly Grant[] }): Promise<number> {
+  const id = await insert(tx, person, 'active')
+  for (const role of person.roles) await grant(tx, id, role)
+  return id
+}
+
+/** Gives a role; one already given stays as it is. */
+export async function grant(tx: Tx, userId: number, { surface, role, orgUnitId = null }: Grant): Promise<void> {
+  await tx`
+    insert into user_roles (user_id, surface, role, org_unit_id) values (${userId}, ${surface}, ${role}, ${orgUnitId})
+    on conflict do nothing`
+}
+
+const person = (q: Queryable) =>
+  q`u.id, u.email, u.phone, u.username, u.full_name, u.status, u.powerbank_limit, u.created_at, u.last_login_at`
+
+/** A person who is not deleted. */
+export async function get(q: Queryable, id: number): Promise<Person | undefined> {
+  const [row] = await q<Person[]>`select ${person(q)} from users u where u.id = ${id} and u.deleted_at is null`
+  return row
+}
+
+/** Who logs in with this phone, email (any case) or name, and the stored hash to check the password against. */
+export async function credentials(
+  q: Queryable,
+  by: { phone: string } | { email: string } | { username: string },
+): Promise<(Person & { passwordHash: string | null }) | undefined> {
+  const condition =
+    'phone' in by
+      ? q`u.phone = ${by.phone}`
+      : 'email' in by
+        ? q`lower(u.email) = lower(${by.email})`
+        : q`lower(u.username) = lower(${by.username})`
+  const [row] = await q<(Person & { passwordHash: string | null })[]>`
+    select ${person(q)}, u.password_hash from users u where ${condition} and u.deleted_at is null`
+  return row
+}
+
+/** What a session's row remembers of the login. */
+export interface LoginAbout {
+  surface: Surface
+  hours: number
+  ip: string | null
+  userAgent: string | null
+}
+
+const userAgentCharactersMax = 300
+
+/**
+ * Opens a session for somebody whose password was right, and notes the login. Throws `Refused('unauthorised')` when
+ * the account is not active (any more).
+ */
+export async function login(
+  tx: Tx,
+  userId: number,
+  about: LoginAbout,
+): Promise<{ sessionId: string; expiresAt: Date }> {
+  const { surface, hours, ip, userAgent } = about
+  const active = await tx`
+    update users set last_login_at = now() where id = ${userId} and status = 'active' and deleted_at is null returning id`
+  if (active.length === 0) throw new Refused('unauthorised', `user ${userId} is not active`)
+  const [session] = await tx<{ sessionId: string; expiresAt: Date }[]>`
+    insert into sessions (user_id, surface, expires_at, ip, user_agent)
+    values (${userId}, ${surface}, date_trunc('second', now()) + make_interval(secs => ${hours * 3600}), ${ip},
+      ${userAgent?.slice(0, userAgentCharactersMax) ?? null})
+    returning id as session_id, expires_at`
+  return session!
+}
+
+/**
+ * Whom a token's session speaks for, with the roles on one surface; null when the session is over or revoked, or the
+ * user blocked or deleted. One statement: it runs before every request.
+ */
+export async function actor(
+  q: Queryable,
+  session: { userId: number; sessionId: string; surface: Surface },
+): Promise<Actor | null> {
+  const [row] = await q<Actor[]>`
+    select u.id as user_id, coalesce((
+      select jsonb_agg(jsonb_build_object('role', r.role, 'orgUnitId', r.org_unit_id) order by r.id)
+      from user_roles r where r.user_id = u.id and r.surface = ${session.surface}), '[]') as roles
+    from sessions s join users u on u.id = s.user_id
+    where s.id = ${session.sessionId} and u.id = ${session.userId} and s.revoked_at is null and s.expires_at > now()
+      and u.status = 'active' and u.deleted_at is null`
+  return row ?? null
+}
+
+/** Ends every session of a user at once. */
+export async function revokeSessions(tx: Tx, userId: number): Promise<void> {
+  await tx`update sessions set revoked_at = now() where user_id = ${userId} and revoked_at is null`
+}
+
+/** Changes the own name or email. Throws `Refused('duplicate')`, `Refused('not_found')`. */
+export async function changeProfile(
+  tx: Tx,
+  actor: Actor,
+  change: { fullName?: string | undefined; email?: string | undefined },
+): Promise<Person> {
+  const [row] = await unlessTaken(
+    tx<Person[]>`
+      update users u set full_name = coalesce(${change.fullName ?? null}, u.full_name),
+        email = coalesce(${change.email ?? null}, u.email), updated_at = now()
+      where u.id = ${actor.userId} and u.deleted_at is null returning ${person(tx)}`,
+  )
+  if (!row) throw new Refused('not_found', `user ${actor.userId}`)
+  return row
+}
