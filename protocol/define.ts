@@ -65,6 +65,9 @@ export const report = <K extends Report['kind'], U extends Layout, D extends Lay
 
 // `any`: a list holds definitions of every layout. Safe because a body is only ever handed back to the definition
 // whose own layout decoded it.
+/** Any `command`. */
 export type AnyCommand = Told<any, any, any> & { initiator: 'server' }
+/** Any `report`. */
 export type AnyReport = Said<any, any, any> & { initiator: 'device' }
+/** Any entry of a dialect's list. */
 export type AnyDefinition = AnyCommand | AnyReport

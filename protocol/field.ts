@@ -32,7 +32,7 @@ export interface OptionalField<T> extends Field<T> {
   optional: true
 }
 
-// `any` here and only here: a layout holds fields of every type, and Body<L> gives each its own back.
+/** The fields of a body in their order. `any`: it holds fields of every type, and Body<L> gives each its own back. */
 export type Layout = Record<string, Field<any>>
 type Value<F> = F extends Field<infer T> ? T : never
 type Tail<L> = { [K in keyof L]: L[K] extends OptionalField<any> ? K : never }[keyof L]
@@ -47,7 +47,7 @@ const integer = (bytes: 1 | 2 | 4, signed: boolean, min: number, max: number): F
   const inside = (value: number) => value >= min && value <= max
   return {
     shape: { is: 'integer', min, max },
-    doc: whole ? name : min === max ? `${name} = ${min}` : `${name} ${min}–${max}`,
+    doc: whole ? name : min === max ? `${name} = 0x${min.toString(16).toUpperCase()}` : `${name} ${min}–${max}`,
     read(parser, field) {
       const check = whole ? {} : { assert: inside }
       if (signed) return parser.int8(field, check)
@@ -61,9 +61,13 @@ const integer = (bytes: 1 | 2 | 4, signed: boolean, min: number, max: number): F
   }
 }
 
+/** A byte. */
 export const u8 = integer(1, false, 0, 0xff)
+/** A signed byte (temperatures, section 2.6). */
 export const i8 = integer(1, true, -128, 127)
+/** Two bytes, big-endian. */
 export const u16 = integer(2, false, 0, 0xffff)
+/** Four bytes, big-endian. */
 export const u32 = integer(4, false, 0, 0xffffffff)
 /** A byte whose other values are refused in both directions. */
 export const u8In = (min: number, max: number) => integer(1, false, min, max)
@@ -223,6 +227,7 @@ function writeBody<L extends Layout>(layout: L, body: Body<L>, into: number[]) {
     const value = (body as Record<string, unknown>)[name]
     if (value === undefined && 'optional' in field) missing ||= name
     else if (missing) throw new RangeError(`${name} cannot follow a missing ${missing}`)
+    else if (value === undefined) throw new RangeError(`${name} is missing`)
     else field.write(value, into)
   }
 }

@@ -25,6 +25,7 @@ export const apn = command({
   ],
 })
 
+/** cabinet-protocol section 3, 0x73. */
 export const setApn = command({
   code: 0x73,
   name: 'set_apn',

@@ -61,9 +61,8 @@ export function cutter(): Cutter {
  * @throws MalformedBody the bytes are not exactly one frame
  */
 export function open(frame: Buffer): Frame {
-  const length = frame.length < headerBytes ? 0 : frame.readUInt16BE(0)
-  if (length + 2 !== frame.length || length > packetLengthMax)
-    throw new MalformedBody(`not one frame: ${frame.length} bytes`)
+  const whole = frame.length >= headerBytes && frame.readUInt16BE(0) + 2 === frame.length
+  if (!whole || frame.length > packetLengthMax + 2) throw new MalformedBody(`not one frame: ${frame.length} bytes`)
   return {
     code: frame[2]!,
     vsn: frame[3]!,

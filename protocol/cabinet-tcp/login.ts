@@ -18,6 +18,7 @@ function boxIdOf(boxId: string): string {
 
 const result = oneOf({ refused: 0, accepted: 1 })
 
+/** cabinet-protocol section 3, 0x60. */
 export const loginA = report({
   code: 0x60,
   name: 'login',

@@ -1,5 +1,5 @@
 import { command } from '../define.ts'
-import { text, u8In } from '../field.ts'
+import { text, u8, u8In } from '../field.ts'
 
 const address = { host: text, port: text, heartbeatSeconds: u8In(1, 255) }
 
@@ -8,6 +8,7 @@ const example = {
   body: { host: '121.41.60.232', port: '8888', heartbeatSeconds: 30 },
 }
 
+/** cabinet-protocol section 3, 0x6A. */
 export const serverAddress = command({
   code: 0x6a,
   name: 'query_server_address',
@@ -16,7 +17,7 @@ export const serverAddress = command({
   down: {},
   from: () => ({}),
   asks: () => ({ kind: 'server_address' }),
-  up: address,
+  up: { ...address, heartbeatSeconds: u8 },
   means: (body) => ({ kind: 'server_address', ...body }),
   says: ({ host, port, heartbeatSeconds }) => ({ host, port, heartbeatSeconds }),
   examples: [
@@ -25,6 +26,7 @@ export const serverAddress = command({
   ],
 })
 
+/** cabinet-protocol section 3, 0x63. */
 export const setServerAddress = command({
   code: 0x63,
   name: 'set_server_address',

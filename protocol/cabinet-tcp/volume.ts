@@ -1,6 +1,7 @@
 import { command } from '../define.ts'
 import { oneOf, optional, u8, u8In } from '../field.ts'
 
+/** cabinet-protocol section 3, 0x77. */
 export const volume = command({
   code: 0x77,
   name: 'query_voice_volume',

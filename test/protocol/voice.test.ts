@@ -149,7 +149,8 @@ describe.each(['A', 'B'] as const)('dialect %s', (letter) => {
     const signed = (code: number) => seal(code, 2, open(device.say({ kind: 'heartbeat' })).token, [])
     for (const code of [0x00, 0x5f, 0x68, 0x6b, 0xff]) expect(() => voice.hear(signed(code))).toThrow('unknown command')
     expect(() => voice.hear(Buffer.concat([signed(0x61), signed(0x61)]))).toThrow(MalformedBody)
-    expect(() => voice.hear(Buffer.alloc(0))).toThrow(MalformedBody)
+    for (let size = 0; size <= 9; size++) expect(() => voice.hear(Buffer.alloc(size))).toThrow(MalformedBody)
+    expect(() => voice.hear(Buffer.from('0000', 'hex'))).toThrow(MalformedBody)
   })
 
   test('a return that names no bank is reported as one, and still acknowledged', () => {

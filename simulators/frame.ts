@@ -1,0 +1,128 @@
+/**
+ * The frame workbench: `npm run -s frame -- decode <hex|->` explains frames, `encode` makes them.
+ * Input and output are lines: one JSON object for each line of input.
+ */
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { ArgsDef, CommandDef } from 'citty'
+import { defineCommand, runMain } from 'citty'
+import type { Command, Report } from '../protocol/cabinet.ts'
+import { cabinetVoice, cutter, greet } from '../protocol/cabinet-tcp/index.ts'
+import { BrokenStream, MalformedBody } from '../protocol/errors.ts'
+import type { Hints } from '../protocol/explain.ts'
+import { explain } from '../protocol/explain.ts'
+
+const lineCharsMax = 1_048_576
+
+type Answer = { ok: boolean } & Record<string, unknown>
+
+// A serial console prints CSBOX:"<hex>" (cabinet-protocol 2.2); people paste 0x, blanks and colons.
+function bytesOf(line: string): Buffer {
+  if (line.length > lineCharsMax) throw new RangeError(`a line of more than ${lineCharsMax} characters`)
+  const quoted = /^\s*CSBOX(?:GET)?:"([^"]*)"/i.exec(line)
+  const digits = (quoted?.[1] ?? line).replace(/0x|[\s:]/gi, '')
+  if (!/^([0-9a-f]{2})*$/i.test(digits)) throw new RangeError('not hex')
+  return Buffer.from(digits, 'hex')
+}
+
+function decodeLine(line: string, hints: Hints): Answer {
+  const knife = cutter()
+  const frames: object[] = []
+  try {
+    const bytes = bytesOf(line)
+    for (const frame of knife.push(bytes)) {
+      const { checksumOk, tokenOk, body, also, ...said } = explain(frame, hints)
+      frames.push({ ...said, checksum_ok: checksumOk, token_ok: tokenOk, body, ...(also.length > 0 && { also }) })
+    }
+    const rest = hexOf(knife.rest())
+    if (frames.length > 0 || rest === '') return { ok: true, frames, rest }
+    return { ok: false, error: `incomplete: ${bytes.length} bytes are not a whole frame`, frames, rest }
+  } catch (error) {
+    return { ...refusal(error), frames }
+  }
+}
+
+function encodeLine(line: string, { dialect = 'B', from = 'server', key = '' }: Hints): Answer {
+  try {
+    // What is no word of ours has no definition or does not fit its fields, and is refused there.
+    const words = JSON.parse(line)
+    if (typeof words?.kind !== 'string') throw new RangeError('words need a kind')
+    const device = cabinetVoice(dialect, { key })
+    if (from === 'device') return { ok: true, hex: hexOf(device.say(words as Report, words)) }
+    const voice = greet(device.say({ kind: 'login', boxId: 'workbench' })).voice({ keys: [key] })
+    return { ok: true, hex: hexOf(voice.tell(words as Command)) }
+  } catch (error) {
+    return refusal(error)
+  }
+}
+
+const hexOf = (bytes: Buffer) => bytes.toString('hex').toUpperCase()
+
+function refusal(error: unknown): Answer {
+  const expected = [MalformedBody, BrokenStream, RangeError, SyntaxError, TypeError]
+  if (!(error instanceof Error) || !expected.some((kind) => error instanceof kind)) throw error
+  return { ok: false, error: `${error.name}: ${error.message}` }
+}
+
+async function* linesOf(input: string): AsyncGenerator<string> {
+  if (input === '-') yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
+  else yield input
+}
+
+async function each(input: string, work: (line: string) => Answer) {
+  // A reader who has seen enough (head) is no mistake of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  for await (const line of linesOf(input)) {
+    const answer = work(line)
+    if (!answer.ok) process.exitCode = 1
+    if (!process.stdout.write(`${JSON.stringify(answer)}\n`)) await once(process.stdout, 'drain')
+  }
+}
+
+const options = {
+  dialect: { type: 'enum', options: ['A', 'B'], description: 'TCP dialect; decode tries both when absent' },
+  from: { type: 'enum', options: ['device', 'server'], description: 'Who sent it; decode tries both when absent' },
+  key: { type: 'string', valueHint: 'K', description: "TCP-B's secret key, to check or make the token" },
+} satisfies ArgsDef
+
+type Given = Record<'dialect' | 'from' | 'key', string | undefined>
+
+// citty has checked the two lists.
+const hintsOf = ({ dialect, from, key }: Given): Hints => ({
+  ...(dialect !== undefined && { dialect: dialect as 'A' | 'B' }),
+  ...(from !== undefined && { from: from as 'device' | 'server' }),
+  ...(key !== undefined && { key }),
+})
+
+const decode = defineCommand({
+  meta: {
+    name: 'decode',
+    description:
+      'Explain frames: {"ok":true,"frames":[…],"rest":""} a line. Exit 1 if any line failed or held no whole frame.',
+  },
+  args: {
+    input: { type: 'positional', required: true, description: 'Hex, or - for hex lines on standard input' },
+    ...options,
+  },
+  run: ({ args }) => each(args.input, (line) => decodeLine(line, hintsOf(args))),
+})
+
+const encode = defineCommand({
+  meta: {
+    name: 'encode',
+    description:
+      'Make frames of our words: {"kind":"eject","slot":3} becomes {"ok":true,"hex":"…"}. Defaults: B, from server.',
+  },
+  args: {
+    input: { type: 'positional', required: true, description: 'JSON, or - for JSON lines on standard input' },
+    ...options,
+  },
+  run: ({ args }) => each(args.input, (line) => encodeLine(line, hintsOf(args))),
+})
+
+const main: CommandDef = defineCommand({
+  meta: { name: 'frame', description: 'The workbench for cabinet frames (TCP dialects A and B)' },
+  subCommands: { decode, encode },
+})
+
+await runMain(main)
