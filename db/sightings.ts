@@ -8,7 +8,7 @@ import * as orders from './orders.ts'
 export interface SeenBank {
   slot: number
   bankId: string
-  levelPercent: number
+  levelPercent?: number
   millivolts?: number
   milliamps?: number
   celsius?: number
