@@ -98,7 +98,8 @@ export function isAlive(pid: number) {
   }
 }
 
-function isPostgres(pid: number) {
+/** Is it a running PostgreSQL? One that ended and is not yet reaped by whoever adopted it (a container's init) is not. */
+export function isPostgres(pid: number) {
   if (!isAlive(pid)) return false
   try {
     return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('postgres')

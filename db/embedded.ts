@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Cluster, freePort, inspect, isAlive, makeCluster, superuser } from './cluster.ts'
+import { type Cluster, freePort, inspect, isPostgres, makeCluster, superuser } from './cluster.ts'
 import { connect } from './connect.ts'
 import { EmbeddedFailed, type Engine, install, settle } from './engine.ts'
 import type { Log } from './log.ts'
@@ -76,7 +76,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   let mending: Promise<void> | undefined
   const watch = setInterval(() => {
     limitLog(keeper.logFile)
-    if (!isAlive(keeper.pid)) mending ??= mend(keeper).finally(() => (mending = undefined))
+    if (!isPostgres(keeper.pid)) mending ??= mend(keeper).finally(() => (mending = undefined))
   }, watchMs).unref()
   const dropped = () => signal(keeper.pid, 'SIGINT')
   if (!found) process.once('exit', dropped)
@@ -176,11 +176,11 @@ async function mend(keeper: Keeper) {
 
 async function shutDown(keeper: Keeper) {
   const { log } = keeper.options
-  if (!isAlive(keeper.pid)) return
+  if (!isPostgres(keeper.pid)) return
   if (await othersConnected(keeper)) return log('database.left', { pid: keeper.pid })
   signal(keeper.pid, 'SIGINT')
   const deadline = performance.now() + stopSecondsMax * 1000
-  while (isAlive(keeper.pid)) {
+  while (isPostgres(keeper.pid)) {
     // SIGQUIT: at once, without a checkpoint; the next start recovers from the log.
     if (performance.now() > deadline) signal(keeper.pid, 'SIGQUIT')
     await pause(pollMs)

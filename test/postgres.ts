@@ -65,10 +65,10 @@ async function database(template: string) {
   return { db, url }
 }
 
-/** An empty data directory, removed after the test or file. What runs in it is the caller's to stop. */
-export function tempDataDir(): string {
+/** An empty data directory, removed by `after`: vitest's `afterAll`, or `onTestFinished` inside a test. */
+export function tempDataDir(after: (remove: () => void) => void): string {
   const dataDir = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`))
-  afterAll(() => rmSync(dataDir, { recursive: true, force: true }))
+  after(() => rmSync(dataDir, { recursive: true, force: true }))
   return dataDir
 }
 

@@ -71,7 +71,11 @@ test('a peer that accepts and hangs up is a failure at once', async () => {
 
 test('when the database dies queries fail fast, and it comes back by itself, listeners too', async () => {
   const said: string[] = []
-  const own = await startEmbedded({ dataDir: tempDataDir(), log: (event) => said.push(event), durable: false })
+  const own = await startEmbedded({
+    dataDir: tempDataDir(onTestFinished),
+    log: (event) => said.push(event),
+    durable: false,
+  })
   const one = connect(own.url)
   onTestFinished(async () => {
     await one.close()
