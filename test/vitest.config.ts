@@ -1,4 +1,8 @@
 import { defineConfig } from 'vitest/config'
+import { counter } from './counts.ts'
+
+/** Named by run.ts. */
+const countsFile = process.env.VOLTBAY_COUNTS
 
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
@@ -6,6 +10,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/bench/**', 'test/chaos/**'],
     globalSetup: ['test/postgres.ts'],
+    reporters: ['default', ...(countsFile ? [counter(countsFile)] : [])],
     // A process each: tests start servers and workers, and one that crashes takes only its own file with it.
     pool: 'forks',
     maxWorkers: 2,
