@@ -56,6 +56,9 @@ const reasons: Record<string, string> = {
   role_needs_unit: 'Для этой роли нужен org_unit_id',
   user_unknown: 'Пользователь не найден',
   user_not_pending: 'Пользователь не ожидает одобрения',
+  slot_occupied: 'Число слотов меньше номера занятого слота',
+  power_bank_not_unknown: 'Активировать можно только повербанк со статусом unknown',
+  knock_unknown: 'Запись карантина не найдена',
 }
 
 /** Refusals that are HTTP's own: no verb was asked. 415 is not among the document's codes, so it is a 400 here. */
