@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Hono } from 'hono'
+import type { OpenAPIHono } from '@hono/zod-openapi'
 import { RegExpRouter } from 'hono/router/reg-exp-router'
 import { SmartRouter } from 'hono/router/smart-router'
 import { TrieRouter } from 'hono/router/trie-router'
@@ -11,7 +11,7 @@ import { type LoginRequest, loginDialect, sharedPaths } from './login-dialect.ts
 /** A family of clients with its own envelope, errors and paging: an app of its own (HOUSE 9). */
 export interface Surface {
   name: string
-  app: Hono<Env, any, any>
+  app: OpenAPIHono<Env, any, any>
   /** A path of this surface was asked with a method it does not have. */
   methodNotAllowed(allow: string[]): Response
 }
@@ -29,7 +29,7 @@ const requestIdCharactersMax = 64
 const durationBucketsSeconds = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15]
 
 /** What an unknown path is answered: readable for the clients of every surface (data-model C5). */
-const neutral = (status: number, error: string) =>
+export const neutral = (status: number, error: string) =>
   Response.json({ success: false, error, detail: error, status: 'error', message: error }, { status })
 
 /**
@@ -53,29 +53,26 @@ export function door(ground: Ground, surfaces: Surface[]): Door {
     return { owner: null, response: neutral(404, 'Not found') }
   }
 
-  return {
-    async fetch(request, bindings = {}) {
-      const began = performance.now()
-      const url = new URL(request.url)
-      // One trailing slash is spelling, not meaning (data-model C4); a redirect would lose the body.
-      const path = url.pathname.length > 1 && url.pathname.endsWith('/') ? url.pathname.slice(0, -1) : url.pathname
-      const peer = bindings.incoming?.socket?.remoteAddress
-      const arrival: Arrival = {
-        ...bindings,
-        requestId: requestId(request),
-        address: bindings.address ?? clientIp(peer, request.headers.get('x-forwarded-for'), trusted),
-      }
-      const { owner, response } = await answer(request, url, path, arrival).catch((error: unknown) => {
-        ground.log('request.failed', { requestId: arrival.requestId, path, error })
-        return { owner: null, response: neutral(500, 'Internal error') }
-      })
-      measure(request, path, owner, response, arrival, performance.now() - began)
-      return response
-    },
-    request(path, init) {
-      return this.fetch(new Request(new URL(path, 'http://localhost'), init))
-    },
+  async function fetch(request: Request, bindings: Partial<Arrival> = {}) {
+    const began = performance.now()
+    const url = new URL(request.url)
+    // One trailing slash is spelling, not meaning (data-model C4); a redirect would lose the body.
+    const path = url.pathname.length > 1 && url.pathname.endsWith('/') ? url.pathname.slice(0, -1) : url.pathname
+    const peer = bindings.incoming?.socket?.remoteAddress
+    const arrival: Arrival = {
+      ...bindings,
+      requestId: requestId(request),
+      address: bindings.address ?? clientIp(peer, request.headers.get('x-forwarded-for'), trusted),
+    }
+    const { owner, response } = await answer(request, url, path, arrival).catch((error: unknown) => {
+      ground.log('request.failed', { requestId: arrival.requestId, path, error })
+      return { owner: null, response: neutral(500, 'Internal error') }
+    })
+    measure(request, path, owner, response, arrival, performance.now() - began)
+    return response
   }
+
+  return { fetch, request: (path, init) => fetch(new Request(new URL(path, 'http://localhost'), init)) }
 }
 
 /** Reads the body, because it decides, and gives the chosen surface the same request once more. */

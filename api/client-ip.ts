@@ -6,7 +6,7 @@ export function proxies(list: readonly string[]): BlockList {
   for (const entry of list) {
     const [address = '', prefix] = entry.split('/')
     const version = isIP(address)
-    if (version === 0) throw new Error(`TRUSTED_PROXIES: ${entry} is no address or network`)
+    if (version === 0) throw new Error(`names ${entry}, which is no address or network`)
     const family = version === 6 ? 'ipv6' : 'ipv4'
     if (prefix === undefined) trusted.addAddress(address, family)
     else trusted.addSubnet(address, Number(prefix), family)

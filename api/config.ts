@@ -1,3 +1,32 @@
+import { z } from 'zod'
+import { BadSettings, databaseSettings, port, whole } from '../db/config.ts'
+import { proxies } from './client-ip.ts'
+
+/** What the API may be told by the environment. */
+export const apiSettings = z.object({
+  ...databaseSettings,
+  HOST: z.string().default('0.0.0.0').describe('address to listen on'),
+  API_PORT: port().default(8000).describe('HTTP port of the API and its documentation'),
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an http(s) address' })
+    .optional()
+    .describe('what the API calls itself in links and in its description; unset: relative'),
+  TRUSTED_PROXIES: z
+    .string()
+    .optional()
+    .describe('addresses and networks whose X-Forwarded-For is believed, as 127.0.0.1,10.0.0.0/8'),
+  TOKEN_HOURS: whole(1, 8_760).default(24).describe('how long a login lasts'),
+  RETURN_CONFIRMATION_TIMEOUT_SECONDS: whole(1, 60)
+    .default(10)
+    .describe('how long POST /api/return/wait-confirmation waits for the power bank'),
+  BORROW_WAIT_SECONDS: whole(1, 60).default(15).describe('how long a borrow request waits for the cabinet'),
+  CABINET_PORT: port().default(9066).describe('what set-server-address tells a cabinet when nobody names a port'),
+  LOGINS_PER_MINUTE: whole(1, 1_000_000).default(120).describe('logins of one address'),
+  REGISTRATIONS_PER_MINUTE: whole(1, 1_000_000).default(120).describe('registrations of one address'),
+  PHONE_FAILURES: whole(1, 1_000_000).default(10).describe('wrong passwords for one phone before it has to wait'),
+  PHONE_FAILURE_MINUTES: whole(1, 1_440).default(5).describe('within how long, and how long it waits'),
+})
+
 /** The API's settings, checked at start. */
 export interface ApiConfig {
   host: string
@@ -22,4 +51,37 @@ export interface ApiConfig {
   /** Wrong passwords for one phone within `phoneFailureMinutes`, before it has to wait. */
   phoneFailuresMax: number
   phoneFailureMinutes: number
+}
+
+const list = (text: string) => text.split(/[\s,]+/).filter(Boolean)
+
+/**
+ * The API's configuration out of its settings.
+ * @throws BadSettings
+ */
+export function apiConfig(
+  settings: z.output<typeof apiSettings>,
+  secrets: Pick<ApiConfig, 'jwtSecret' | 'keysSecret'>,
+): ApiConfig {
+  const trustedProxies = list(settings.TRUSTED_PROXIES ?? '')
+  try {
+    proxies(trustedProxies)
+  } catch (cause) {
+    throw new BadSettings([`TRUSTED_PROXIES ${(cause as Error).message}`])
+  }
+  return {
+    ...secrets,
+    host: settings.HOST,
+    port: settings.API_PORT,
+    publicUrl: settings.PUBLIC_URL?.replace(/\/$/, '') ?? null,
+    trustedProxies,
+    tokenHours: settings.TOKEN_HOURS,
+    returnConfirmationTimeoutSeconds: settings.RETURN_CONFIRMATION_TIMEOUT_SECONDS,
+    borrowWaitSeconds: settings.BORROW_WAIT_SECONDS,
+    cabinetPort: settings.CABINET_PORT,
+    loginsPerMinute: settings.LOGINS_PER_MINUTE,
+    registrationsPerMinute: settings.REGISTRATIONS_PER_MINUTE,
+    phoneFailuresMax: settings.PHONE_FAILURES,
+    phoneFailureMinutes: settings.PHONE_FAILURE_MINUTES,
+  }
 }

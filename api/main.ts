@@ -1,0 +1,89 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type HttpBindings, serve } from '@hono/node-server'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import { answers } from '../db/answers.ts'
+import { readSettings, secret, startOrExit } from '../db/config.ts'
+import type { Db } from '../db/connect.ts'
+import { jsonLog, type Log } from '../db/log.ts'
+import { open } from '../db/open.ts'
+import { type ApiConfig, apiConfig, apiSettings } from './config.ts'
+import { api } from './surfaces.ts'
+
+const headersTimeoutMs = 10_000
+const requestTimeoutMs = 30_000
+const keepAliveTimeoutMs = 65_000
+const connectionsMax = 20_000
+const headerBytesMax = 16_384
+/** Longer than any answer that waits for a cabinet. */
+const closeTimeoutMs = 20_000
+
+export interface ApiOptions {
+  config: ApiConfig
+  db: Db
+  log: Log
+  /** Given by a process that counts more than the API. */
+  metrics?: Registry
+}
+
+/** Starts the HTTP half of the house. Rejects with the system's error when the port is taken. */
+export async function startApi(options: ApiOptions): Promise<{ port: number; close(): Promise<void> }> {
+  const { config, db, log, metrics = new Registry() } = options
+  const waiters = await answers(db)
+  const { fetch } = api({ config, db, log, metrics, answers: waiters })
+  const server = serve({
+    // node:http's server gives node:http's bindings, not those of HTTP/2.
+    fetch: (request, bindings) => fetch(request, bindings as HttpBindings),
+    hostname: config.host,
+    port: config.port,
+    serverOptions: {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      maxHeaderSize: headerBytesMax,
+    },
+    // Without http2 options it is node:http's server.
+  }) as Server
+  server.maxConnections = connectionsMax
+  try {
+    await new Promise<void>((listening, failed) => server.once('listening', listening).once('error', failed))
+  } catch (error) {
+    await waiters.close()
+    throw error
+  }
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      const closed = new Promise((done) => server.close(done))
+      server.closeIdleConnections()
+      const impatience = setTimeout(() => server.closeAllConnections(), closeTimeoutMs)
+      await closed
+      clearTimeout(impatience)
+      await waiters.close()
+    },
+  }
+}
+
+/** `npm run api`: this half alone, over the database the settings name. */
+async function main() {
+  const settings = readSettings(apiSettings)
+  const log = jsonLog()
+  const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir } = settings
+  const { db, embedded, stop } = await startOrExit(() => open({ databaseUrl, dataDir, log }))
+  const metrics = new Registry()
+  collectDefaultMetrics({ register: metrics })
+  const running = await startOrExit(() => {
+    const keep = (name: string) => secret(name, dataDir, embedded)
+    const config = apiConfig(settings, { jwtSecret: keep('JWT_SECRET'), keysSecret: keep('KEYS_SECRET') })
+    return startApi({ config, db, log, metrics })
+  })
+  log('api.ready', { port: running.port })
+  const end = async (signal: string) => {
+    log('api.stopping', { signal })
+    await running.close()
+    await stop()
+  }
+  process.once('SIGTERM', end).once('SIGINT', end)
+}
+
+if (import.meta.main) await main()
