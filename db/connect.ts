@@ -26,6 +26,8 @@ export interface Db {
    * there the caller must look at the rows, for bells may have been missed. Resolves once it listens.
    */
   listen(channel: string, onNotify: (payload: string) => void, onListen?: () => void): Promise<() => Promise<void>>
+  /** Rejects, within seconds, unless the database answers. */
+  ping(): Promise<void>
   /** Waits for running statements, at most `closeSeconds`, and closes every connection. */
   close(): Promise<void>
 }
@@ -100,6 +102,7 @@ export function connect(url: string, options: ConnectOptions = {}): Db {
     sql,
     transaction: (work) => transaction(sql, work),
     listen: async (channel, onNotify, onListen) => (await ears.listen(channel, onNotify, onListen)).unlisten,
+    ping: async () => void (await sql`select 1`),
     close: async () => {
       await Promise.all([sql.end({ timeout: closeSeconds }), ears.end({ timeout: closeSeconds })])
     },

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+import { dependencies, faults, importsOf, longReadme, readHouse } from './house.ts'
+
+test('every file of the house keeps its rules', () => {
+  expect([...faults(readHouse(), dependencies()), ...longReadme()]).toEqual([])
+})
+
+/** The fault that a file of one text has. */
+const fault = (path: string, text: string) => faults([{ path, text }], ['hono'])
+
+test.for([
+  ['protocol/a.ts', 'protocol imports db', "import { b } from '../db/b.ts'"],
+  ['protocol/a.ts', 'protocol uses node:net', "import { createServer } from 'node:net'"],
+  ['protocol/a.ts', 'not pure: Date.now', 'const now = Date.now()'],
+  ['db/a.ts', 'db imports protocol', "import type { Report } from '../protocol/cabinet.ts'"],
+  ['db/a.ts', 'db reaches out with node:http', "import { request } from 'node:http'"],
+  ['gateway/a.ts', 'gateway imports api', "import {\n  app,\n} from '../api/app.ts'"],
+  ['api/a.ts', 'api imports gateway', "const { seen } = await import('../gateway/seen.ts')"],
+  ['api/paygo/a.ts', 'paygo imports the surface loyalty', "import { page } from '../loyalty/surface.ts'"],
+  ['simulators/a.ts', 'simulators imports db', "import { connect } from '../db/connect.ts'"],
+  ['main.ts', 'main.ts imports protocol', "import { A } from './protocol/cabinet-tcp/index.ts'"],
+  ['api/a.ts', 'vitest is not in dependencies', "import { test } from 'vitest'"],
+  ['api/a.ts', './b has no ending', "import { b } from './b'"],
+  ['api/a.ts', 'reads process.env', 'const port = process.env.PORT'],
+  ['api/a.ts', 'speaks SQL', 'await tx`update users set name = 1`'],
+  ['api/a.ts', 'default export', 'export default {}'],
+  ['api/a.ts', 'class Orders is not an error', 'export class Orders {}'],
+  ['api/a.ts', 'enum', 'export const enum Kind {}'],
+  ['api/utils/a.ts', 'named for nothing', ''],
+  ['api/a.ts', '301 lines', '\n'.repeat(300).concat('x')],
+  ['api/a.ts', 'long has 72 lines', `export function long() {\n${'  x()\n'.repeat(70)}}`],
+  ['test/a.test.ts', 'test put aside', "test.skip('later', () => {})"],
+] as const)('refused: %s: %s', ([path, expected, text]) => {
+  expect(fault(path, text)).toEqual([`${path}: ${expected}`])
+})
+
+test.for([
+  ['api/console/a.ts', 'the console explains frames', "import { explain } from '../../protocol/explain.ts'"],
+  [
+    'gateway/a.ts',
+    'a gateway translates',
+    "import { A } from '../protocol/cabinet-tcp/index.ts'\nimport { connect } from '../db/connect.ts'",
+  ],
+  ['api/config.ts', 'a config reads the environment', 'const port = process.env.PORT'],
+  [
+    'db/errors.ts',
+    'words are no deeds',
+    "export class Refused extends Error {}\nconst said = 'class Orders {} and process.env'",
+  ],
+  ['protocol/a.ts', 'comments are no deeds', '// Date.now() is not for us\n/* nor process.env */'],
+  [
+    'test/db/a.test.ts',
+    'a test reaches everything',
+    "import { open } from '../../db/open.ts'\nimport { test } from 'vitest'",
+  ],
+] as const)('allowed: %s: %s', ([path, , text]) => {
+  expect(fault(path, text)).toEqual([])
+})
+
+test('imports are found in every way of writing them', () => {
+  const text = `import a from 'a'\nimport 'b'\nimport {\n  c,\n} from 'c'\nexport { d } from 'd'\nconst e = import('e')`
+  expect(importsOf(text)).toEqual(['a', 'b', 'c', 'd', 'e'])
+})

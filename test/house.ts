@@ -1,0 +1,186 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, posix, relative } from 'node:path'
+
+/** A source file: its path from the root, with `/`, and its text. */
+export interface Source {
+  path: string
+  text: string
+}
+
+type Rule = (source: Source) => string[]
+
+const repository = join(import.meta.dirname, '..')
+const rooms = ['protocol', 'db', 'gateway', 'api', 'simulators', 'test']
+const surfaces = ['paygo', 'getpro', 'loyalty', 'powerbank', 'telecom']
+const fileLinesMax = 300
+const functionLinesMax = 70
+const readmeLinesMax = 150
+
+/** Who may import whom. A test may import everything. */
+const doors: Record<string, string[]> = {
+  protocol: [],
+  db: [],
+  gateway: ['protocol', 'db'],
+  api: ['db'],
+  simulators: ['protocol'],
+  'main.ts': ['gateway', 'api', 'db'],
+}
+/** Where the rooms that are told so may reach beyond ours; the others use any of package.json's dependencies. */
+const packages: Record<string, string[]> = {
+  protocol: ['binary-parser', 'node:crypto'],
+  db: ['postgres', 'drizzle-orm', 'zod', 'pino', 'citty', 'node:'],
+}
+/** What speaks to the outside, and the files of `db/` that must: they start and dial PostgreSQL. */
+const outside = /^node:(?:https?|http2|net|tls|dgram|child_process|cluster)$/
+const mayReachOut = ['db/connect.ts', 'db/cluster.ts', 'db/engine.ts', 'db/embedded.ts']
+const impure =
+  /\bprocess\.|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\brandomBytes\b|\bset(?:Timeout|Interval|Immediate)\b/
+const isConfig = (path: string) => /(?:^|\/)(?:config|[\w-]+\.config)\.ts$/.test(path)
+const isData = (path: string) => /^db\/(?:schema|migrations)\/|^test\/vectors\/|\.d\.ts$/.test(path)
+
+const roomOf = (path: string) => path.split('/')[0]!
+const surfaceOf = (path: string) => surfaces.find((name) => path.startsWith(`api/${name}/`))
+
+/** Every module a file names, be it for types only or on demand. */
+export const importsOf = (text: string): string[] =>
+  [...text.matchAll(/^(?:import|export)\b[^'"`;]*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm)].map(
+    (match) => (match[1] ?? match[2] ?? match[3])!,
+  )
+
+/** Imports go through the doors only, and name files as they are. */
+const direction: Rule = ({ path, text }) => {
+  const room = roomOf(path)
+  return importsOf(text).flatMap((name) => {
+    if (!name.startsWith('.')) return []
+    const target = posix.join(posix.dirname(path), name)
+    const to = roomOf(target)
+    if (!/\.(?:ts|js|json)$/.test(name)) return [`${name} has no ending`]
+    if (room === 'test' || to === room) {
+      const [mine, theirs] = [surfaceOf(path), surfaceOf(target)]
+      return mine && theirs && mine !== theirs ? [`${mine} imports the surface ${theirs}`] : []
+    }
+    if (path.startsWith('api/console/') && target === 'protocol/explain.ts') return []
+    return doors[room]?.includes(to) ? [] : [`${room} imports ${to}`]
+  })
+}
+
+/** Packages: what a room is told it may use, and nothing that only development installs. */
+const reach =
+  (dependencies: string[]): Rule =>
+  ({ path, text }) => {
+    const room = roomOf(path)
+    if (room === 'test' || isConfig(path)) return []
+    return importsOf(text).flatMap((name) => {
+      if (name.startsWith('.')) return []
+      const isOf = (allowed: string) =>
+        name === allowed || name.startsWith(allowed.endsWith(':') ? allowed : `${allowed}/`)
+      if (packages[room] && !packages[room].some(isOf)) return [`${room} uses ${name}`]
+      if (room === 'db' && outside.test(name) && !mayReachOut.includes(path)) return [`db reaches out with ${name}`]
+      return name.startsWith('node:') || dependencies.some(isOf) ? [] : [`${name} is not in dependencies`]
+    })
+  }
+
+/** Text without comments and quoted text, so that words in them break no rule. */
+const bare = (text: string) =>
+  text.replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/gm, '')
+
+const purity: Rule = ({ path, text }) => {
+  const found = roomOf(path) === 'protocol' && impure.exec(bare(text))
+  return found ? [`not pure: ${found[0]}`] : []
+}
+
+const environment: Rule = ({ path, text }) =>
+  roomOf(path) === 'test' || isConfig(path) || !/\bprocess\.env\b/.test(bare(text)) ? [] : ['reads process.env']
+
+/** Only `db/` holds a pen, and only it speaks SQL. */
+const pen: Rule = ({ path, text }) =>
+  /^(?:api|gateway|main)/.test(path) && /\b(?:sql|tx)(?:<[^`\n]*>)?`/.test(bare(text)) ? ['speaks SQL'] : []
+
+const errors = /(?:Error|Failed|Refused|Body|Stream|Forged)$/
+
+const shape: Rule = ({ path, text }) => {
+  if (path.endsWith('.d.ts')) return []
+  const code = bare(text)
+  const faults = []
+  if (/^export default\b/m.test(code) && !isConfig(path)) faults.push('default export')
+  if (/^\s*(?:export )?(?:const |declare )*enum /m.test(code)) faults.push('enum')
+  for (const [, name, parent = ''] of code.matchAll(/^\s*(?:export )?(?:abstract )?class (\w+)(?: extends (\w+))?/gm))
+    if (!errors.test(parent)) faults.push(`class ${name} is not an error`)
+  if (/^\s*@\w+\(?.*$/m.test(code)) faults.push('decorator')
+  if (/^export \* from/m.test(text) && !path.endsWith('/index.ts')) faults.push('barrel')
+  if (/(?:^|\/)(?:utils?|common|lib|types|services|helpers)(?:\/|\.ts$)/.test(path) && !isData(path))
+    faults.push('named for nothing')
+  if (/\b(?:test|it|describe)(?:\.\w+)*\.(?:skip|only|todo)\b/.test(code)) faults.push('test put aside')
+  return faults
+}
+
+const size: Rule = ({ path, text }) => {
+  const lines = text.trimEnd().split('\n')
+  const faults = lines.length > fileLinesMax && !isData(path) ? [`${lines.length} lines`] : []
+  return [...faults, ...longFunctions(lines).map(({ name, length }) => `${name} has ${length} lines`)]
+}
+
+/** Functions at the margin, by the formatter's habit of closing them there. */
+function longFunctions(lines: string[]) {
+  const opened = lines.flatMap((line, at) => {
+    const name = /^(?:export )?(?:async )?(?:function\*? |const )(\w+)/.exec(line)?.[1]
+    return name && (/function/.test(line) || /(?:=>|\() ?[{(]?$/.test(line)) ? [{ name, at }] : []
+  })
+  return opened
+    .map(({ name, at }) => ({ name, length: lines.findIndex((line, n) => n > at && /^[}\])]+$/.test(line)) - at + 1 }))
+    .filter(({ length }) => length > functionLinesMax)
+}
+
+/** All that is wrong with these files, as `path: fault`. */
+export function faults(sources: Source[], dependencies: string[]): string[] {
+  const rules = [direction, reach(dependencies), purity, environment, pen, shape, size]
+  return sources.flatMap((source) => rules.flatMap((rule) => rule(source).map((fault) => `${source.path}: ${fault}`)))
+}
+
+/** Every TypeScript file of the house. */
+export function readHouse(): Source[] {
+  const files = rooms.flatMap((room) =>
+    readdirSync(join(repository, room), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+      .map((entry) => relative(repository, join(entry.parentPath, entry.name))),
+  )
+  const top = readdirSync(repository).filter((name) => name.endsWith('.ts'))
+  return [...top, ...files].map((path) => ({
+    path: path.replaceAll('\\', '/'),
+    text: readFileSync(join(repository, path), 'utf8'),
+  }))
+}
+
+/** What the house is made of at run time. */
+export const dependencies = () =>
+  Object.keys(
+    (JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { dependencies: object }).dependencies,
+  )
+
+/** The front page must stay short. */
+export function longReadme(): string[] {
+  const readme = join(repository, 'README.md')
+  const lines = existsSync(readme) ? readFileSync(readme, 'utf8').trimEnd().split('\n').length : 0
+  return lines > readmeLinesMax ? [`README.md: ${lines} lines`] : []
+}
+
+/** The house in numbers: `148 files, 11204 lines, median 61, longest 298 (db/x.ts)` for the source and for the tests. */
+export function numbers(sources: Source[]): string {
+  const sizes = sources
+    .map(({ path, text }) => ({ path, lines: text.trimEnd().split('\n').length }))
+    .sort((a, b) => a.lines - b.lines)
+  const total = sizes.reduce((sum, { lines }) => sum + lines, 0)
+  const last = sizes.at(-1)
+  const median = sizes[Math.floor(sizes.length / 2)]?.lines
+  return `${sizes.length} files, ${total} lines, median ${median}, longest ${last?.lines} (${last?.path})`
+}
+
+/** `npm run check`: the rules without a test runner. */
+if (import.meta.main) {
+  const sources = readHouse()
+  const wrong = [...faults(sources, dependencies()), ...longReadme()]
+  for (const fault of wrong) console.error(fault)
+  console.log(`source: ${numbers(sources.filter(({ path }) => roomOf(path) !== 'test'))}`)
+  console.log(`tests:  ${numbers(sources.filter(({ path }) => roomOf(path) === 'test'))}`)
+  process.exitCode = wrong.length > 0 ? 1 : 0
+}
