@@ -11,7 +11,8 @@ export interface LogOptions {
 }
 
 const stderr = 2
-const redactedDepthMax = 3
+/** Deeper is left out: nobody reads it, and a cycle would not end. */
+const depthMax = 6
 const secretName = /(?:token|key|secret|password|authorization|phone)$|^pan$/i
 
 /**
@@ -39,7 +40,8 @@ export function jsonLog({ level = 'info', destination = stderr }: LogOptions = {
 function redact(value: unknown, depth: number): unknown {
   if (value instanceof Error) return { name: value.name, message: value.message, ...codeOf(value), stack: value.stack }
   if (typeof value === 'bigint') return String(value)
-  if (typeof value !== 'object' || value === null || value instanceof Date || depth > redactedDepthMax) return value
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value
+  if (depth > depthMax) return '…'
   if (Array.isArray(value)) return value.map((item) => redact(item, depth + 1))
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => [name, secretName.test(name) ? '…' : redact(inner, depth + 1)]),

@@ -120,14 +120,15 @@ const size: Rule = ({ path, text }) => {
   return [...faults, ...longFunctions(lines).map(({ name, length }) => `${name} has ${length} lines`)]
 }
 
-/** Functions at the margin, by the formatter's habit of closing them there. */
+/** Functions at the margin: each goes on until the next line that starts there and opens nothing. */
 function longFunctions(lines: string[]) {
   const opened = lines.flatMap((line, at) => {
     const name = /^(?:export )?(?:async )?(?:function\*? |const )(\w+)/.exec(line)?.[1]
     return name && (/function/.test(line) || /(?:=>|\() ?[{(]?$/.test(line)) ? [{ name, at }] : []
   })
+  const endOf = (at: number) => lines.findIndex((line, n) => n > at && /^(?:[}\])]+[,;]?$|[^\s}\])])/.test(line))
   return opened
-    .map(({ name, at }) => ({ name, length: lines.findIndex((line, n) => n > at && /^[}\])]+$/.test(line)) - at + 1 }))
+    .map(({ name, at }) => ({ name, length: endOf(at) - at + 1 }))
     .filter(({ length }) => length > functionLinesMax)
 }
 
