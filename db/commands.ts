@@ -170,7 +170,7 @@ export async function claim(
   const rows = await q<{ id: number }[]>`
     update device_commands c set status = 'sent', node = ${node}, epoch = i.epoch, hex_sent = i.hex, sent_at = now(),
       attempts = attempts + 1,
-      deadline = now() + make_interval(secs => case when is_movement then ${MOVEMENT_SECONDS} else ${QUERY_SECONDS} end)
+      deadline = now() + make_interval(secs => case when is_movement then ${MOVEMENT_SECONDS}::int else ${QUERY_SECONDS}::int end)
     from unnest(${items.map((item) => item.id)}::bigint[], ${items.map((item) => item.epoch)}::bigint[],
       ${items.map((item) => item.hex)}::text[]) as i (id, epoch, hex), device_sessions ds
     where c.id = i.id and c.status = 'queued' and c.deadline > now()
