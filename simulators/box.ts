@@ -1,0 +1,152 @@
+import { hash } from 'node:crypto'
+import type { Bank, BankId } from '../protocol/cabinet.ts'
+
+/** How many banks a box remembers to have let go, newest last. */
+const goneMax = 256
+/** What a bank weighs in before the cabinet has read it (cabinet-protocol 2.6: level 0 together with 2010 mV). */
+const unread = { levelPercent: 0, millivolts: 2010, inserted: false, charging: false }
+
+/** Where a cabinet dials and how often it says that it lives (0x63, 0x6A). */
+export interface ServerAddress {
+  host: string
+  port: string
+  /** 1–255 on the wire; tests may run a cabinet faster. */
+  heartbeatSeconds: number
+}
+
+/** One access point (0x73, 0x74). */
+export interface Apn {
+  valid: boolean
+  operator: string
+  apn: string
+  user: string
+  password: string
+}
+
+/** What a cabinet is made of, whatever wire it speaks. Changed by the functions of this file and by what it is told. */
+export interface Box {
+  boxId: string
+  /** How many slots there are, numbered from 1. */
+  slots: number
+  banks: Map<number, Bank>
+  /** Slots whose lock does not move. */
+  jammed: Set<number>
+  /** Banks that went out by command or by hand: what people may bring back. */
+  gone: BankId[]
+  /** 0–15. */
+  volume: number
+  server: ServerAddress
+  /** Said by 0x63, in force from the next start on. */
+  nextServer?: ServerAddress
+  iccid: string
+  version: string
+  apns: Map<number, Apn>
+}
+
+/** What a box is made from. Banks go into the slots from 1 on. */
+export interface BoxSettings {
+  boxId: string
+  slots: number
+  banks?: readonly BankId[]
+  server?: Partial<ServerAddress>
+}
+
+/**
+ * A box with its banks in it.
+ * @throws RangeError slots outside 1–255, more banks than slots, or a bank twice
+ */
+export function makeBox({ boxId, slots, banks = [], server }: BoxSettings): Box {
+  if (!Number.isInteger(slots) || slots < 1 || slots > 255) throw new RangeError(`${slots} slots: 1–255 are possible`)
+  const box: Box = {
+    boxId,
+    slots,
+    banks: new Map(),
+    jammed: new Set(),
+    gone: [],
+    volume: 5,
+    server: { host: '127.0.0.1', port: '9066', heartbeatSeconds: 30, ...server },
+    iccid: `8970199${digitsOf(boxId, 13)}`,
+    version: 'V1.0.2',
+    apns: new Map([[0, { valid: true, operator: '25001', apn: 'internet', user: '', password: '' }]]),
+  }
+  for (const bankId of banks) place(box, bankId)
+  return box
+}
+
+// A SIM number that is always the same for the same cabinet.
+const digitsOf = (text: string, count: number) =>
+  BigInt(`0x${hash('md5', text)}`)
+    .toString()
+    .slice(0, count)
+
+/**
+ * Bank ids that look real and are always the same for the same cabinet: `DCHA…` in TCP-B, `RL1H…` in TCP-A.
+ * @param count how many, 0–255
+ */
+export function bankIdsOf(boxId: string, dialect: 'A' | 'B', count: number): BankId[] {
+  const maker = Buffer.from(dialect === 'B' ? 'DCHA' : 'RL1H').toString('hex')
+  const batch = hash('md5', boxId).slice(0, 6)
+  return Array.from({ length: count }, (_, at) => `${maker}${batch}${byte(at + 1)}`.toUpperCase())
+}
+
+const byte = (value: number) => value.toString(16).padStart(2, '0')
+
+/** A bank with a given charge, at rest or charging (cabinet-protocol 2.6: 3680–4140 mV, 27–44 °C). */
+function bankAt(slot: number, bankId: BankId, levelPercent: number): Bank {
+  const charging = levelPercent < 100
+  return {
+    slot,
+    bankId,
+    levelPercent,
+    millivolts: 3680 + Math.round(levelPercent * 4.6),
+    milliamps: 0,
+    celsius: charging ? 33 : 28,
+    sohPercent: 100,
+    faults: { bank: false, typeC: false, lightning: false, microUsb: false },
+    charging,
+    locked: true,
+    inserted: true,
+  }
+}
+
+/** Slots with nothing in them, ascending; a jammed one takes nothing. */
+export const freeSlots = (box: Box): number[] =>
+  Array.from({ length: box.slots }, (_, at) => at + 1).filter((slot) => !box.banks.has(slot) && !box.jammed.has(slot))
+
+/** What the slots hold, ascending, as an inventory lists it (0x64). */
+export const banksOf = (box: Box): Bank[] => [...box.banks.values()].sort((one, other) => one.slot - other.slot)
+
+/**
+ * Puts a bank into a slot, the first free one unless told.
+ * @param levelPercent its charge; full unless told
+ * @throws RangeError no such slot, the slot is taken or jammed, no free slot, or the bank is already in
+ */
+export function place(box: Box, bankId: BankId, slot = freeSlots(box)[0], levelPercent = 100): Bank {
+  if (slot === undefined) throw new RangeError('no free slot')
+  if (!/^[0-9A-F]{16}$/.test(bankId)) throw new RangeError(`${bankId} is no bank: 16 upper-case hex digits are`)
+  if (!freeSlots(box).includes(slot)) throw new RangeError(`slot ${slot} takes nothing`)
+  if (banksOf(box).some((bank) => bank.bankId === bankId)) throw new RangeError(`bank ${bankId} is already in`)
+  const bank = bankAt(slot, bankId, levelPercent)
+  box.banks.set(slot, bank)
+  box.gone = box.gone.filter((gone) => gone !== bankId)
+  return bank
+}
+
+/** Takes what a slot holds, if anything; the lock is not asked. */
+export function take(box: Box, slot: number): Bank | undefined {
+  const bank = box.banks.get(slot)
+  if (!bank) return undefined
+  box.banks.delete(slot)
+  box.gone = [...box.gone, bank.bankId].slice(-goneMax)
+  return bank
+}
+
+/** Some minutes on the charger: every bank below full gains as much. */
+export function charge(box: Box, percent: number): void {
+  for (const [slot, bank] of box.banks)
+    if (bank.levelPercent !== 100)
+      box.banks.set(slot, bankAt(slot, bank.bankId, Math.min(100, (bank.levelPercent ?? 0) + percent)))
+}
+
+/** A bank as the return frame tells it, before the cabinet has read it (2.6). */
+export const asReturned = (bank: Bank): Bank => ({ ...bank, ...unread })
