@@ -81,10 +81,10 @@ async function place(tx: Tx, station: Place, banks: readonly SeenBank[], known: 
       powerbank_error = excluded.powerbank_error, last_update = now()`
   await tx`
     update powerbanks p set soh = coalesce(i.soh, p.soh),
-      status = case when i.broken and p.status = 'active' then 'system_error' else p.status end, updated_at = now()
+      status = case when i.broken = 1 and p.status = 'active' then 'system_error' else p.status end, updated_at = now()
     from unnest(${ids}::bigint[], ${banks.map((bank) => bank.sohPercent ?? null)}::int[],
-      ${banks.map((bank) => bank.faults?.bank ?? false)}::boolean[]) as i (id, soh, broken)
-    where p.id = i.id and ((i.soh between 0 and 100 and i.soh <> p.soh) or (i.broken and p.status = 'active'))`
+      ${banks.map((bank) => (bank.faults?.bank ? 1 : 0))}::int[]) as i (id, soh, broken)
+    where p.id = i.id and ((i.soh between 0 and 100 and i.soh <> p.soh) or (i.broken = 1 and p.status = 'active'))`
 }
 
 interface OpenOrder {
