@@ -1,0 +1,129 @@
+import { claim, type Waiting, waiting } from '../db/commands.ts'
+import type { Db } from '../db/connect.ts'
+import type { Log } from '../db/log.ts'
+import type { Command } from '../protocol/cabinet.ts'
+import { type Counts, count } from './counts.ts'
+import type { Session, Sessions } from './sessions.ts'
+
+/** Commands under way whose latency is being measured, at most; beyond, the oldest is forgotten. */
+const measuredMax = 10_000
+
+/** Brings commands from their rows to the cabinets. */
+export interface Courier {
+  /** Commands may wait for this cabinet. Bells that ring while a round is under way are one next round. */
+  ring(stationId: number): void
+  /** Commands may wait for any cabinet of this node: after a bell may have been missed. */
+  ringAll(): void
+  /** A command was answered; its latency is observed if its bytes were written by this process. */
+  answered(commandId: number): void
+  /** Resolves when no round is under way. */
+  settled(): Promise<void>
+}
+
+interface Letter {
+  id: number
+  epoch: number
+  hex: string
+  kind: string
+  frame: Buffer
+  session: Session
+}
+
+/** What the courier needs of its node. */
+export interface Post {
+  name: string
+  db: Db
+  log: Log
+  counts: Counts
+  sessions: Sessions
+  /** Hears how long a command took from its bytes to the commit of its answer. */
+  observe(kind: string, seconds: number): void
+}
+
+/**
+ * `waiting → tell → claim → write`: a command is marked as sent before its bytes leave, so a crash in between loses
+ * time and never repeats a movement (HOUSE 6). Nothing is ever written twice.
+ */
+export function courier({ name, db, log, counts, sessions, observe }: Post): Courier {
+  const rung = new Set<number>()
+  const underWay = new Map<number, { kind: string; at: number }>()
+  let isAll = false
+  let isFailing = false
+  let round: Promise<void> | null = null
+
+  function letterOf({ id, stationId, epoch, kind, args }: Waiting): Letter[] {
+    const session = sessions.get(stationId)
+    // Not logged in here yet, or its login's answer has not been written: that login will ring again.
+    if (session?.epoch !== epoch) return []
+    try {
+      // The row was validated by whoever enqueued it; a kind or value the dialect cannot say throws here.
+      const frame = session.voice.tell({ kind, ...args } as Command)
+      return [{ id, epoch, hex: frame.toString('hex').toUpperCase(), kind, frame, session }]
+    } catch (error) {
+      log('command.unspeakable', { commandId: id, stationId, kind, error })
+      return []
+    }
+  }
+
+  function write({ id, kind, frame, session }: Letter) {
+    session.carrier.send(frame)
+    count(counts.told, kind)
+    underWay.set(id, { kind, at: performance.now() })
+    if (underWay.size <= measuredMax) return
+    for (const oldest of underWay.keys()) {
+      underWay.delete(oldest)
+      break
+    }
+  }
+
+  async function deliver() {
+    while (isAll || rung.size > 0) {
+      const stationIds = isAll ? undefined : [...rung]
+      isAll = false
+      rung.clear()
+      const letters = (await waiting(db.sql, name, stationIds)).flatMap(letterOf)
+      if (letters.length === 0) continue
+      const claimed = new Set(await claim(db.sql, name, letters))
+      for (const letter of letters) if (claimed.has(letter.id)) write(letter)
+    }
+  }
+
+  function start() {
+    round ??= deliver().then(
+      () => {
+        round = null
+        isFailing = false
+        // A bell may have rung between the last look and this line.
+        if (isAll || rung.size > 0) start()
+      },
+      (error) => {
+        // The rows still wait: the next bell or the next tick looks at all of them.
+        round = null
+        isAll = true
+        if (!isFailing) log('delivery.failed', { error })
+        isFailing = true
+      },
+    )
+  }
+
+  return {
+    ring(stationId) {
+      if (!sessions.get(stationId)) return
+      rung.add(stationId)
+      start()
+    },
+    ringAll() {
+      isAll = true
+      start()
+    },
+    answered(commandId) {
+      const sent = underWay.get(commandId)
+      if (!sent) return
+      underWay.delete(commandId)
+      observe(sent.kind, (performance.now() - sent.at) / 1000)
+    },
+    settled: async () => {
+      await round
+    },
+  }
+}

@@ -1,0 +1,48 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Registry } from 'prom-client'
+
+/** The gateway's own little HTTP: for Prometheus and for whoever watches the process. */
+export interface MetricsServer {
+  port: number
+  close(): Promise<void>
+}
+
+/** What `/health` tells. 200 as long as the process works: a restart would drop every cabinet and mend no database. */
+export interface Health {
+  node: string
+  database: boolean
+  cabinets: number
+}
+
+/** Serves `/metrics` and `/health`. Rejects with the system's error when the port is taken. */
+export async function serveMetrics(
+  { host, port }: { host: string; port: number },
+  registry: Registry,
+  health: () => Health,
+): Promise<MetricsServer> {
+  const server = createServer(async (request, response) => {
+    const path = request.url?.split('?')[0]
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    if (path === '/metrics' && isRead) {
+      const body = await registry.metrics()
+      response.writeHead(200, { 'content-type': registry.contentType }).end(body)
+    } else if (path === '/health' && isRead) {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ status: 'ok', ...health() }))
+    } else response.writeHead(404, { 'content-type': 'text/plain' }).end('not here\n')
+  })
+  server.headersTimeout = 5_000
+  server.requestTimeout = 10_000
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, resolve)
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}

@@ -1,0 +1,153 @@
+import { randomInt } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import { askInventory, enqueue } from '../db/commands.ts'
+import type { Tx } from '../db/connect.ts'
+import { identify, open, quarantine } from '../db/connections.ts'
+import { Refused } from '../db/errors.ts'
+import type { Greeting, Report } from '../protocol/cabinet.ts'
+import { greet } from '../protocol/cabinet-tcp/index.ts'
+import { MalformedBody } from '../protocol/errors.ts'
+import { accepted, handle } from './cabinet.ts'
+import { count } from './counts.ts'
+import type { GatewayNode } from './node.ts'
+import type { Carrier, Session } from './sessions.ts'
+
+/** A connection at the point of logging in; `session` is there when the cabinet logs in again on the same socket. */
+export interface Knocking {
+  address: string
+  session: Session | null
+  carrier: Carrier
+}
+
+type Login = Extract<Report, { kind: 'login' }>
+type Reason = Parameters<typeof quarantine>[1]['reason']
+type Known = NonNullable<Awaited<ReturnType<typeof identify>>>
+
+const nonceMax = 2 ** 32
+const nowSeconds = () => Math.floor(Date.now() / 1000)
+
+/** TCP-B's login answer carries a random number and the time (cabinet-protocol 0x60); other answers look at neither. */
+export const entropy = () => ({ nonce: randomInt(nonceMax), unixSeconds: nowSeconds() })
+
+/**
+ * A cabinet says who it is: looked up, its token verified, the connection written down as the newest, its slots
+ * reconciled, the commit awaited; then it is answered, and only then may commands reach it.
+ * @returns the session, or null when it was not let in
+ * @throws MalformedBody the frame is no login
+ */
+export async function login(node: GatewayNode, knocking: Knocking, frame: Buffer): Promise<Session | null> {
+  const greeting = greet(frame)
+  const known = await node.gate.run(() => identify(node.db.sql, greeting.boxId, node.keysSecret))
+  if (!known) return refuse(node, knocking, greeting, frame, 'unknown_box_id')
+  if (greeting.needsKey && known.keys.length === 0) return refuse(node, knocking, greeting, frame, 'no_key')
+  const voice = greeting.voice({ keys: known.keys })
+  const report = believed(() => voice.hear(frame))
+  if (!report) return refuse(node, knocking, greeting, frame, 'bad_token')
+  const { carrier, address } = knocking
+  if (knocking.session && knocking.session.stationId !== known.stationId) {
+    carrier.finish('other_box_id')
+    return null
+  }
+  const loginPrint = crc32(frame)
+  await giveWay(node, knocking, known.stationId, loginPrint)
+  const opened = await node.gate.run(() => enter(node, known, greeting, address, report, frame))
+  const session: Session = {
+    stationId: known.stationId,
+    boxId: greeting.boxId,
+    epoch: opened.epoch,
+    needsKey: greeting.needsKey,
+    voice,
+    bind: greeting.voice,
+    heartbeatSeconds: Math.max(1, opened.heartbeatSeconds),
+    heardAt: node.clock.now,
+    identifiedAt: node.clock.now,
+    isStale: false,
+    loginPrint,
+    carrier,
+  }
+  node.counts.logins += 1
+  const answer = voice.answer(frame, accepted, entropy())
+  if (answer) carrier.send(answer)
+  count(node.counts.acknowledged, report.kind)
+  // Hung up meanwhile: no command may be written into the void.
+  if (!carrier.isOpen()) return session
+  node.sessions.register(session)
+  node.courier.ring(session.stationId)
+  return session
+}
+
+/** What an older socket of the same cabinet said is older than this login: it is worked off first. */
+async function giveWay(node: GatewayNode, { address, carrier }: Knocking, stationId: number, loginPrint: number) {
+  const before = node.sessions.get(stationId)
+  if (!before || before.carrier === carrier) return
+  if (before.needsKey && before.loginPrint === loginPrint) {
+    node.counts.loginsRepeated += 1
+    node.log('login.repeated', { stationId, boxId: before.boxId, address })
+  }
+  await before.carrier.settled()
+}
+
+/** The whole login in one transaction: the connection is the newest, the slots are known, the questions are queued. */
+function enter(node: GatewayNode, known: Known, greeting: Greeting, address: string, report: Login, frame: Buffer) {
+  const { stationId } = known
+  const { dialect, vsn } = greeting
+  return node.db.transaction(async (tx) => {
+    const opened = await open(tx, { stationId, node: node.name, dialect, address, vsn })
+    await handle(tx, stationId, report, frame.toString('hex').toUpperCase())
+    await ask(tx, stationId, known.iccid === null)
+    return opened
+  })
+}
+
+/** What is asked after every login (cabinet-protocol 0x60). A full queue of commands must not keep a cabinet out. */
+async function ask(tx: Tx, stationId: number, wantsIccid: boolean) {
+  try {
+    await askInventory(tx, stationId, 'login')
+    if (wantsIccid) await enqueue(tx, { stationId, kind: 'iccid', requestedBy: null, origin: 'login' })
+  } catch (error) {
+    if (!(error instanceof Refused && error.code === 'too_many_commands')) throw error
+  }
+}
+
+/** The login's own token is verified by hearing it; a body `greet` could read fails here for its token only. */
+function believed(hear: () => Report): Login | null {
+  try {
+    const report = hear()
+    return report.kind === 'login' ? report : null
+  } catch (error) {
+    if (error instanceof MalformedBody) return null
+    throw error
+  }
+}
+
+/** A stranger: written down for an operator, answered where its dialect has a no (TCP-A: result 0), and let go. */
+async function refuse(node: GatewayNode, knocking: Knocking, greeting: Greeting, frame: Buffer, reason: Reason) {
+  const { boxId, dialect, slots } = greeting
+  const { address, carrier } = knocking
+  count(node.counts.loginsRefused, reason)
+  node.logSparingly('login.refused', { boxId, dialect, address, reason })
+  if (node.quarantinesLeft > 0) {
+    node.quarantinesLeft -= 1
+    await node.gate.run(() => quarantine(node.db.sql, { boxId, dialect, reason, address, slots }))
+  }
+  const answer = greeting.voice({ keys: [] }).answer(frame, { kind: 'refused' }, entropy())
+  if (answer) carrier.send(answer)
+  carrier.finish(reason)
+  return null
+}
+
+/**
+ * Looks up again whether this cabinet is still ours and which keys it may sign with: an operator may have changed
+ * either. Ends the connection of one that is not.
+ */
+export async function identifyAgain(node: GatewayNode, session: Session): Promise<boolean> {
+  const known = await node.gate.run(() => identify(node.db.sql, session.boxId, node.keysSecret))
+  session.isStale = false
+  session.identifiedAt = node.clock.now
+  if (known?.stationId !== session.stationId || (session.needsKey && known.keys.length === 0)) {
+    session.carrier.finish('no_longer_known')
+    return false
+  }
+  session.voice = session.bind({ keys: known.keys })
+  return true
+}

@@ -1,0 +1,97 @@
+import { z } from 'zod'
+import { COMMAND_BELL } from '../db/bell.ts'
+import { databaseSettings, describeSettings, readSettings, secret, startOrExit } from '../db/config.ts'
+import type { Db } from '../db/connect.ts'
+import { jsonLog, type Log } from '../db/log.ts'
+import { open } from '../db/open.ts'
+import { type GatewayConfig, gatewayConfig, gatewaySettings } from './config.ts'
+import { goodbye } from './goodbye.ts'
+import { serveMetrics } from './http.ts'
+import { listen } from './listen.ts'
+import { type GatewayNode, newName, newNode } from './node.ts'
+import { watch } from './watch.ts'
+
+/** A running gateway. */
+export interface Gateway {
+  ports: { cabinet: number; cabinetTls: number | null; metrics: number }
+  node: GatewayNode
+  /** Stops accepting, finishes the reports in hand, gives the cabinets back, closes. */
+  close(): Promise<void>
+}
+
+export interface GatewayOptions {
+  config: GatewayConfig
+  db: Db
+  log: Log
+  /** The name of this node in the rows; never one that was used before. */
+  node?: string
+}
+
+/**
+ * Opens the devices' door over a migrated database.
+ * @throws BadSettings | the system's error when a port is taken
+ */
+export async function startGateway({ config, db, log, node: name = newName() }: GatewayOptions): Promise<Gateway> {
+  const { node, numbers, strangers } = newNode({ config, db, log, name })
+  const unlisten = await db.listen(
+    COMMAND_BELL,
+    (stationId) => node.courier.ring(Number(stationId)),
+    () => node.courier.ringAll(),
+  )
+  const clock = watch(node, strangers)
+  const undo = [unlisten, clock.stop, async () => numbers.close()]
+  try {
+    const web = { host: config.host, port: config.metricsPort }
+    const http = await serveMetrics(web, numbers.registry, () => ({
+      node: node.name,
+      database: node.isDatabaseThere,
+      cabinets: node.sessions.count(),
+    }))
+    undo.push(http.close)
+    const doors = await listen(node, config)
+    return {
+      ports: { ...doors.ports, metrics: http.port },
+      node,
+      async close() {
+        doors.close()
+        await unlisten()
+        await clock.stop()
+        await goodbye(node)
+        numbers.close()
+        await http.close()
+      },
+    }
+  } catch (error) {
+    for (const step of undo) await step()
+    throw error
+  }
+}
+
+async function main() {
+  const known = z.object({ ...databaseSettings, ...gatewaySettings })
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`Settings of the gateway:\n${describeSettings(known).join('\n')}\n`)
+    return
+  }
+  const { DATABASE_URL, DATA_DIR, ...settings } = readSettings(known)
+  const log = jsonLog()
+  const { db, embedded, stop } = await open({ databaseUrl: DATABASE_URL, dataDir: DATA_DIR, log })
+  const gateway = await startGateway({
+    config: gatewayConfig(settings, secret('KEYS_SECRET', DATA_DIR, embedded)),
+    db,
+    log,
+  }).catch(async (error) => {
+    await stop()
+    throw error
+  })
+  log('gateway.ready', gateway.ports)
+  const end = async (signal: string) => {
+    log('gateway.stopping', { signal })
+    await gateway.close()
+    await stop()
+  }
+  process.once('SIGTERM', end)
+  process.once('SIGINT', end)
+}
+
+if (import.meta.main) await startOrExit(main)

@@ -1,0 +1,146 @@
+import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Counts, Tally } from './counts.ts'
+
+/** What the registry asks when it is scraped. */
+export interface Sources {
+  counts: Counts
+  cabinets(): number
+  connections(): number
+  reportsWaiting(): number
+  isDatabaseThere(): boolean
+}
+
+/** A node's numbers for Prometheus. */
+export interface Metrics {
+  registry: Registry
+  observe(kind: string, seconds: number): void
+  close(): void
+}
+
+const loopResolutionMs = 20
+const nanosecondsPerSecond = 1e9
+/** A query takes 0.04–2 s, a movement 0.5–1.2 s (cabinet-protocol 3). */
+const latencyBuckets = [0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 15, 30]
+
+/** Reads the plain counts when scraped. */
+function counter(registry: Registry, name: string, help: string, value: () => number) {
+  new Counter({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(value())
+    },
+  })
+}
+
+function tally(
+  registry: Registry,
+  name: string,
+  help: string,
+  label: string,
+  ...sources: [Record<string, string>, Tally][]
+) {
+  new Counter({
+    name,
+    help,
+    labelNames: [label, ...Object.keys(sources[0]?.[0] ?? {})],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [labels, numbers] of sources)
+        for (const [key, number] of Object.entries(numbers)) this.inc({ ...labels, [label]: key }, number)
+    },
+  })
+}
+
+function gauge(registry: Registry, name: string, help: string, value: () => number) {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(value())
+    },
+  })
+}
+
+function processGauges(registry: Registry): () => void {
+  const delay = monitorEventLoopDelay({ resolution: loopResolutionMs })
+  delay.enable()
+  let last: EventLoopUtilization = performance.eventLoopUtilization()
+  gauge(
+    registry,
+    'voltbay_event_loop_lag_p99_seconds',
+    'Event loop delay since the last scrape, 99th percentile',
+    () => {
+      const p99 = delay.percentile(99) / nanosecondsPerSecond
+      delay.reset()
+      return p99
+    },
+  )
+  gauge(
+    registry,
+    'voltbay_event_loop_utilization',
+    'Share of the time the event loop was busy since the last scrape',
+    () => {
+      const now = performance.eventLoopUtilization()
+      const { utilization } = performance.eventLoopUtilization(now, last)
+      last = now
+      return utilization
+    },
+  )
+  gauge(registry, 'voltbay_memory_resident_bytes', 'Resident memory of the process', () => process.memoryUsage.rss())
+  return () => delay.disable()
+}
+
+/** The registry of one node. */
+export function metrics({ counts, cabinets, connections, reportsWaiting, isDatabaseThere }: Sources): Metrics {
+  const registry = new Registry()
+  gauge(registry, 'voltbay_cabinets_connected', 'Cabinets logged in on this node', cabinets)
+  gauge(registry, 'voltbay_cabinet_connections', 'Open connections, logged in or not', connections)
+  gauge(registry, 'voltbay_cabinet_reports_waiting', 'Logins and reports waiting for the database', reportsWaiting)
+  gauge(registry, 'voltbay_database_up', '1 while the database answers', () => Number(isDatabaseThere()))
+  counter(registry, 'voltbay_cabinet_connections_total', 'Connections accepted', () => counts.accepted)
+  counter(registry, 'voltbay_cabinet_logins_total', 'Logins accepted', () => counts.logins)
+  counter(
+    registry,
+    'voltbay_cabinet_logins_repeated_total',
+    'Logins that were byte for byte an earlier one',
+    () => counts.loginsRepeated,
+  )
+  counter(
+    registry,
+    'voltbay_cabinet_frames_malformed_total',
+    'Whole frames that could not be taken',
+    () => counts.malformed,
+  )
+  counter(registry, 'voltbay_cabinet_streams_broken_total', 'Streams out of step', () => counts.brokenStreams)
+  counter(registry, 'voltbay_cabinet_report_failures_total', 'Reports our side could not store', () => counts.failures)
+  tally(
+    registry,
+    'voltbay_cabinet_frames_total',
+    'Frames by kind, direction and who began',
+    'kind',
+    [{ direction: 'in', what: 'report' }, counts.heard],
+    [{ direction: 'out', what: 'acknowledgement' }, counts.acknowledged],
+    [{ direction: 'out', what: 'command' }, counts.told],
+  )
+  tally(registry, 'voltbay_cabinet_connections_refused_total', 'Connections turned away', 'reason', [
+    {},
+    counts.turnedAway,
+  ])
+  tally(registry, 'voltbay_cabinet_logins_refused_total', 'Logins not let in', 'reason', [{}, counts.loginsRefused])
+  tally(registry, 'voltbay_cabinet_connections_ended_total', 'Connections ended', 'reason', [{}, counts.ended])
+  const latency = new Histogram({
+    name: 'voltbay_cabinet_command_seconds',
+    help: 'From the bytes of a command to the commit of its answer',
+    labelNames: ['kind'],
+    buckets: latencyBuckets,
+    registers: [registry],
+  })
+  const close = processGauges(registry)
+  return { registry, observe: (kind, seconds) => latency.observe({ kind }, seconds), close }
+}

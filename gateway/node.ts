@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { Db } from '../db/connect.ts'
+import type { Log } from '../db/log.ts'
+import type { GatewayConfig, Limits } from './config.ts'
+import { type Counts, newCounts } from './counts.ts'
+import { type Courier, courier } from './courier.ts'
+import { type Gate, gate } from './gate.ts'
+import { type Metrics, metrics } from './metrics.ts'
+import { type Sessions, sessions } from './sessions.ts'
+import { type SparingLog, sparing } from './sparing.ts'
+import type { Link } from './tcp.ts'
+
+/** One gateway process: what its parts share. */
+export interface GatewayNode {
+  /** Under this name the rows say who holds a cabinet; never used twice. */
+  name: string
+  db: Db
+  log: Log
+  /** For what strangers can cause at will: above a bound per tick, lines are counted instead of written. */
+  logSparingly: Log
+  keysSecret: string
+  limits: Limits
+  /** Milliseconds of a monotonic clock as of the last tick: a deadline costs no system call per frame. */
+  clock: { now: number }
+  counts: Counts
+  /** In front of the database, for logins and reports. */
+  gate: Gate
+  sessions: Sessions
+  courier: Courier
+  /** Every open connection, logged in or not. */
+  links: Set<Link>
+  /** Strangers that may still be written down in this minute. */
+  quarantinesLeft: number
+  /** False while the database does not answer. */
+  isDatabaseThere: boolean
+  /** True while this node says goodbye: all its rows are released at once, so single connections need not. */
+  isClosing: boolean
+}
+
+/** A name nobody had before: after a crash the rows must not look like ours. */
+export const newName = () => `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`
+
+/** What a node is made of; nothing runs yet. */
+export function newNode({ config, db, log, name }: { config: GatewayConfig; db: Db; log: Log; name: string }): {
+  node: GatewayNode
+  numbers: Metrics
+  strangers: SparingLog
+} {
+  const { limits, keysSecret } = config
+  const counts = newCounts()
+  const cabinets = sessions()
+  const reports = gate(limits.reportsAtOnceMax)
+  const strangers = sparing(log, limits.strangerLinesPerTickMax)
+  const numbers = metrics({
+    counts,
+    cabinets: cabinets.count,
+    connections: () => node.links.size,
+    reportsWaiting: reports.waiting,
+    isDatabaseThere: () => node.isDatabaseThere,
+  })
+  const node: GatewayNode = {
+    name,
+    db,
+    log,
+    logSparingly: strangers.log,
+    keysSecret,
+    limits,
+    clock: { now: performance.now() },
+    counts,
+    gate: reports,
+    sessions: cabinets,
+    courier: courier({ name, db, log, counts, sessions: cabinets, observe: numbers.observe }),
+    links: new Set(),
+    quarantinesLeft: limits.quarantinePerMinuteMax,
+    isDatabaseThere: true,
+    isClosing: false,
+  }
+  return { node, numbers, strangers }
+}

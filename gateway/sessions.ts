@@ -1,0 +1,66 @@
+import type { Greeting, Voice } from '../protocol/cabinet.ts'
+
+/** What carries a session's bytes, whatever the transport. */
+export interface Carrier {
+  /** Writes one frame; a cabinet that does not read is dropped instead of filling our memory. */
+  send(bytes: Buffer): void
+  /** False once it is ending, for whatever reason. */
+  isOpen(): boolean
+  /** Takes nothing more, works off what was heard, then ends. `reason` as `noun_or_verb`, for logs and rows. */
+  finish(reason: string): void
+  /** Stops reading for a moment, and resolves once nothing that was heard waits for the database. */
+  settled(): Promise<void>
+}
+
+/** A cabinet that is logged in here. */
+export interface Session {
+  stationId: number
+  boxId: string
+  /** The number of this connection among all the cabinet ever had; the newest owns it. */
+  epoch: number
+  needsKey: boolean
+  voice: Voice
+  /** Makes a voice of newer keys. */
+  bind: Greeting['voice']
+  heartbeatSeconds: number
+  /** The node's clock at the last frame. */
+  heardAt: number
+  /** The node's clock when the box id and keys were last looked up. */
+  identifiedAt: number
+  /** The keys may have changed: look them up before the next frame is believed. */
+  isStale: boolean
+  /** CRC of the login frame: the same bytes from elsewhere are a recording (cabinet-protocol 2.4: no replay protection). */
+  loginPrint: number
+  carrier: Carrier
+}
+
+/** Who is connected here. The rows say who is connected where; this only says where its bytes go. */
+export interface Sessions {
+  get(stationId: number): Session | undefined
+  /**
+   * Adds a session whose login has been committed. The newest connection wins: an older one here is told to finish;
+   * a newer one here makes this one finish.
+   */
+  register(session: Session): void
+  remove(session: Session): void
+  all(): IterableIterator<Session>
+  count(): number
+}
+
+export function sessions(): Sessions {
+  const byStation = new Map<number, Session>()
+  return {
+    get: (stationId) => byStation.get(stationId),
+    register(session) {
+      const other = byStation.get(session.stationId)
+      if (other && other.epoch > session.epoch) return session.carrier.finish('superseded')
+      byStation.set(session.stationId, session)
+      if (other && other.carrier !== session.carrier) other.carrier.finish('superseded')
+    },
+    remove(session) {
+      if (byStation.get(session.stationId) === session) byStation.delete(session.stationId)
+    },
+    all: () => byStation.values(),
+    count: () => byStation.size,
+  }
+}
