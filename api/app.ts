@@ -12,8 +12,8 @@ import { type LoginRequest, loginDialect, sharedPaths } from './login-dialect.ts
 export interface Surface {
   name: string
   app: OpenAPIHono<Env, any, any>
-  /** A path of this surface was asked with a method it does not have. */
-  methodNotAllowed(allow: string[]): Response
+  /** What the door itself refuses on this surface's behalf: a method its path does not have, a body beyond all bounds. */
+  refuse(status: 405 | 413): Response
 }
 
 /** The front door: one `fetch` for all surfaces, and Hono's own `request` for tests. */
@@ -49,7 +49,11 @@ export function door(ground: Ground, surfaces: Surface[]): Door {
     if (owner) return { owner, response: await owner.surface.app.fetch(request, bindings) }
     const allow = methods.filter((other) => match(other, path))
     const other = allow[0] && match(allow[0], path)
-    if (other) return { owner: other, response: other.surface.methodNotAllowed(allow) }
+    if (other) {
+      const response = other.surface.refuse(405)
+      response.headers.set('Allow', allow.join(', '))
+      return { owner: other, response }
+    }
     return { owner: null, response: neutral(404, 'Not found') }
   }
 
@@ -68,6 +72,7 @@ export function door(ground: Ground, surfaces: Surface[]): Door {
       ground.log('request.failed', { requestId: arrival.requestId, path, error })
       return { owner: null, response: neutral(500, 'Internal error') }
     })
+    if (!response.headers.has('x-request-id')) response.headers.set('X-Request-Id', arrival.requestId)
     measure(request, path, owner, response, arrival, performance.now() - began)
     return response
   }
@@ -78,7 +83,7 @@ export function door(ground: Ground, surfaces: Surface[]): Door {
 /** Reads the body, because it decides, and gives the chosen surface the same request once more. */
 async function answerShared(among: Owner[], request: Request, url: URL, path: string, bindings: Arrival) {
   const body = await readText(request, sharedBodyBytesMax)
-  if (body === null) return { owner: among[0]!, response: neutral(413, 'Payload too large') }
+  if (body === null) return { owner: among[0]!, response: among[0]!.surface.refuse(413) }
   const asked: LoginRequest = {
     path,
     slash: url.pathname !== path,

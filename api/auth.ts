@@ -21,9 +21,18 @@ export const bearer = (surface: identity.Surface) =>
     await next()
   })
 
+const roleLists = new WeakMap<object, readonly string[]>()
+
 /** Lets pass who has one of these roles on the surface; throws `Refused('forbidden')`. Goes behind `bearer`. */
-export const may = (...roles: [string, ...string[]]) =>
-  createMiddleware<Env>(async (c, next) => {
+export function may(...roles: [string, ...string[]]) {
+  const guard = createMiddleware<Env>(async (c, next) => {
     if (!hasRole(c.var.actor, ...roles)) throw new Refused('forbidden', `needs ${roles.join(' or ')}`)
     await next()
   })
+  roleLists.set(guard, roles)
+  return guard
+}
+
+/** The roles that `may` among these middlewares asks for, for the description of a route. */
+export const rolesOf = (middleware: object | object[] | undefined): string[] =>
+  [middleware ?? []].flat().flatMap((one) => roleLists.get(one) ?? [])

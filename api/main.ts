@@ -17,6 +17,7 @@ const connectionsMax = 20_000
 const headerBytesMax = 16_384
 /** Longer than any answer that waits for a cabinet. */
 const closeTimeoutMs = 20_000
+const idleLookMs = 20
 
 export interface ApiOptions {
   config: ApiConfig
@@ -55,9 +56,11 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
     port: (server.address() as AddressInfo).port,
     async close() {
       const closed = new Promise((done) => server.close(done))
-      server.closeIdleConnections()
+      // A connection whose request is answered while we close falls idle, and would be kept alive.
+      const idle = setInterval(() => server.closeIdleConnections(), idleLookMs)
       const impatience = setTimeout(() => server.closeAllConnections(), closeTimeoutMs)
       await closed
+      clearInterval(idle)
       clearTimeout(impatience)
       await waiters.close()
     },

@@ -44,7 +44,7 @@ export function site(ground: Ground, surfaces: Surface[]): Surface {
     return neutral(500, 'Internal error')
   })
   app.openapi(healthRoute, async (c) => {
-    const database = await ground.db.sql`select 1`.then(
+    const database = await ground.db.ping().then(
       () => 'ok' as const,
       (error: unknown) => {
         ground.log('health.failed', { error })
@@ -59,18 +59,14 @@ export function site(ground: Ground, surfaces: Surface[]): Surface {
   app.openapi(metricsRoute, async (c) =>
     c.text(await ground.metrics.metrics(), 200, { 'Content-Type': ground.metrics.contentType }),
   )
-  const described = { name: 'site', app, methodNotAllowed }
+  const described = { name: 'site', app, refuse }
   let document: string | undefined
   app.get('/api/openapi.json', (c) => {
-    document ??= JSON.stringify(describe([described, ...surfaces], ground.config.publicUrl))
+    document ??= JSON.stringify(describe([...surfaces, described], ground.config.publicUrl))
     return c.body(document, 200, { 'Content-Type': 'application/json; charset=UTF-8' })
   })
   app.route('/', pages())
   return described
 }
 
-const methodNotAllowed = (allow: string[]) => {
-  const response = neutral(405, 'Method not allowed')
-  response.headers.set('Allow', allow.join(', '))
-  return response
-}
+const refuse = (status: 405 | 413) => neutral(status, status === 405 ? 'Method not allowed' : 'Payload too large')

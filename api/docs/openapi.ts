@@ -24,7 +24,8 @@ export function describe(surfaces: Surface[], publicUrl: string | null) {
   for (const { app, name } of surfaces) {
     const part = app.getOpenAPI31Document({ openapi: '3.1.0', info })
     // On a path of several surfaces the first one's words stand.
-    for (const [path, operations] of Object.entries(part.paths ?? {})) paths[path] = { ...operations, ...paths[path] }
+    for (const [path, operations] of Object.entries(part.paths ?? {}))
+      paths[path] = { ...named(path, operations), ...paths[path] }
     for (const [kind, members] of Object.entries(part.components ?? {})) {
       const known = (components[kind] ??= {})
       for (const [member, schema] of Object.entries(members ?? {})) {
@@ -42,6 +43,22 @@ export function describe(surfaces: Surface[], publicUrl: string | null) {
     paths,
     components,
   }
+}
+
+/** Client generators name their functions after `operationId`: `getOrgUnitsByOrgUnitId`. */
+function named(path: string, operations: object) {
+  const words = path
+    .replace(/^\/api\//, '')
+    .replace(/\{/g, 'by-')
+    .split(/[^A-Za-z0-9]+/)
+    .filter(Boolean)
+    .map((word) => word[0]!.toUpperCase() + word.slice(1))
+  return Object.fromEntries(
+    Object.entries(operations).map(([method, operation]) => [
+      method,
+      { operationId: method + words.join(''), ...(operation as object) },
+    ]),
+  )
 }
 
 /** In the order of their first route, which is the order of the document. */

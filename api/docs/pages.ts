@@ -42,7 +42,7 @@ const texts: Record<string, readonly [string, string]> = {
   dom_id: '#page',
   deepLinking: true,
   displayRequestDuration: true,
-  docExpansion: 'none',
+  docExpansion: 'list',
   filter: true,
   validatorUrl: null,
 })

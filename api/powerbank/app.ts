@@ -7,7 +7,7 @@ import { adminUsers } from './admin-users.ts'
 import { auth } from './auth.ts'
 import { orgUnits } from './org-units.ts'
 import { profile } from './profile.ts'
-import { failure, methodNotAllowed } from './refusals.ts'
+import { failure, refuse } from './refusals.ts'
 import { router } from './surface.ts'
 
 const bodyBytesMax = 1_048_576
@@ -21,5 +21,5 @@ export function powerbank(ground: Ground): Surface {
   // Registered after the open routes: everything below needs a token, without having to say so.
   app.use(bearer('powerbank'))
   for (const part of [profile, adminUsers, orgUnits]) app.route('/api', part)
-  return { name: 'powerbank', app, methodNotAllowed }
+  return { name: 'powerbank', app, refuse }
 }

@@ -74,6 +74,11 @@ const httpStatus: Record<number, readonly [ContentfulStatusCode, string]> = {
 const faultText = { 400: 'Неверные параметры запроса', 500: 'Внутренняя ошибка сервера', 503: httpStatus[503]![1] }
 
 const snake = (name: string) => name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`)
+/** Names of a verb's data in this surface's spelling, those inside (a `limit`) too. */
+const spelt = (data: object): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(data).map(([name, value]) => [snake(name), value?.constructor === Object ? spelt(value) : value]),
+  )
 
 /**
  * The words of a refusal: `about.text` of a route of this surface, else those for `about.reason`, else the code's.
@@ -87,8 +92,7 @@ function refusalBody({ code, about }: Refused) {
     (typeof reason === 'string' ? reasons[reason] : undefined) ??
     (code === 'duplicate' && typeof field === 'string' ? taken[field] : undefined) ??
     status[code][1]
-  const data = Object.fromEntries(Object.entries(rest).map(([name, value]) => [snake(name), value]))
-  return { ...data, success: false as const, error: String(words) }
+  return { ...spelt(rest), success: false as const, error: String(words) }
 }
 
 /** Every error of the surface as `{success: false, error}`. Only what nobody threw on purpose is logged, with the request's id. */
@@ -104,9 +108,9 @@ export function failure(error: Error, c: Context<Env>): Response {
   return c.json({ success: false, error: faultText[code], request_id: c.env.requestId }, code)
 }
 
-/** What the door answers for this surface: a path it owns, asked with another method. */
-export const methodNotAllowed = (allow: string[]) =>
-  Response.json({ success: false, error: httpStatus[405]![1] }, { status: 405, headers: { Allow: allow.join(', ') } })
+/** What the door refuses for this surface, before any route is asked. */
+export const refuse = (code: 405 | 413) =>
+  Response.json({ success: false, error: httpStatus[code]![1] }, { status: httpStatus[code]![0] })
 
 type Issue = z.core.$ZodIssue
 const kindName: Record<string, string> = {

@@ -1,10 +1,11 @@
-import { OpenAPIHono, z } from '@hono/zod-openapi'
+import { OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi'
+import { rolesOf } from '../auth.ts'
 import type { Env } from '../context.ts'
 import { explain } from './refusals.ts'
 
 /** A new part of the surface: its paths start below `/api`, its validation errors are 400 in the surface's format. */
-export const router = () =>
-  new OpenAPIHono<Env>({
+export function router() {
+  const app = new OpenAPIHono<Env>({
     strict: false,
     defaultHook: (result, c) => {
       if (result.success) return undefined
@@ -12,6 +13,15 @@ export const router = () =>
       return c.json({ success: false, error: errors[0]?.error ?? failureText[400], errors }, 400)
     },
   })
+  const { openapi } = app
+  // What a route demands is said once, by `may` among its middleware, and repeated in its description: OpenAPI 3.1 has
+  // the roles in the place of scopes. The cast puts back the generics that this wrapper passes on untouched.
+  app.openapi = ((route: RouteConfig, ...rest: [any, any?]) => {
+    const roles = rolesOf(route.middleware)
+    return openapi(roles.length === 0 ? route : { security: [{ bearerAuth: roles }], ...route }, ...rest)
+  }) as typeof openapi
+  return app
+}
 
 /** A JSON body of this schema, for a request or a response. */
 export const json = <S extends z.ZodType>(schema: S) => ({ content: { 'application/json': { schema } } })

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import { house } from './house.ts'
+
+const { call } = await house({ publicUrl: 'https://voltbay.example' })
+const pages = { 'Swagger UI': '/api/docs', ReDoc: '/api/redoc' }
+
+test.each(Object.entries(pages))('%s comes with everything it loads, from here', async (_, path) => {
+  const { status, body, headers } = await call('GET', path)
+  expect(status).toBe(200)
+  expect(headers.get('content-type')).toMatch('text/html')
+  expect(headers.get('content-security-policy')).toContain("script-src 'self';")
+  expect(headers.get('x-content-type-options')).toBe('nosniff')
+  const loaded = [...body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url as string)
+  expect(loaded.length).toBeGreaterThan(2)
+  for (const url of loaded) {
+    expect(url).toMatch(/^\/api\/docs\/assets\//)
+    const asset = await call('GET', url)
+    expect(asset.status, url).toBe(200)
+    const kind = { js: 'text/javascript', css: 'text/css', png: 'image/png' }[url.split('.').at(-1)!]
+    expect(asset.headers.get('content-type'), url).toContain(kind)
+    expect(asset.headers.get('x-content-type-options')).toBe('nosniff')
+    expect(asset.headers.get('cache-control')).toMatch('max-age')
+  }
+  expect(body).not.toMatch(/<script>|https?:\/\//)
+})
+
+test('an asset is sent small, and not again to who has it', async () => {
+  const path = '/api/docs/assets/swagger-ui-bundle.js'
+  const plain = await call('GET', path)
+  const small = await call('GET', path, { headers: { 'accept-encoding': 'gzip, br' } })
+  expect(small.headers.get('content-encoding')).toBe('gzip')
+  expect(small.body.length).toBeLessThan(plain.body.length / 2)
+  const etag = plain.headers.get('etag')!
+  const again = await call('GET', path, { headers: { 'if-none-match': etag } })
+  expect([again.status, again.body]).toEqual([304, ''])
+})
+
+test('nothing but the listed assets is served', async () => {
+  for (const name of ['package.json', '../pages.ts', '..%2f..%2fpackage.json', 'constructor', ''])
+    expect((await call('GET', `/api/docs/assets/${name}`)).status, name).toBe(404)
+})
+
+test('the description names its server, its security and the document’s examples', async () => {
+  const { body, headers } = await call('GET', '/api/openapi.json')
+  expect(headers.get('content-type')).toMatch('application/json')
+  expect(body.servers).toEqual([{ url: 'https://voltbay.example' }])
+  expect(body.security).toEqual([{ bearerAuth: [] }])
+  expect(body.paths['/api/auth/register'].post.security).toEqual([])
+  expect(body.paths['/api/org-units'].post.security).toEqual([{ bearerAuth: ['service_admin', 'group_admin'] }])
+  expect(body.paths['/api/org-units/{org_unit_id}'].put.operationId).toBe('putOrgUnitsByOrgUnitId')
+  expect(body.components.schemas.NewOrgUnit.example).toMatchObject({ name: 'Отдел продаж' })
+})
