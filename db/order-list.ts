@@ -72,6 +72,12 @@ export async function get(q: Queryable, id: number): Promise<ListedOrder | undef
   return order
 }
 
+/** The order a command was given for, or undefined. */
+export async function byCommand(q: Queryable, commandId: number): Promise<ListedOrder | undefined> {
+  const [order] = await q<ListedOrder[]>`${view(q)} where o.command_id = ${commandId} and o.deleted_at is null`
+  return order
+}
+
 const ACTIVE_ROWS_MAX = 300
 
 /** The open loans that began at a station, as far as the reader may see them, oldest first. */

@@ -3,14 +3,30 @@ import { bearer } from '../auth.ts'
 import type { Ground } from '../context.ts'
 import { arrive } from '../context.ts'
 import { limitBody } from '../limit.ts'
+import { adminPowerbanks } from './admin-powerbanks.ts'
 import { adminUsers } from './admin-users.ts'
 import { auth } from './auth.ts'
+import { borrow } from './borrow.ts'
+import { borrowLook } from './borrow-look.ts'
+import { deviceState } from './device-state.ts'
+import { forceEject } from './force-eject.ts'
+import { keys } from './keys.ts'
+import { orders } from './orders.ts'
 import { orgUnits } from './org-units.ts'
+import { powerbanks } from './powerbanks.ts'
 import { profile } from './profile.ts'
+import { quarantine } from './quarantine.ts'
 import { failure, refuse } from './refusals.ts'
+import { returning } from './return.ts'
+import { slotReports } from './slot-reports.ts'
+import { stationCommands } from './station-commands.ts'
+import { stations } from './stations.ts'
 import { router } from './surface.ts'
 
 const bodyBytesMax = 1_048_576
+const people = [profile, adminUsers, orgUnits]
+const fleet = [stations, keys, quarantine, powerbanks, adminPowerbanks, slotReports]
+const rental = [orders, borrowLook, borrow, returning, stationCommands, deviceState, forceEject]
 
 /** The power-bank rental surface (seed 003; api-contracts 4). */
 export function powerbank(ground: Ground): Surface {
@@ -20,6 +36,6 @@ export function powerbank(ground: Ground): Surface {
   app.route('/api', auth(ground.config))
   // Registered after the open routes: everything below needs a token, without having to say so.
   app.use(bearer('powerbank'))
-  for (const part of [profile, adminUsers, orgUnits]) app.route('/api', part)
+  for (const part of [...people, ...fleet, ...rental]) app.route('/api', part)
   return { name: 'powerbank', app, refuse }
 }
