@@ -1,3 +1,4 @@
+import { Validator } from '@seriousme/openapi-schema-validator'
 import { expect, test } from 'vitest'
 import { house } from './house.ts'
 
@@ -49,4 +50,11 @@ test('the description names its server, its security and the document’s exampl
   expect(body.paths['/api/org-units'].post.security).toEqual([{ bearerAuth: ['service_admin', 'group_admin'] }])
   expect(body.paths['/api/org-units/{org_unit_id}'].put.operationId).toBe('putOrgUnitsByOrgUnitId')
   expect(body.components.schemas.NewOrgUnit.example).toMatchObject({ name: 'Отдел продаж' })
+})
+
+test('a judge that is not us finds the description to be OpenAPI 3.1', async () => {
+  const { body } = await call('GET', '/api/openapi.json')
+  const judge = new Validator()
+  expect(await judge.validate(body)).toEqual({ valid: true })
+  expect(judge.version).toBe('3.1')
 })
