@@ -53,7 +53,7 @@ const COLUMNS = ['id', 'station_id', 'key_hint', 'valid_until', 'created_at'] as
  */
 export async function add(
   tx: Tx,
-  actor: Actor,
+  actor: Pick<Actor, 'userId'> | null,
   { stationId, value }: { stationId: number; value: string },
   secret: string,
 ): Promise<StationKey> {
@@ -69,7 +69,7 @@ export async function add(
     where station_id = ${stationId} and (valid_until is null or valid_until > now())`
   const [key] = await tx<StationKey[]>`
     insert into station_secret_keys (station_id, key_ciphertext, key_hint, created_by)
-    values (${stationId}, ${seal(value, secret)}, ${value.length >= 8 ? value.slice(-2) : ''}, ${actor.userId})
+    values (${stationId}, ${seal(value, secret)}, ${value.length >= 8 ? value.slice(-2) : ''}, ${actor?.userId ?? null})
     returning ${tx(COLUMNS)}`
   return key!
 }

@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client'
 import { z } from 'zod'
 import { COMMAND_BELL } from '../db/bell.ts'
 import { databaseSettings, describeSettings, readSettings, secret, startOrExit } from '../db/config.ts'
@@ -15,6 +16,8 @@ import { watch } from './watch.ts'
 export interface Gateway {
   ports: { cabinet: number; cabinetTls: number | null; metrics: number }
   node: GatewayNode
+  /** Where it counts; a process that serves more adds its own. */
+  registry: Registry
   /** Stops accepting, finishes the reports in hand, gives the cabinets back, closes. */
   close(): Promise<void>
 }
@@ -52,6 +55,7 @@ export async function startGateway({ config, db, log, node: name = newName() }: 
     return {
       ports: { ...doors.ports, metrics: http.port },
       node,
+      registry: numbers.registry,
       async close() {
         doors.close()
         await unlisten()

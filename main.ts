@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { apiConfig, apiSettings } from './api/config.ts'
+import { startApi } from './api/main.ts'
+import { databaseSettings, describeSettings, readSettings, secret, startOrExit } from './db/config.ts'
+import { DEMO_PASSWORD, type Demo, demo } from './db/demo.ts'
+import { jsonLog } from './db/log.ts'
+import { open } from './db/open.ts'
+import { gatewayConfig, gatewaySettings } from './gateway/config.ts'
+import { startGateway } from './gateway/main.ts'
+
+const shape = z.object({ ...databaseSettings, ...gatewaySettings, ...apiSettings.shape })
+
+/** The address somebody on this machine would type. */
+const here = (host: string) => (host === '0.0.0.0' || host === '::' ? 'localhost' : host)
+
+/** The simulated fleet is a process of its own: it knows the house only through its doors (HOUSE 4). */
+function startFleet(known: Demo, host: string, cabinetPort: number, apiUrl: string) {
+  const fleet = spawn(process.execPath, [join(import.meta.dirname, 'simulators/main.ts'), 'demo'], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+  })
+  const customers = known.accounts.filter(({ role }) => role === 'user').map(({ phone }) => phone)
+  const life = {
+    host,
+    port: cabinetPort,
+    stations: known.stations,
+    api: { url: apiUrl, customers, password: DEMO_PASSWORD },
+  }
+  // Keys and passwords go by standard input: a command line is for everybody to read.
+  fleet.stdin.end(`${JSON.stringify(life)}\n`)
+  return fleet
+}
+
+async function main() {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`Settings, from the environment or .env:\n${describeSettings(shape).join('\n')}\n`)
+    return
+  }
+  const settings = readSettings(shape)
+  const log = jsonLog()
+  const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir } = settings
+  const { db, embedded, stop } = await startOrExit(() => open({ databaseUrl, dataDir, log }))
+  const { gateway, api, keysSecret } = await startOrExit(async () => {
+    const keep = (name: string) => secret(name, dataDir, embedded)
+    const keysSecret = keep('KEYS_SECRET')
+    const gateway = await startGateway({ config: gatewayConfig(settings, keysSecret), db, log })
+    const config = apiConfig(settings, { jwtSecret: keep('JWT_SECRET'), keysSecret })
+    return { gateway, api: await startApi({ config, db, log, metrics: gateway.registry }), keysSecret }
+  })
+  const host = here(settings.HOST)
+  const url = `http://${host}:${api.port}`
+  const known = process.argv.includes('--demo') ? await demo(db, keysSecret) : null
+  const fleet = known && startFleet(known, host, gateway.ports.cabinet, url)
+  const ready = {
+    event: 'voltbay.ready',
+    api: `${url}/api`,
+    docs: `${url}/api/docs`,
+    metrics: `http://${host}:${gateway.ports.metrics}/metrics`,
+    cabinets: `tcp://${host}:${gateway.ports.cabinet}`,
+    database: embedded ? `embedded in ${dataDir}` : 'DATABASE_URL',
+    ...(known && { demo: { password: DEMO_PASSWORD, accounts: known.accounts, stations: known.stations.length } }),
+    ms: Math.round(performance.now()),
+  }
+  process.stdout.write(`${JSON.stringify(ready)}\n`)
+  const end = async (signal: string) => {
+    log('voltbay.stopping', { signal })
+    fleet?.kill()
+    await api.close()
+    await gateway.close()
+    await stop()
+  }
+  process.once('SIGTERM', end).once('SIGINT', end)
+}
+
+await main()
