@@ -1,10 +1,13 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import { door, type Surface } from '../../api/app.ts'
 import { clientIp, proxies } from '../../api/client-ip.ts'
 import type { Env } from '../../api/context.ts'
 import { limiter } from '../../api/limit.ts'
 import { type LoginDialect, loginDialect } from '../../api/login-dialect.ts'
+import { api } from '../../api/surfaces.ts'
+import { connect } from '../../db/connect.ts'
 import { house } from './house.ts'
 
 const { call, person, ground, lines } = await house({ trustedProxies: ['10.0.0.0/8'] })
@@ -136,9 +139,11 @@ test('surfaces share a prefix and a login without hearing of each other', async 
       app.get(`/api/${name}/:id`, (c) => c.text(name))
       app.post('/api/auth/login', async (c) => c.text(`${name} ${await c.req.text()}`))
     })
-  const { metrics: _, ...rest } = ground
-  const { Registry } = await import('prom-client')
-  const { request } = door({ ...rest, metrics: new Registry() }, [says('powerbank'), says('loyalty'), says('telecom')])
+  const { request } = door({ ...ground, metrics: new Registry() }, [
+    says('powerbank'),
+    says('loyalty'),
+    says('telecom'),
+  ])
   const post = async (path: string, type: string, body: string) =>
     (await request(path, { method: 'POST', headers: { 'content-type': type }, body })).text()
   expect(await post(login, json, '{"phone_e164":"+7"}')).toBe('powerbank {"phone_e164":"+7"}')
@@ -146,6 +151,48 @@ test('surfaces share a prefix and a login without hearing of each other', async 
   expect(await post(login, form, 'username=a')).toBe('loyalty username=a')
   const other = await request('/api/telecom/7')
   expect([await other.text(), other.headers.get('x-heard')]).toEqual(['telecom', 'telecom'])
+})
+
+test('while the database is away the API says so at once, in format, and comes to no harm', async () => {
+  const away = connect('postgres://nobody:x@127.0.0.1:1/nothing', { max: 1 })
+  const heard: string[] = []
+  const log = (event: string) => void heard.push(event)
+  const { request } = api({ ...ground, db: away, log, metrics: new Registry() })
+  const health = await request('/health')
+  expect([health.status, await health.json()]).toMatchObject([
+    503,
+    { status: 'unhealthy', services: { database: 'error' } },
+  ])
+  const body = '{"phone_e164":"+79000000000","password":"password123"}'
+  const refused = await request('/api/auth/login', { method: 'POST', headers: { 'content-type': json }, body })
+  expect(refused.status).toBe(503)
+  expect(await refused.json()).toMatchObject({
+    success: false,
+    error: expect.any(String),
+    request_id: expect.any(String),
+  })
+  expect(heard).toEqual(['health.failed', 'request.answered', 'request.failed', 'request.answered'])
+  await away.close()
+})
+
+test('a bug is a 500 that shows nothing of itself, and is logged with the request’s id', async () => {
+  const broken = {
+    ...ground.db,
+    sql: (() => {
+      throw new Error('inner secret')
+    }) as unknown as typeof ground.db.sql,
+  }
+  const heard: Record<string, any>[] = []
+  const log = (event: string, about = {}) => void heard.push({ event, ...about })
+  const { request } = api({ ...ground, db: broken, log, metrics: new Registry() })
+  const body = '{"phone_e164":"+79000000000","password":"password123"}'
+  const answer = await request('/api/auth/login', { method: 'POST', headers: { 'content-type': json }, body })
+  const text = await answer.text()
+  expect(answer.status).toBe(500)
+  expect(text).not.toMatch(/inner secret|at /)
+  const { request_id } = JSON.parse(text)
+  expect(heard).toContainEqual(expect.objectContaining({ event: 'request.failed', requestId: request_id }))
+  expect(heard.find(({ event }) => event === 'request.failed')?.error.message).toBe('inner secret')
 })
 
 test('the client’s address is the last one no proxy of ours vouches for', () => {
