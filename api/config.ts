@@ -60,7 +60,7 @@ const list = (text: string) => text.split(/[\s,]+/).filter(Boolean)
  * @throws BadSettings
  */
 export function apiConfig(
-  settings: z.output<typeof apiSettings>,
+  settings: Omit<z.output<typeof apiSettings>, keyof typeof databaseSettings>,
   secrets: Pick<ApiConfig, 'jwtSecret' | 'keysSecret'>,
 ): ApiConfig {
   const trustedProxies = list(settings.TRUSTED_PROXIES ?? '')

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { type HttpBindings, serve } from '@hono/node-server'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { answers } from '../db/answers.ts'
-import { readSettings, secret, startOrExit } from '../db/config.ts'
+import { describeSettings, readSettings, secret, startOrExit } from '../db/config.ts'
 import type { Db } from '../db/connect.ts'
 import { jsonLog, type Log } from '../db/log.ts'
 import { open } from '../db/open.ts'
@@ -69,17 +69,27 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
 
 /** `npm run api`: this half alone, over the database the settings name. */
 async function main() {
-  const settings = readSettings(apiSettings)
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`Settings of the API:\n${describeSettings(apiSettings).join('\n')}\n`)
+    return
+  }
+  const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir, ...settings } = readSettings(apiSettings)
   const log = jsonLog()
-  const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir } = settings
-  const { db, embedded, stop } = await startOrExit(() => open({ databaseUrl, dataDir, log }))
-  const metrics = new Registry()
-  collectDefaultMetrics({ register: metrics })
-  const running = await startOrExit(() => {
+  const { db, embedded, stop } = await open({ databaseUrl, dataDir, log })
+  const start = () => {
     const keep = (name: string) => secret(name, dataDir, embedded)
     const config = apiConfig(settings, { jwtSecret: keep('JWT_SECRET'), keysSecret: keep('KEYS_SECRET') })
+    const metrics = new Registry()
+    collectDefaultMetrics({ register: metrics })
     return startApi({ config, db, log, metrics })
-  })
+  }
+  // Inside a promise's chain, so that a mistake in a secret also stops the database that was started for us.
+  const running = await Promise.resolve()
+    .then(start)
+    .catch(async (error) => {
+      await stop()
+      throw error
+    })
   log('api.ready', { port: running.port })
   const end = async (signal: string) => {
     log('api.stopping', { signal })
@@ -89,4 +99,4 @@ async function main() {
   process.once('SIGTERM', end).once('SIGINT', end)
 }
 
-if (import.meta.main) await main()
+if (import.meta.main) await startOrExit(main)
