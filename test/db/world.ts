@@ -1,5 +1,9 @@
 import type { Actor } from '../../db/actor.ts'
+import { borrow } from '../../db/borrow.ts'
+import { claim, expire } from '../../db/commands.ts'
 import type { Db, Tx } from '../../db/connect.ts'
+import { answer } from '../../db/outcomes.ts'
+import { inventory, type SeenBank } from '../../db/sightings.ts'
 
 /** The gateway process the test's cabinets are connected to. */
 export const NODE = 'node-1'
@@ -112,3 +116,59 @@ export async function lookDue(db: Db, stationId: number): Promise<number | null>
     select round(extract(epoch from inventory_due_at - now()))::int as due from stations where id = ${stationId}`
   return row!.due
 }
+
+/** A borrower, and a cabinet of the borrower's unit with power banks in its first slots. */
+export async function scene(db: Db, { banks: count = 1, limit = 3, slots = 8 } = {}) {
+  const unitId = await unit(db, { limit })
+  const user = await person(db, { unitId })
+  const station = await cabinet(db, { unitId, slots })
+  const banks: TestBank[] = []
+  for (let slot = 1; slot <= count; slot++) banks.push(await bank(db, { stationId: station, slot }))
+  return { unitId, user, station, banks, bank: banks[0]! }
+}
+
+/** Asks for the bank in a slot. */
+export const ask = (db: Db, { station, user }: { station: number; user: number }, slot = 1) =>
+  act(db, (tx) => borrow(tx, actor(user), { stationId: station, userId: user, choice: { slot } }))
+
+/** The gateway writes a command to the cabinet's socket. */
+export async function send(db: Db, commandId: number): Promise<void> {
+  const [row] = await db.sql<{ node: string; epoch: number }[]>`
+    select ds.node, ds.epoch from device_commands c join device_sessions ds on ds.station_id = c.station_id where c.id = ${commandId}`
+  const sent = await claim(db.sql, row!.node, [{ id: commandId, epoch: row!.epoch, hex: '00' }])
+  if (sent.length === 0) throw new Error(`command ${commandId} could not be sent`)
+}
+
+/** Asks for a bank and writes the eject to the cabinet. */
+export async function asked(db: Db, who: { station: number; user: number }, slot = 1) {
+  const order = await ask(db, who, slot)
+  await send(db, order.commandId)
+  return order
+}
+
+/** The cabinet says that it let a bank out (or, with `ok` false, that it did not). */
+export const says = (
+  db: Db,
+  station: number,
+  slot: number,
+  bankId: string | null,
+  { ok = true, kind = 'eject' as 'eject' | 'force_eject' } = {},
+) => act(db, (tx) => answer(tx, station, { kind, slot, bankId, ok, result: ok ? 1 : 0 }, 'FF'))
+
+/** The cabinet lists its slots. */
+export const lists = (
+  db: Db,
+  station: number,
+  banks: readonly SeenBank[],
+  source: 'inventory' | 'login' = 'inventory',
+) => act(db, (tx) => inventory(tx, station, { banks }, source))
+
+/** Time passes, and the clock's verb ends what is overdue. */
+export async function later(db: Db, seconds: number): Promise<void> {
+  await travel(db, seconds)
+  await act(db, expire)
+}
+
+/** The events of a station of one kind, oldest first. */
+export const happened = (db: Db, stationId: number, kind: string) => db.sql<{ orderId: number | null; data: any }[]>`
+  select order_id, data from events where station_id = ${stationId} and kind = ${kind} order by id`
