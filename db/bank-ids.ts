@@ -20,16 +20,25 @@ export interface KnownBank {
 }
 
 /**
- * The rows of these power banks. One that nobody has registered becomes `unknown`, in the station's unit,
- * for an administrator to activate (api-contracts 4.9).
+ * The rows of these power banks, locked by rising id (see `lock` in places.ts). One that nobody has registered
+ * becomes `unknown`, in the station's unit, for an administrator to activate (api-contracts 4.9); one whose hex id
+ * somebody typed as its serial number is that bank.
  */
-export async function ensure(tx: Tx, station: { id: number; orgUnitId: number | null }, deviceIds: string[]) {
+export async function ensure(
+  tx: Tx,
+  station: { id: number; orgUnitId: number | null },
+  deviceIds: readonly string[],
+): Promise<Map<string, KnownBank>> {
   const find = () => tx<KnownBank[]>`
-    select id, device_id, status from powerbanks where device_id = any(${deviceIds}) and deleted_at is null`
+    select id, device_id, status from powerbanks where device_id = any(${[...deviceIds]}) and deleted_at is null
+    order by id for no key update`
   let banks = await find()
   if (banks.length < deviceIds.length) {
     const have = new Set(banks.map((bank) => bank.deviceId))
-    const missing = deviceIds.filter((deviceId) => !have.has(deviceId))
+    const missing = deviceIds.filter((deviceId) => !have.has(deviceId)).toSorted()
+    await tx`
+      update powerbanks set device_id = serial_number, updated_at = now()
+      where serial_number = any(${missing}) and device_id is null and deleted_at is null`
     const added = await tx<{ id: number; serialNumber: string }[]>`
       insert into powerbanks (org_unit_id, serial_number, device_id)
       select ${station.orgUnitId}::bigint, d, d from unnest(${missing}::text[]) d

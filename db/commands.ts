@@ -2,6 +2,7 @@ import { COMMAND_BELL, ring } from './bell.ts'
 import type { Queryable, Tx } from './connect.ts'
 import { Refused } from './errors.ts'
 import * as orders from './orders.ts'
+import { lookWithin } from './places.ts'
 
 /** How long a command may wait to leave the house; a cabinet on a weak SIM dials again within this. */
 const QUEUED_SECONDS = 15
@@ -58,7 +59,8 @@ export interface NewCommand {
   idempotency?: Idempotency | undefined
 }
 
-const COLUMNS = [
+/** What a `CommandRow` is read from. */
+export const COLUMNS = [
   'id',
   'station_id',
   'kind',
@@ -126,11 +128,28 @@ export async function enqueue(tx: Tx, command: NewCommand): Promise<{ id: number
   return { id: row.id, repeated: false }
 }
 
-/** Asks a cabinet what it holds, unless that question is waiting already. */
+/**
+ * Asks a cabinet what it holds, unless that question is waiting already. Not counted among the commands a client
+ * may have waiting: the house must always be able to look.
+ */
 export async function askInventory(tx: Tx, stationId: number, origin: NewCommand['origin']): Promise<void> {
-  const [open] = await tx`
-    select 1 from device_commands where station_id = ${stationId} and kind = 'inventory' and status = 'queued'`
-  if (!open) await enqueue(tx, { stationId, kind: 'inventory', requestedBy: null, origin })
+  await tx`
+    with written as (
+      insert into device_commands (station_id, kind, origin, deadline)
+      select ${stationId}, 'inventory', ${origin}, now() + make_interval(secs => ${QUEUED_SECONDS})
+      where not exists (
+        select 1 from device_commands where station_id = ${stationId} and kind = 'inventory' and status = 'queued')
+      returning station_id
+    )
+    select pg_notify(${COMMAND_BELL}, station_id::text) from written`
+}
+
+/** Takes back a command whose bytes have not left. False: they have. */
+export async function withdraw(tx: Tx, id: number, evidence: string): Promise<boolean> {
+  const taken = await tx`
+    update device_commands set status = 'expired', evidence = ${evidence} where id = ${id} and status = 'queued'`
+  if (taken.count > 0) await ring(tx, `command ${id}`)
+  return taken.count > 0
 }
 
 export interface Waiting {
@@ -179,39 +198,6 @@ export async function claim(
   return rows.map((row) => row.id)
 }
 
-/**
- * The one open command a cabinet's answer belongs to, locked: by station, kind and, for movements, slot. A
- * command whose time ran out still takes its late answer.
- */
-export async function openFor(
-  tx: Tx,
-  stationId: number,
-  kind: string,
-  slot: number | null,
-): Promise<CommandRow | undefined> {
-  const [row] = await tx<CommandRow[]>`
-    select ${tx(COLUMNS)} from device_commands
-    where station_id = ${stationId} and kind = ${kind} and (not is_movement or slot = ${slot}) and sent_at is not null
-      and (status = 'sent' or (status = 'unknown' and sent_at > now() - interval '1 day'))
-    order by (status = 'sent') desc, id desc limit 1 for update`
-  return row
-}
-
-/** Writes a cabinet's answer on its command and wakes the waiting. */
-export async function settle(
-  tx: Tx,
-  id: number,
-  status: 'answered' | 'failed',
-  answer: Record<string, unknown>,
-  hexReceived: string,
-): Promise<void> {
-  await tx`
-    update device_commands set status = ${status}, answer = ${tx.json(answer as any)}, hex_received = ${hexReceived},
-      answered_at = now(), evidence = case when status = 'unknown' then 'late answer' else evidence end
-    where id = ${id}`
-  await ring(tx, `command ${id}`)
-}
-
 interface Ended {
   id: number
   stationId: number
@@ -230,18 +216,20 @@ async function afterwards(tx: Tx, ended: Ended[]): Promise<void> {
     select id from orders where status = 'pending' and command_id = any(${ids('unknown')}::bigint[])`
   for (const { id } of doubtful) await ring(tx, `order ${id}`)
   for (const row of ended) if (row.status !== 'queued') await ring(tx, `command ${row.id}`)
-  const looks = ended.filter((row) => row.status === 'unknown' && (row.isMovement || row.kind === 'inventory'))
-  for (const { stationId, isMovement } of looks)
-    await tx`
-      update stations set inventory_due_at = now() + make_interval(secs => ${isMovement ? 0 : ASK_AGAIN_SECONDS})
-      where id = ${stationId}`
+  const looks = ended.filter(({ status, isMovement, kind }) =>
+    isMovement ? status === 'unknown' : kind === 'inventory' && status !== 'queued',
+  )
+  for (const { stationId, isMovement } of looks) await lookWithin(tx, stationId, isMovement ? 0 : ASK_AGAIN_SECONDS)
 }
 
 /** A query that may be asked again goes back to the queue; a movement never does. */
 const givenUp = (q: Queryable) => q`
   case when not is_movement and attempts < ${QUERY_ATTEMPTS_MAX} then 'queued' else 'unknown' end`
 
-/** The connection that carried these cabinets' sent commands is gone: queries go back to the queue once, movements become unknown. */
+/**
+ * The connection that carried these cabinets' sent commands is gone: queries go back to the queue once, movements
+ * become unknown. The caller holds the stations (`lock` in places.ts).
+ */
 export async function abandon(tx: Tx, stationIds: number[], why: string): Promise<void> {
   const ended = await tx<Ended[]>`
     update device_commands set status = ${givenUp(tx)}, evidence = ${why},
@@ -253,16 +241,25 @@ export async function abandon(tx: Tx, stationIds: number[], why: string): Promis
 
 /**
  * Ends what is overdue: what never left expires, a silent query is queued once more, a silent movement is
- * unknown until an inventory decides. Any process may call it, several at once.
+ * unknown until an inventory decides. Any process may call it, several at once; a cabinet that somebody is just
+ * working on is left for the next time.
+ * @returns how many commands were overdue
  */
 export async function expire(tx: Tx): Promise<number> {
+  const stations = await tx<{ id: number }[]>`
+    select id from stations where id in (
+      select station_id from device_commands where status in ('queued', 'sent') and deadline < now()
+      order by deadline limit ${DUE_ROWS})
+    order by id for no key update skip locked`
+  if (stations.length === 0) return 0
   const ended = await tx<Ended[]>`
     update device_commands set status = case when status = 'queued' then 'expired' else ${givenUp(tx)} end,
       evidence = case when status = 'queued' then 'the cabinet was not there to take it' else 'no answer in time' end,
       deadline = now() + make_interval(secs => ${QUEUED_SECONDS})
     where id in (
-      select id from device_commands where status in ('queued', 'sent') and deadline < now()
-      order by deadline limit ${DUE_ROWS} for update skip locked)
+      select id from device_commands
+      where station_id = any(${stations.map(({ id }) => id)}::bigint[]) and status in ('queued', 'sent') and deadline < now()
+      order by id limit ${DUE_ROWS} for update skip locked)
     returning id, station_id, kind, status, is_movement`
   if (ended.length > 0) await afterwards(tx, ended)
   return ended.length

@@ -2,6 +2,7 @@ import { abandon } from './commands.ts'
 import type { Queryable, Tx } from './connect.ts'
 import { record } from './events.ts'
 import { unseal } from './keys.ts'
+import { lock, lookWithin } from './places.ts'
 
 /**
  * How long after the last sign of life a cabinet still counts as online: two heartbeats and five seconds
@@ -45,6 +46,7 @@ export async function open(
     vsn,
   }: { stationId: number; node: string; dialect: string; address: string; vsn: number },
 ): Promise<{ epoch: number; heartbeatSeconds: number }> {
+  await lock(tx, stationId)
   const [session] = await tx<{ epoch: number; heartbeatSeconds: number }[]>`
     insert into device_sessions as ds (station_id, node, epoch, dialect, address, vsn, heartbeat_seconds, connected_at, seen_at)
     values (${stationId}, ${node}, 1, ${dialect}, ${address}, ${vsn}, ${DEFAULT_HEARTBEAT_SECONDS}, now(), now())
@@ -52,7 +54,7 @@ export async function open(
       address = excluded.address, vsn = excluded.vsn, connected_at = now(), seen_at = now(), disconnected_at = null
     returning epoch, heartbeat_seconds`
   await abandon(tx, [stationId], 'the cabinet logged in again')
-  await tx`update stations set inventory_due_at = now() where id = ${stationId}`
+  await lookWithin(tx, stationId, 0)
   await record(tx, 'station.connected', { stationId, data: { dialect, address } })
   return session!
 }
@@ -62,6 +64,7 @@ export async function close(
   tx: Tx,
   { stationId, node, epoch, reason }: { stationId: number; node: string; epoch: number; reason: string },
 ): Promise<void> {
+  await lock(tx, stationId)
   const closed = await tx`
     update device_sessions set node = null, disconnected_at = now()
     where station_id = ${stationId} and node = ${node} and epoch = ${epoch}`
@@ -70,8 +73,14 @@ export async function close(
   await record(tx, 'station.disconnected', { stationId, data: { reason } })
 }
 
-/** A node says goodbye (graceful shutdown): all its cabinets are offline until they dial again. */
+/**
+ * A node says goodbye (graceful shutdown): all its cabinets are offline until they dial again. Call it when
+ * `seen` runs no more: both write many connections at once.
+ */
 export async function releaseNode(tx: Tx, node: string): Promise<number> {
+  await tx`
+    select s.id from stations s join device_sessions ds on ds.station_id = s.id and ds.node = ${node}
+    order by s.id for no key update of s`
   const released = await tx<{ stationId: number }[]>`
     update device_sessions set node = null, disconnected_at = now() where node = ${node} returning station_id`
   await abandon(

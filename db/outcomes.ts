@@ -1,8 +1,10 @@
 import { ensure, type KnownBank } from './bank-ids.ts'
-import { type CommandRow, openFor, settle } from './commands.ts'
+import { ring } from './bell.ts'
+import { COLUMNS, type CommandRow, withdraw } from './commands.ts'
 import type { Tx } from './connect.ts'
 import { record } from './events.ts'
 import * as orders from './orders.ts'
+import * as places from './places.ts'
 
 /** A cabinet's answer in our words: `kind` and `slot` say which command it answers. */
 export interface Answer {
@@ -12,11 +14,6 @@ export interface Answer {
   ok?: boolean
   bankId?: string | null
   [field: string]: unknown
-}
-
-interface Place {
-  id: number
-  orgUnitId: number | null
 }
 
 const keep = (tx: Tx, stationId: number, state: Record<string, unknown>) => tx`
@@ -34,59 +31,87 @@ const lessons: Record<string, (tx: Tx, stationId: number, answer: Answer, comman
     if (Number(heartbeatSeconds) > 0)
       await tx`update device_sessions set heartbeat_seconds = ${Number(heartbeatSeconds)} where station_id = ${stationId}`
   },
+  // Holds from the restart on (0x63); until then the cabinet keeps the old pace, so the slower of both is expected.
+  set_server_address: async (tx, stationId, _answer, { args: { host, port, heartbeatSeconds } }) => {
+    await keep(tx, stationId, { serverAddress: { host, port, heartbeatSeconds, at: new Date() } })
+    await tx`
+      update device_sessions set heartbeat_seconds = greatest(heartbeat_seconds, ${Number(heartbeatSeconds)})
+      where station_id = ${stationId}`
+  },
   apn: (tx, stationId, { index, valid, operator, apn }) =>
     keep(tx, stationId, { apn: { index, valid, operator, apn, at: new Date() } }),
   software_version: (tx, stationId, { version }) =>
     keep(tx, stationId, { softwareVersion: { version, at: new Date() } }),
 }
 
-/** A bank has left its slot; the cabinet is looked into again once it has checked itself. */
-async function left(tx: Tx, station: Place, slot: number, bank: KnownBank | undefined): Promise<void> {
+/**
+ * The one command a cabinet's answer belongs to, locked: by station, kind and, for movements, slot, for the wire
+ * has no correlation id. A command whose time ran out still takes its late answer, unless the same was sent again
+ * since: then the answer is to that, or a repetition.
+ */
+async function openFor(tx: Tx, stationId: number, kind: string, slot: number | null): Promise<CommandRow | undefined> {
+  const [last] = await tx<CommandRow[]>`
+    select ${tx(COLUMNS)} from device_commands
+    where station_id = ${stationId} and kind = ${kind} and (not is_movement or slot = ${slot})
+      and sent_at > now() - interval '1 day'
+    order by (status = 'sent') desc, id desc limit 1 for update`
+  return last?.status === 'sent' || last?.status === 'unknown' ? last : undefined
+}
+
+/** Writes a cabinet's answer on its command and wakes the waiting. */
+async function settle(tx: Tx, id: number, { kind: _, ...body }: Answer, hex: string): Promise<void> {
   await tx`
-    delete from station_powerbanks
-    where station_id = ${station.id} and (slot_number = ${slot} or powerbank_id = ${bank?.id ?? null})`
-  await tx`
-    update stations set inventory_due_at = now() + make_interval(secs => ${orders.SETTLE_SECONDS}) where id = ${station.id}`
+    update device_commands set status = ${body.ok === false ? 'failed' : 'answered'}, answer = ${tx.json(body as any)},
+      hex_received = ${hex}, answered_at = now(),
+      evidence = case when status = 'unknown' then 'late answer' else evidence end
+    where id = ${id}`
+  await ring(tx, `command ${id}`)
 }
 
 /**
  * An administrator had a slot opened: a closed order says who and which (api-contracts 4.2). A loan still
- * waiting for that very bank ends.
+ * waiting for that very bank ends, and its eject stays at home if it has not left.
  */
 async function forceEjected(
   tx: Tx,
-  station: Place,
+  stationId: number,
   command: CommandRow,
   bank: KnownBank | undefined,
 ): Promise<number | null> {
   if (bank) {
-    const [waiting] = await tx<{ id: number }[]>`
-      select id from orders where powerbank_id = ${bank.id} and status = 'pending' and deleted_at is null for update`
-    if (waiting) await orders.move(tx, waiting.id, { to: 'cancelled', evidence: 'an administrator ejected the bank' })
+    const [waiting] = await tx<{ id: number; commandId: number | null }[]>`
+      select id, command_id from orders
+      where powerbank_id = ${bank.id} and status = 'pending' and deleted_at is null for update`
+    const evidence = 'an administrator ejected the bank'
+    if (waiting?.commandId) await withdraw(tx, waiting.commandId, evidence)
+    if (waiting) await orders.move(tx, waiting.id, { to: 'cancelled', evidence })
   }
-  if (command.requestedBy === null) return null
+  const { requestedBy: userId, slot } = command
+  if (userId === null) return null
+  const powerbankId = bank?.id ?? null
   const [order] = await tx<{ id: number }[]>`
     insert into orders (station_id, user_id, powerbank_id, slot_number, status, command_id, evidence, is_admin_order, completed_at)
-    values (${station.id}, ${command.requestedBy}, ${bank?.id ?? null}, ${command.slot}, 'force_eject', ${command.id},
-      'force eject answer', true, now())
+    values (${stationId}, ${userId}, ${powerbankId}, ${slot}, 'force_eject', ${command.id}, 'force eject answer', true, now())
     returning id`
-  const data = { powerbankId: bank?.id ?? null, slot: command.slot }
-  await record(tx, 'order.force_ejected', {
-    stationId: station.id,
-    userId: command.requestedBy,
-    orderId: order!.id,
-    data,
-  })
+  await record(tx, 'order.force_ejected', { stationId, userId, orderId: order!.id, data: { powerbankId, slot } })
   return order!.id
 }
 
 /** An answer to a movement nobody asked for (wrong slot, said twice): no order moves; the slots will tell. */
-async function unmatched(tx: Tx, stationId: number, answer: Answer): Promise<void> {
-  await tx`update stations set inventory_due_at = now() where id = ${stationId}`
-  await record(tx, 'answer.unmatched', {
-    stationId,
-    data: { kind: answer.kind, slot: answer.slot, bankId: answer.bankId },
-  })
+async function unmatched(tx: Tx, stationId: number, { kind, slot, bankId }: Answer): Promise<void> {
+  await places.lookWithin(tx, stationId, 0)
+  await record(tx, 'answer.unmatched', { stationId, data: { kind, slot, bankId } })
+}
+
+/** A bank went out of a slot: the order moves, the slot empties, and is looked at once the cabinet has checked itself. */
+async function moved(tx: Tx, station: places.Place, command: CommandRow, said: Answer): Promise<number | null> {
+  const banks = said.bankId ? await ensure(tx, station, [said.bankId]) : undefined
+  const bank = banks?.get(said.bankId!)
+  await places.vacate(tx, station.id, command.slot!, bank?.id ?? null)
+  await places.lookWithin(tx, station.id, orders.SETTLE_SECONDS)
+  if (said.kind === 'force_eject') return forceEjected(tx, station.id, command, bank)
+  const late = command.status === 'unknown' ? 'late ' : ''
+  return orders.ejected(tx, command.id, bank?.id ?? null, `${late}eject answer`)
 }
 
 /**
@@ -100,30 +125,20 @@ export async function answer(
   said: Answer,
   hex: string,
 ): Promise<{ commandId: number; orderId: number | null } | null> {
-  const isMovement = said.kind === 'eject' || said.kind === 'force_eject'
+  const station = await places.lock(tx, stationId)
   const command = await openFor(tx, stationId, said.kind, said.slot ?? null)
+  const isMovement = said.kind === 'eject' || said.kind === 'force_eject'
   if (!command) {
     if (isMovement) await unmatched(tx, stationId, said)
     return null
   }
-  const { kind, ...body } = said
-  await settle(tx, command.id, said.ok === false ? 'failed' : 'answered', body, hex)
-  if (said.ok !== false) await lessons[kind]?.(tx, stationId, said, command)
+  await settle(tx, command.id, said, hex)
+  if (said.ok !== false) await lessons[said.kind]?.(tx, stationId, said, command)
   if (!isMovement) return { commandId: command.id, orderId: null }
-
-  const [station] = await tx<Place[]>`select id, org_unit_id from stations where id = ${stationId}`
   if (said.ok === false) {
     // Only an inventory proves that the bank stayed (cabinet-protocol 3, 0x65), so the order waits for one.
-    await tx`update stations set inventory_due_at = now() where id = ${stationId}`
+    await places.lookWithin(tx, stationId, 0)
     return { commandId: command.id, orderId: null }
   }
-  const banks = said.bankId ? await ensure(tx, station!, [said.bankId]) : undefined
-  const bank = said.bankId ? banks?.get(said.bankId) : undefined
-  await left(tx, station!, command.slot!, bank)
-  const late = command.status === 'unknown' ? 'late ' : ''
-  const orderId =
-    kind === 'eject'
-      ? await orders.ejected(tx, command.id, bank?.id ?? null, `${late}eject answer`)
-      : await forceEjected(tx, station!, command, bank)
-  return { commandId: command.id, orderId }
+  return { commandId: command.id, orderId: await moved(tx, station, command, said) }
 }
