@@ -45,7 +45,11 @@ async function main() {
     const keep = (name: string) => secret(name, dataDir, embedded)
     const keysSecret = keep('KEYS_SECRET')
     const gateway = await startGateway({ config: gatewayConfig(settings, keysSecret), db, log })
-    const config = apiConfig(settings, { jwtSecret: keep('JWT_SECRET'), keysSecret })
+    const config = {
+      ...apiConfig(settings, { jwtSecret: keep('JWT_SECRET'), keysSecret }),
+      // Where the cabinets really are, when the setting asked for any free port.
+      cabinetPort: gateway.ports.cabinet,
+    }
     return { gateway, api: await startApi({ config, db, log, metrics: gateway.registry }), keysSecret }
   })
   const host = here(settings.HOST)
