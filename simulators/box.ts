@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import type { Bank, BankId } from '../protocol/cabinet.ts'
 
 /** How many banks a box remembers to have let go, newest last. */
@@ -43,7 +43,7 @@ export interface Box {
   apns: Map<number, Apn>
 }
 
-/** What a box is made from. Banks go into the slots from 1 on. */
+/** What a box is made from. Banks go into the slots from 1 on, charged to 80–100 %. */
 export interface BoxSettings {
   boxId: string
   slots: number
@@ -69,7 +69,7 @@ export function makeBox({ boxId, slots, banks = [], server }: BoxSettings): Box 
     version: 'V1.0.2',
     apns: new Map([[0, { valid: true, operator: '25001', apn: 'internet', user: '', password: '' }]]),
   }
-  for (const bankId of banks) place(box, bankId)
+  for (const [at, bankId] of banks.entries()) place(box, bankId, undefined, 100 - ((at * 3) % 5) * 5)
   return box
 }
 
@@ -87,6 +87,19 @@ export function bankIdsOf(boxId: string, dialect: 'A' | 'B', count: number): Ban
   const maker = Buffer.from(dialect === 'B' ? 'DCHA' : 'RL1H').toString('hex')
   const batch = hash('md5', boxId).slice(0, 6)
   return Array.from({ length: count }, (_, at) => `${maker}${batch}${byte(at + 1)}`.toUpperCase())
+}
+
+/** A bank nobody has seen before: `SIMB` and four random bytes. */
+export const strangersBank = (): BankId => `53494D42${randomBytes(4).toString('hex').toUpperCase()}`
+
+/**
+ * A bank as people write it: 16 hex digits, or its label of four letters and eight hex digits (`DCHA54000016`).
+ * @throws RangeError neither
+ */
+export function bankIdOf(text: string): BankId {
+  if (/^[0-9a-f]{16}$/i.test(text)) return text.toUpperCase()
+  if (!/^[\x21-\x7e]{4}[0-9a-f]{8}$/i.test(text)) throw new RangeError(`"${text}" is no bank: DCHA54000016 is one`)
+  return Buffer.from(text.slice(0, 4), 'latin1').toString('hex').toUpperCase() + text.slice(4).toUpperCase()
 }
 
 const byte = (value: number) => value.toString(16).padStart(2, '0')

@@ -75,12 +75,12 @@ function dial(line: Line) {
   stream.on('end', () => stream.destroy())
   stream.once('close', () => ended(line, stream, reason))
   line.heartbeats = setInterval(() => tick(line), server.heartbeatSeconds * 1000)
-  actor.journal.add({ event: 'dialed' })
   if (stream instanceof Socket && stream.connecting) stream.once('connect', () => login(line))
   else login(line)
 }
 
 function login(line: Line) {
+  line.actor.journal.add({ event: 'connected' })
   const { boxId, slots } = line.actor.box
   say(line, { kind: 'login', boxId, slots, banks: banksOf(line.actor.box) })
 }

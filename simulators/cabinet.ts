@@ -65,6 +65,13 @@ export const realLatency: Latency = {
   queryMilliseconds: [30, 60],
 }
 
+/** Nothing takes time. */
+export const noLatency: Latency = {
+  ejectMilliseconds: [0, 0],
+  forceEjectMilliseconds: [0, 0],
+  queryMilliseconds: [0, 0],
+}
+
 /** How long a command takes this time. @param random 0–1 */
 export function latencyOf(latency: Latency, kind: Command['kind'], random: number): number {
   const from = { eject: latency.ejectMilliseconds, force_eject: latency.forceEjectMilliseconds }

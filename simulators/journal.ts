@@ -7,7 +7,7 @@ const entriesMax = 5_000
 export type Act = 'ejected' | 'inserted' | 'pulled' | 'jammed' | 'freed' | 'restarted'
 
 export type Happening =
-  | { event: 'dialed' }
+  | { event: 'connected' }
   | { event: 'closed'; reason: string }
   | { event: 'said'; report: Report; frame: Buffer }
   | { event: 'heard'; words: Command | Acknowledgement; frame: Buffer }
@@ -78,4 +78,15 @@ export function journal(): Journal {
       })
     },
   }
+}
+
+const secret = (name: string, value: unknown) => (name === 'password' ? '***' : value)
+
+/** An entry as a line of JSON for logs; what carries a password (0x73, 0x74) keeps its bytes to itself. */
+export function jsonLine(entry: Entry): string {
+  const { number, at, event, ...about } = entry
+  const kind = kindOf(entry)
+  const frame = 'frame' in about ? about.frame.toString('hex').toUpperCase() : undefined
+  const hex = kind === 'set_apn' || kind === 'apn' ? undefined : frame
+  return JSON.stringify({ at: new Date(at).toISOString(), event, kind, ...about, frame: hex }, secret)
 }

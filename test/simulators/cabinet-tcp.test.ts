@@ -143,7 +143,7 @@ describe.each(['A', 'B'] as const)('dialect %s', (dialect) => {
   test('movements are made one after the other, queries in between', async () => {
     const { cab, first } = start({
       dialect,
-      on: { eject: async (_, usual) => (await held.promise, await usual()) },
+      on: { eject: (_, usual) => held.promise.then(usual) },
     })
     const held = Promise.withResolvers<void>()
     await cab.loggedIn

@@ -1,0 +1,53 @@
+import { createInterface } from 'node:readline'
+import type { DemoFleet, DemoSettings } from './demo.ts'
+import { demoFleet } from './demo.ts'
+import { jsonLine } from './journal.ts'
+import { tool } from './options.ts'
+
+/** For --help. */
+export const demoManual = `Settings are one line of JSON on standard input, because keys do not belong on a command line:
+  {"host":"127.0.0.1","port":9066,"stations":[{"boxId":"…","key":"…","dialect":"B","slots":8,"banks":4}]}
+"banks" are so many generated ones, or a list of ids; "heartbeatSeconds" and "returnSeconds":[20,90] may be set too.
+It runs until standard input ends or it is told to stop. What happens to the metal is a line of JSON each.
+`
+
+function read(line: string): DemoSettings {
+  const given = JSON.parse(line)
+  if (typeof given?.host !== 'string' || !Number.isInteger(given.port) || !Array.isArray(given.stations))
+    throw new RangeError(
+      'a line {"host":…,"port":…,"stations":[{"boxId":…,"key":…,"dialect":"B","slots":8}]} is wanted',
+    )
+  return given
+}
+
+/** `npm run sim -- demo`: settings by standard input, because keys do not belong on a command line. */
+export const demoTool = tool({
+  meta: {
+    name: 'demo',
+    description: 'A fleet that lives: what is ejected comes back somewhere 20-90 s later',
+  },
+  args: { quiet: { type: 'boolean', default: false, description: 'No line of JSON for what happens to the metal' } },
+  async run({ quiet }) {
+    const lines = createInterface({ input: process.stdin })
+    const stop = () => lines.close()
+    process.once('SIGTERM', stop)
+    process.once('SIGINT', stop)
+    let running: DemoFleet | undefined
+    try {
+      for await (const line of lines) {
+        if (running || line.trim() === '') continue
+        running = demoFleet(read(line))
+        for (const { box, journal } of quiet ? [] : running.cabinets)
+          journal.watch((entry) => {
+            if (entry.event === 'did' || entry.event === 'closed')
+              process.stdout.write(`${JSON.stringify({ boxId: box.boxId, ...JSON.parse(jsonLine(entry)) })}\n`)
+          })
+      }
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error
+      throw new RangeError(`not JSON: ${error.message}`, { cause: error })
+    } finally {
+      await running?.close()
+    }
+  },
+})

@@ -1,0 +1,104 @@
+import { setTimeout as after } from 'node:timers/promises'
+import type { BankId } from '../protocol/cabinet.ts'
+import { bankIdsOf, charge, freeSlots } from './box.ts'
+import type { Cabinet, Latency } from './cabinet.ts'
+import { realLatency } from './cabinet.ts'
+import { cabinet } from './cabinet-tcp.ts'
+import { dialer, mayDial } from './dial.ts'
+
+/** A bank at somebody's comes back this much later, with this much charge left. */
+const returnSecondsStandard: readonly [number, number] = [20, 90]
+const leftPercent: readonly [number, number] = [10, 80]
+/** No cabinet with a free slot in reach: tried again after this. */
+const againSeconds = 5
+const chargeSeconds = 10
+const chargePercent = 2
+const stationsMax = 1_000
+
+/** One cabinet of the demo; `banks` are so many generated ones, or those. */
+export interface DemoStation {
+  boxId: string
+  key?: string
+  dialect: 'A' | 'B'
+  slots: number
+  banks?: number | readonly BankId[]
+}
+
+export interface DemoSettings {
+  host: string
+  port: number
+  stations: readonly DemoStation[]
+  heartbeatSeconds?: number
+  returnSeconds?: readonly [number, number]
+  allowRemote?: boolean
+  /** Real unless told. */
+  latency?: Latency
+}
+
+/** A fleet that lives, until it is closed. */
+export interface DemoFleet {
+  cabinets: readonly Cabinet[]
+  close(): Promise<void>
+}
+
+const between = ([least, most]: readonly [number, number]) => least + (most - least) * Math.random()
+
+function station(settings: DemoSettings, { boxId, key, dialect, slots, banks = slots >> 1 }: DemoStation): Cabinet {
+  const { host, port, heartbeatSeconds = 30, allowRemote = false, latency = realLatency } = settings
+  return cabinet(dialer(allowRemote), {
+    dialect,
+    boxId,
+    ...(key !== undefined && { key }),
+    slots,
+    banks: typeof banks === 'number' ? bankIdsOf(boxId, dialect, banks) : banks,
+    server: { host, port: `${port}`, heartbeatSeconds },
+    latency,
+  })
+}
+
+/** Somebody carries a bank about and puts it into any cabinet that takes it. */
+async function carry(
+  cabinets: readonly Cabinet[],
+  bankId: BankId,
+  seconds: readonly [number, number],
+  signal: AbortSignal,
+) {
+  let wait = between(seconds)
+  for (;;) {
+    await after(wait * 1000, undefined, { signal })
+    const open = cabinets.filter(({ online, box }) => online && freeSlots(box).length > 0)
+    const chosen = open[Math.floor(Math.random() * open.length)]
+    if (chosen) return chosen.insert(bankId, undefined, Math.round(between(leftPercent)))
+    wait = againSeconds
+  }
+}
+
+/**
+ * Cabinets that live, and people who bring banks back: driven from the outside through the wire alone.
+ * @throws RangeError a host that may not be dialled, or a station that cannot be
+ */
+export function demoFleet(settings: DemoSettings): DemoFleet {
+  const { host, stations, returnSeconds = returnSecondsStandard, allowRemote = false } = settings
+  mayDial(host, allowRemote)
+  if (stations.length > stationsMax) throw new RangeError(`${stations.length} stations: at most ${stationsMax}`)
+  const cabinets = stations.map((one) => station(settings, one))
+  const end = new AbortController()
+  for (const { journal } of cabinets)
+    journal.watch((entry) => {
+      if (entry.event !== 'did' || entry.act !== 'ejected' || entry.bankId === undefined) return
+      carry(cabinets, entry.bankId, returnSeconds, end.signal).catch((error: unknown) => {
+        if (!end.signal.aborted) throw error
+      })
+    })
+  const charger = setInterval(() => {
+    for (const { box } of cabinets) charge(box, chargePercent)
+  }, chargeSeconds * 1000)
+  return {
+    cabinets,
+    async close() {
+      end.abort()
+      clearInterval(charger)
+      await Promise.all(cabinets.map((one) => one.close()))
+    },
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * Ten thousand cabinets and more in one process. A member is a socket and a few numbers: no timer, no box, no journal of
+ * its own. What one holds is computed when somebody asks, and its behaviours are those of a single cabinet.
+ */
+import { once } from 'node:events'
+import type { RecordableHistogram } from 'node:perf_hooks'
+import { createHistogram } from 'node:perf_hooks'
+import { setTimeout as after } from 'node:timers/promises'
+import type { CabinetVoice } from '../protocol/cabinet.ts'
+import { cabinetVoice } from '../protocol/cabinet-tcp/index.ts'
+import type { Fleet, FleetCounts, FleetSettings, Member } from './member.ts'
+import { beat, dial } from './member.ts'
+
+const tickMilliseconds = 10
+const lastAnswersMilliseconds = 2_000
+const readBytes = 65_536
+/** What a member holds is a bit for each slot. */
+export const fleetSlotsMax = 32
+
+/** One timer for everybody: dials as fast as the ramp allows, and beats each member at its own moment of the interval. */
+function conduct(fleet: Fleet): () => void {
+  const { loginsPerSecond, heartbeatSeconds, cabinets } = fleet.settings
+  const start = performance.now()
+  let dialled = 0
+  let dialsFrom = start
+  let turn = 0
+  const timer = setInterval(() => {
+    const now = performance.now()
+    // What nobody waited for is not saved up for a burst.
+    const allowed = Math.floor(((now - dialsFrom) / 1000) * loginsPerSecond) - dialled
+    for (const index of fleet.waiting.splice(0, allowed)) {
+      dialled++
+      const member = fleet.members[index]
+      if (member) dial(fleet, member)
+    }
+    if (fleet.waiting.length === 0) [dialsFrom, dialled] = [now, 0]
+    const due = Math.floor(((now - start) / 1000 / heartbeatSeconds) * cabinets)
+    for (; turn < due; turn++) {
+      const member = fleet.members[turn % cabinets]
+      if (member) beat(fleet, member)
+    }
+  }, tickMilliseconds)
+  return () => clearInterval(timer)
+}
+
+function made(settings: FleetSettings): Fleet {
+  const { cabinets, dialect, banks, who } = settings
+  // A voice with one key remembers nothing: members of one key share it.
+  const voices = new Map<string | undefined, CabinetVoice>()
+  const members = Array.from({ length: cabinets }, (_, index): Member => {
+    const { key } = who(index)
+    const voice = voices.get(key) ?? cabinetVoice(dialect, key === undefined ? {} : { key })
+    voices.set(key, voice)
+    return {
+      index,
+      voice,
+      socket: undefined,
+      online: false,
+      unanswered: 0,
+      saidAt: 0,
+      heartbeat: voice.say({ kind: 'heartbeat' }),
+      present: banks === fleetSlotsMax ? -1 : (1 << banks) - 1,
+      knife: undefined,
+      farewell: undefined,
+    }
+  })
+  return {
+    settings,
+    members,
+    waiting: members.map(({ index }) => index),
+    online: 0,
+    logins: 0,
+    refusals: 0,
+    heartbeats: 0,
+    answered: 0,
+    commands: 0,
+    unreadable: 0,
+    failures: {},
+    loginLatency: createHistogram(),
+    heartbeatLatency: createHistogram(),
+    heartbeatLatencyNow: createHistogram(),
+    stopping: false,
+    buffer: Buffer.alloc(readBytes),
+    everybody: Promise.withResolvers<void>(),
+  }
+}
+
+/** A fleet under way. */
+export interface RunningFleet {
+  readonly online: number
+  readonly counts: FleetCounts
+  /** Microseconds; `now` is heartbeats since it was last reset. */
+  readonly latency: { login: RecordableHistogram; heartbeat: RecordableHistogram; now: RecordableHistogram }
+  /** Resolves when all are logged in at the same time. */
+  readonly everybody: Promise<void>
+  /** Sends no more, hears what is still on its way for at most two seconds, hangs up. */
+  stop(): Promise<void>
+}
+
+async function stop(fleet: Fleet) {
+  const deadline = performance.now() + lastAnswersMilliseconds
+  const owed = () => fleet.members.some(({ online, unanswered }) => online && unanswered > 0)
+  while (owed() && performance.now() < deadline) await after(tickMilliseconds)
+  fleet.stopping = true
+  const open = fleet.members.flatMap(({ socket }) => (socket && !socket.destroyed ? [socket] : []))
+  await Promise.all(open.map((socket) => once(socket.destroy(), 'close')))
+}
+
+/**
+ * Starts a fleet; it runs until it is stopped.
+ * @throws RangeError more slots than 32, more banks than slots, or TCP-B without keys
+ */
+export function fleet(settings: FleetSettings): RunningFleet {
+  const { slots, banks } = settings
+  if (slots > fleetSlotsMax || banks > slots) throw new RangeError(`${banks} banks in ${slots} slots, at most 32`)
+  const running = made(settings)
+  const halt = conduct(running)
+  return {
+    get online() {
+      return running.online
+    },
+    counts: running,
+    latency: { login: running.loginLatency, heartbeat: running.heartbeatLatency, now: running.heartbeatLatencyNow },
+    everybody: running.everybody.promise,
+    async stop() {
+      halt()
+      await stop(running)
+    },
+  }
+}

@@ -1,0 +1,27 @@
+/** Simulators by hand: `npm run sim -- cabinet|fleet|demo …`; each has its --help. */
+import type { ArgsDef, CommandDef } from 'citty'
+import { defineCommand, renderUsage, runMain } from 'citty'
+import { cabinetManual, cabinetTool } from './cabinet-cli.ts'
+import { demoManual, demoTool } from './demo-cli.ts'
+import { fleetManual, fleetTool } from './fleet-cli.ts'
+
+// A subcommand more is a line more.
+const subCommands = { cabinet: cabinetTool, fleet: fleetTool, demo: demoTool }
+const manuals = new Map<unknown, string>([
+  [cabinetTool, cabinetManual],
+  [fleetTool, fleetManual],
+  [demoTool, demoManual],
+])
+
+const main: CommandDef = defineCommand({
+  meta: { name: 'sim', description: 'Simulated hardware: real wires, no knowledge of any server' },
+  subCommands,
+})
+
+async function showUsage<T extends ArgsDef>(command: CommandDef<T>, parent?: CommandDef<T>) {
+  process.stdout.write(`${await renderUsage(command, parent)}\n\n${manuals.get(command) ?? ''}\n`)
+}
+
+// A reader who has seen enough (head) is no mistake of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+await runMain(main, { showUsage })

@@ -1,0 +1,61 @@
+import { parseArgs } from 'node:util'
+import type { ArgsDef, CommandDef, ParsedArgs } from 'citty'
+import { defineCommand } from 'citty'
+
+/** A subcommand: what it is given, and what it does. `all` gives every value of an option that may repeat. */
+interface Tool<T extends ArgsDef> {
+  meta: { name: string; description: string }
+  args: T
+  run(args: ParsedArgs<T>, all: (option: keyof T & string) => string[]): Promise<void> | void
+}
+
+// citty lets unknown options pass and keeps the last of several values; node's own parser does neither.
+function valuesOf(rawArgs: string[], args: ArgsDef): Record<string, unknown> {
+  const options = Object.entries(args).map(([name, { type }]) => {
+    return [name, { type: type === 'boolean' ? ('boolean' as const) : ('string' as const), multiple: true }] as const
+  })
+  return parseArgs({ args: rawArgs, options: Object.fromEntries(options), allowNegative: true }).values
+}
+
+const isMistake = (error: unknown): error is Error =>
+  error instanceof RangeError ||
+  (error instanceof TypeError && `${'code' in error && error.code}`.startsWith('ERR_PARSE'))
+
+/** A subcommand whose mistakes of use (RangeError, unknown options) are one clear line and exit code 2. */
+export const tool = <const T extends ArgsDef>({ meta, args, run }: Tool<T>): CommandDef<T> =>
+  defineCommand({
+    meta,
+    args,
+    async run({ args: given, rawArgs }) {
+      try {
+        const values = valuesOf(rawArgs, args)
+        await run(given, (option) => [values[option] ?? []].flat().map(String))
+      } catch (error) {
+        if (!isMistake(error)) throw error
+        process.stderr.write(`${meta.name}: ${error.message}\n`)
+        process.exitCode = 2
+      }
+    },
+  })
+
+/** @throws RangeError not a number between the two */
+export function numberOf(name: string, text: string, least: number, most: number): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= least && value <= most))
+    throw new RangeError(`--${name} ${text}: a number from ${least} to ${most} is wanted`)
+  return value
+}
+
+/** @throws RangeError not a whole number between the two */
+export function wholeOf(name: string, text: string, least: number, most: number): number {
+  const value = numberOf(name, text, least, most)
+  if (!Number.isInteger(value)) throw new RangeError(`--${name} ${text}: a whole number is wanted`)
+  return value
+}
+
+/** The options every simulator that dials has. */
+export const dialling = {
+  host: { type: 'string', default: '127.0.0.1', description: 'Server to dial' },
+  port: { type: 'string', default: '9066', description: 'Its port' },
+  'allow-remote': { type: 'boolean', default: false, description: 'Dial other machines than this one' },
+} as const satisfies ArgsDef
