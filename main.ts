@@ -5,8 +5,8 @@ import { apiConfig, apiSettings } from './api/config.ts'
 import { startApi } from './api/main.ts'
 import { databaseSettings, describeSettings, readSettings, secret, startOrExit } from './db/config.ts'
 import { DEMO_PASSWORD, type Demo, demo } from './db/demo.ts'
-import { jsonLog } from './db/log.ts'
-import { open } from './db/open.ts'
+import { jsonLog, type Log } from './db/log.ts'
+import { type Opened, open } from './db/open.ts'
 import { gatewayConfig, gatewaySettings } from './gateway/config.ts'
 import { startGateway } from './gateway/main.ts'
 
@@ -32,6 +32,17 @@ function startFleet(known: Demo, host: string, cabinetPort: number, apiUrl: stri
   return fleet
 }
 
+/** Both halves over one database, counting in one registry. */
+async function startHalves(settings: z.output<typeof shape>, { db, embedded }: Opened, log: Log) {
+  const keep = (name: string) => secret(name, settings.DATA_DIR, embedded)
+  const [jwtSecret, keysSecret] = [keep('JWT_SECRET'), keep('KEYS_SECRET')]
+  const gateway = await startGateway({ config: gatewayConfig(settings, keysSecret), db, log })
+  // Where the cabinets really are, when the setting asked for any free port.
+  const config = { ...apiConfig(settings, { jwtSecret, keysSecret }), cabinetPort: gateway.ports.cabinet }
+  const api = await startApi({ config, db, log, metrics: gateway.registry })
+  return { gateway, api, keysSecret }
+}
+
 async function main() {
   if (process.argv.includes('--help')) {
     process.stdout.write(`Settings, from the environment or .env:\n${describeSettings(shape).join('\n')}\n`)
@@ -39,22 +50,14 @@ async function main() {
   }
   const settings = readSettings(shape)
   const log = jsonLog()
-  const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir } = settings
-  const { db, embedded, stop } = await startOrExit(() => open({ databaseUrl, dataDir, log }))
-  const { gateway, api, keysSecret } = await startOrExit(async () => {
-    const keep = (name: string) => secret(name, dataDir, embedded)
-    const keysSecret = keep('KEYS_SECRET')
-    const gateway = await startGateway({ config: gatewayConfig(settings, keysSecret), db, log })
-    const config = {
-      ...apiConfig(settings, { jwtSecret: keep('JWT_SECRET'), keysSecret }),
-      // Where the cabinets really are, when the setting asked for any free port.
-      cabinetPort: gateway.ports.cabinet,
-    }
-    return { gateway, api: await startApi({ config, db, log, metrics: gateway.registry }), keysSecret }
+  const opened = await open({ databaseUrl: settings.DATABASE_URL, dataDir: settings.DATA_DIR, log })
+  const { gateway, api, keysSecret } = await startHalves(settings, opened, log).catch(async (error) => {
+    await opened.stop()
+    throw error
   })
   const host = here(settings.HOST)
   const url = `http://${host}:${api.port}`
-  const known = process.argv.includes('--demo') ? await demo(db, keysSecret) : null
+  const known = process.argv.includes('--demo') ? await demo(opened.db, keysSecret) : null
   const fleet = known && startFleet(known, host, gateway.ports.cabinet, url)
   const ready = {
     event: 'voltbay.ready',
@@ -62,7 +65,7 @@ async function main() {
     docs: `${url}/api/docs`,
     metrics: `http://${host}:${gateway.ports.metrics}/metrics`,
     cabinets: `tcp://${host}:${gateway.ports.cabinet}`,
-    database: embedded ? `embedded in ${dataDir}` : 'DATABASE_URL',
+    database: opened.embedded ? `embedded in ${settings.DATA_DIR}` : 'DATABASE_URL',
     ...(known && { demo: { password: DEMO_PASSWORD, accounts: known.accounts, stations: known.stations.length } }),
     ms: Math.round(performance.now()),
   }
@@ -72,9 +75,9 @@ async function main() {
     fleet?.kill()
     await api.close()
     await gateway.close()
-    await stop()
+    await opened.stop()
   }
   process.once('SIGTERM', end).once('SIGINT', end)
 }
 
-await main()
+await startOrExit(main)
