@@ -32,6 +32,8 @@ const failedStartPauseMs = 100
 const pollMs = 5
 const watchMs = 500
 const stopSecondsMax = 20
+const leavingLooksMax = 6
+const leavingPauseMs = 25
 const logBytesMax = 10 * 1024 * 1024
 const logTailBytes = 600
 
@@ -188,13 +190,18 @@ async function shutDown(keeper: Keeper) {
   log('database.stopped', { pid: keeper.pid })
 }
 
+/** Looks for a moment: connections just closed, ours and those of another who leaves now, take a little to go. */
 async function othersConnected(keeper: Keeper): Promise<boolean> {
-  const db = connect(urlOf(keeper), { max: 1 })
+  const db = connect(urlOf(keeper), { max: 1, applicationName: 'voltbay leaving' })
   try {
-    const others = await db.sql`
-      select from pg_stat_activity
-      where application_name like 'voltbay/%' and application_name <> ${`voltbay/${process.pid}`}`
-    return others.length > 0
+    for (let look = 1; look <= leavingLooksMax; look++) {
+      const others = await db.sql`
+        select from pg_stat_activity
+        where application_name like 'voltbay/%' and application_name <> ${`voltbay/${process.pid}`}`
+      if (others.length === 0) return false
+      await pause(leavingPauseMs)
+    }
+    return true
   } catch {
     // It does not answer any more: nobody is served by it.
     return false

@@ -9,7 +9,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/bench/**', 'test/chaos/**'],
-    globalSetup: ['test/postgres.ts'],
+    globalSetup: ['test/server.ts'],
     reporters: ['default', ...(countsFile ? [counter(countsFile)] : [])],
     // A process each: tests start servers and workers, and one that crashes takes only its own file with it.
     pool: 'forks',

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { BadSettings, databaseSettings, describeSettings, flag, parseSettings, port, secret } from '../../db/config.ts'
 import { tempDataDir } from '../postgres.ts'
@@ -40,7 +40,7 @@ test('help tells every setting with its default', () => {
 })
 
 test('a secret of an embedded installation is made once and kept for us alone', () => {
-  const dataDir = tempDataDir(onTestFinished)
+  const dataDir = tempDataDir()
   const first = secret('JWT_SECRET', dataDir, true, {})
   expect(first).toMatch(/^[\w-]{43}$/)
   expect(secret('JWT_SECRET', dataDir, true, {})).toBe(first)
@@ -51,7 +51,7 @@ test('a secret of an embedded installation is made once and kept for us alone', 
 })
 
 test('over a shared database nothing is made up, and a short secret is refused', () => {
-  const dataDir = tempDataDir(onTestFinished)
+  const dataDir = tempDataDir()
   const given = 'x'.repeat(32)
   expect(secret('JWT_SECRET', dataDir, false, { JWT_SECRET: given })).toBe(given)
   expect(() => secret('JWT_SECRET', dataDir, false, {})).toThrow('JWT_SECRET is required when DATABASE_URL is set')

@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { isPostgres } from '../../db/cluster.ts'
 import { connect } from '../../db/connect.ts'
 import { startEmbedded } from '../../db/embedded.ts'
@@ -20,7 +20,7 @@ import { tempDataDir } from '../postgres.ts'
 
 const root = process.getuid?.() === 0
 /** For the tests that need no empty one; each leaves its server stopped. */
-const dataDir = tempDataDir(afterAll)
+const dataDir = tempDataDir()
 
 /** Another process with the database of `dataDir` open, as `npm start` or any command would have it. */
 async function opener(dataDir: string) {
@@ -105,7 +105,7 @@ test('after the power went for both, a new start has everything that was committ
 })
 
 test('two first starts at once end up with one server', async () => {
-  const dataDir = tempDataDir(onTestFinished)
+  const dataDir = tempDataDir()
   const both = await Promise.all([opener(dataDir), opener(dataDir)])
   expect(both[0].pid).toBe(both[1].pid)
   expect(both[0].url).toBe(both[1].url)
@@ -143,7 +143,7 @@ test('data of another PostgreSQL, or a server that is not ours, is one clear lin
 })
 
 test.runIf(root)('a data directory that nobody cannot reach has its server elsewhere', async () => {
-  const outer = tempDataDir(onTestFinished)
+  const outer = tempDataDir()
   const dataDir = join(outer, 'data')
   mkdirSync(dataDir)
   chmodSync(outer, 0o700)

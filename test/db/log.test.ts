@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { jsonLog, type LogOptions } from '../../db/log.ts'
 import { tempDataDir } from '../postgres.ts'
 
 /** A log into a file, and what it holds. */
 function kept(options: LogOptions = {}) {
-  const destination = join(tempDataDir(onTestFinished), 'log')
+  const destination = join(tempDataDir(), 'log')
   const text = () => readFileSync(destination, 'utf8')
   return {
     log: jsonLog({ ...options, destination }),

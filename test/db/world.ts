@@ -13,7 +13,7 @@ let made = 0
 export const next = () => ++made
 
 /** Runs a verb in a transaction of its own, and does not run it again: a deadlock is an error here. */
-export const act = async <T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> => (await db.sql.begin(work)) as T
+export const act = async <T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> => await db.transaction(work, 1)
 
 const only = (rows: readonly { id: number }[]) => rows[0]!.id
 

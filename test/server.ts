@@ -1,0 +1,80 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestProject } from 'vitest/node'
+import { isAlive } from '../db/cluster.ts'
+import { connect } from '../db/connect.ts'
+import { startEmbedded } from '../db/embedded.ts'
+import { migrate } from '../db/migrations.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A superuser's address of the run's server. */
+    server: string
+    /** Its migrated database, which is only ever copied; what every other database of the run begins with. */
+    template: string
+  }
+}
+
+/** What directories of a run are called, so that the next run can sweep up after one that was killed. */
+export const scratchPrefix = 'voltbay-test-'
+
+/** The address of another database on the same server. */
+export function within(server: string, name: string): string {
+  const url = new URL(server)
+  url.pathname = name
+  return url.href
+}
+
+/**
+ * One PostgreSQL a run (vitest's globalSetup): `TEST_DATABASE_URL` names a server where we may create databases; else
+ * the embedded one, in a directory of its own and without fsync. Migrated once, into a template.
+ */
+export async function setup({ provide }: TestProject) {
+  const server = await startServer()
+  const template = `voltbay_test_${process.pid}`
+  const admin = connect(server.url, { max: 1 })
+  await admin.sql`create database ${admin.sql(template)}`
+  await migrate(within(server.url, template))
+  provide('server', server.url)
+  provide('template', template)
+  return async () => {
+    // The template, and what a file that crashed could not drop.
+    const left = await admin.sql<{ name: string }[]>`
+      select datname as name from pg_database where datname = ${template} or datname like ${`${template}\\_%`}`
+    for (const { name } of left) await admin.sql`drop database ${admin.sql(name)} with (force)`
+    await admin.close()
+    await server.stop()
+  }
+}
+
+async function startServer() {
+  const given = process.env.TEST_DATABASE_URL
+  if (given) return { url: given, stop: async () => {} }
+  sweep()
+  const dataDir = mkdtempSync(join(tmpdir(), `${scratchPrefix}${process.pid}-`))
+  const { url, stop } = await startEmbedded({ dataDir, log: () => {}, durable: false })
+  return {
+    url,
+    stop: async () => {
+      await stop()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Ends what a killed run left behind. */
+function sweep() {
+  for (const name of readdirSync(tmpdir())) {
+    const owner = Number(new RegExp(`^${scratchPrefix}(\\d+)-`).exec(name)?.[1])
+    if (!owner || isAlive(owner)) continue
+    const dataDir = join(tmpdir(), name)
+    try {
+      const pid = Number(readFileSync(join(dataDir, 'postgres/cluster/data/postmaster.pid'), 'utf8').split('\n')[0])
+      process.kill(pid, 'SIGQUIT')
+    } catch {
+      // It had none, or it is gone.
+    }
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+}
