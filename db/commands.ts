@@ -186,14 +186,16 @@ export async function claim(
   node: string,
   items: readonly { id: number; epoch: number; hex: string }[],
 ): Promise<number[]> {
+  // Not a join: epochs are nearly all alike, and a join on them would pair every command with every session.
+  const ids = items.map((item) => item.id)
   const rows = await q<{ id: number }[]>`
     update device_commands c set status = 'sent', node = ${node}, epoch = i.epoch, hex_sent = i.hex, sent_at = now(),
       attempts = attempts + 1,
       deadline = now() + make_interval(secs => case when is_movement then ${MOVEMENT_SECONDS}::int else ${QUERY_SECONDS}::int end)
-    from unnest(${items.map((item) => item.id)}::bigint[], ${items.map((item) => item.epoch)}::bigint[],
-      ${items.map((item) => item.hex)}::text[]) as i (id, epoch, hex), device_sessions ds
-    where c.id = i.id and c.status = 'queued' and c.deadline > now()
-      and ds.station_id = c.station_id and ds.node = ${node} and ds.epoch = i.epoch
+    from unnest(${ids}::bigint[], ${items.map((item) => item.epoch)}::bigint[],
+      ${items.map((item) => item.hex)}::text[]) as i (id, epoch, hex)
+    where c.id = any(${ids}::bigint[]) and c.id = i.id and c.status = 'queued' and c.deadline > now()
+      and i.epoch = (select epoch from device_sessions where station_id = c.station_id and node = ${node})
     returning c.id`
   return rows.map((row) => row.id)
 }
