@@ -8,6 +8,9 @@ import type { Session, Sessions } from './sessions.ts'
 /** Commands under way whose latency is being measured, at most; beyond, the oldest is forgotten. */
 const measuredMax = 10_000
 
+/** Commands claimed in one statement, at most: after a restart thousands wait at once. */
+const lettersMax = 200
+
 /** Brings commands from their rows to the cabinets. */
 export interface Courier {
   /** Commands may wait for this cabinet. Bells that ring while a round is under way are one next round. */
@@ -82,9 +85,11 @@ export function courier({ name, db, log, counts, sessions, observe }: Post): Cou
       isAll = false
       rung.clear()
       const letters = (await waiting(db.sql, name, stationIds)).flatMap(letterOf)
-      if (letters.length === 0) continue
-      const claimed = new Set(await claim(db.sql, name, letters))
-      for (const letter of letters) if (claimed.has(letter.id)) write(letter)
+      for (let from = 0; from < letters.length; from += lettersMax) {
+        const some = letters.slice(from, from + lettersMax)
+        const claimed = new Set(await claim(db.sql, name, some))
+        for (const letter of some) if (claimed.has(letter.id)) write(letter)
+      }
     }
   }
 

@@ -3,6 +3,8 @@ export interface Gate {
   run<T>(work: () => Promise<T>): Promise<T>
   /** How many wait outside. */
   waiting(): number
+  /** Resolves once nobody is inside or waits. */
+  idle(): Promise<void>
 }
 
 /**
@@ -14,11 +16,13 @@ export function gate(atOnceMax: number): Gate {
   // A queue that is read from the front without moving the rest; emptied when it has been read to the end.
   let outside: (() => void)[] = []
   let next = 0
+  const watchers: (() => void)[] = []
 
   const leave = () => {
     const enter = outside[next]
     if (!enter) {
       inside -= 1
+      if (inside === 0) for (const tell of watchers.splice(0)) tell()
       return
     }
     next += 1
@@ -40,5 +44,6 @@ export function gate(atOnceMax: number): Gate {
       }
     },
     waiting: () => outside.length - next,
+    idle: () => (inside === 0 ? Promise.resolve() : new Promise((tell) => watchers.push(tell))),
   }
 }

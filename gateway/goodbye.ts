@@ -14,6 +14,8 @@ export async function goodbye(node: GatewayNode): Promise<void> {
   const closed = Promise.all(links.map(({ stream }) => new Promise((resolve) => stream.once('close', resolve))))
   for (const link of links) link.carrier.finish('gateway_stopped')
   await Promise.all(links.map((link) => link.running))
+  // Connections that closed just before are still being written down.
+  await node.gate.idle()
   await node.courier.settled()
   try {
     await node.db.transaction((tx) => releaseNode(tx, node.name))

@@ -94,16 +94,19 @@ function enter(node: GatewayNode, known: Known, greeting: Greeting, address: str
   return node.db.transaction(async (tx) => {
     const opened = await open(tx, { stationId, node: node.name, dialect, address, vsn })
     await handle(tx, stationId, report, frame.toString('hex').toUpperCase())
-    await ask(tx, stationId, known.iccid === null)
+    await ask(tx, stationId, { inventory: report.banks === undefined, iccid: known.iccid === null })
     return opened
   })
 }
 
-/** What is asked after every login (cabinet-protocol 0x60). A full queue of commands must not keep a cabinet out. */
-async function ask(tx: Tx, stationId: number, wantsIccid: boolean) {
+/**
+ * What is asked after a login (cabinet-protocol 0x60): what it holds, unless the login has just listed it, and its SIM,
+ * once. A full queue of commands must not keep a cabinet out.
+ */
+async function ask(tx: Tx, stationId: number, wanted: { inventory: boolean; iccid: boolean }) {
   try {
-    await askInventory(tx, stationId, 'login')
-    if (wantsIccid) await enqueue(tx, { stationId, kind: 'iccid', requestedBy: null, origin: 'login' })
+    if (wanted.inventory) await askInventory(tx, stationId, 'login')
+    if (wanted.iccid) await enqueue(tx, { stationId, kind: 'iccid', requestedBy: null, origin: 'login' })
   } catch (error) {
     if (!(error instanceof Refused && error.code === 'too_many_commands')) throw error
   }
