@@ -1,0 +1,167 @@
+import { onTestFinished } from 'vitest'
+import type { Ground } from '../../api/context.ts'
+import { COMMAND_BELL } from '../../db/bell.ts'
+import * as commands from '../../db/commands.ts'
+import type { Db } from '../../db/connect.ts'
+import * as connections from '../../db/connections.ts'
+import { handle } from '../../gateway/cabinet.ts'
+import type { Bank, Command, Report } from '../../protocol/cabinet.ts'
+
+/** What a cabinet says to a command; null: nothing. */
+type Answers = { [K in Command['kind']]?: (command: Extract<Command, { kind: K }>) => Report | null }
+
+export interface CabinetOptions {
+  orgUnitId: number | null
+  slots?: number
+  /** Slots that hold an active power bank at first. */
+  banks?: number[]
+  /** How full they are, by slot; 80 unless told. */
+  levels?: Record<number, number>
+  status?: string
+  answers?: Answers
+  /** Never dials, and so hears nothing. */
+  isOffline?: boolean
+}
+
+const node = `test:${process.pid}`
+let boxes = 0
+let deviceIds = 0
+
+/** A new id as cabinets have them. */
+export const newDeviceId = () => `44434841${(0x54000000 + ++deviceIds).toString(16).toUpperCase()}`
+
+/** The metal: what it holds and remembers, and what it says when it does whatever it is told. */
+function metal(slots: number) {
+  const held = new Map<number, Bank>()
+  const state = { level: 9, host: 'old.example.org', port: '9066', heartbeatSeconds: 30, iccid: '89701012345678901234' }
+  const inventory = (): Report => ({ kind: 'inventory', slots, banks: [...held.values()] })
+  function take(slot: number) {
+    const bankId = held.get(slot)?.bankId ?? null
+    held.delete(slot)
+    return { slot, bankId, ok: true, result: 1 }
+  }
+  const willing: Required<Answers> = {
+    eject: ({ slot }) => ({ kind: 'eject', ...take(slot) }),
+    force_eject: ({ slot }) => ({ kind: 'force_eject', ...take(slot) }),
+    inventory,
+    restart: () => ({ kind: 'restart' }),
+    iccid: () => ({ kind: 'iccid', iccid: state.iccid }),
+    volume: () => ({ kind: 'volume', level: state.level }),
+    set_volume: ({ level }) => {
+      state.level = level
+      return { kind: 'set_volume', ok: true }
+    },
+    server_address: () => ({ kind: 'server_address', ...state }),
+    set_server_address: ({ host, port, heartbeatSeconds }) => {
+      Object.assign(state, { host, port, heartbeatSeconds })
+      return { kind: 'set_server_address' }
+    },
+    apn: () => null,
+    set_apn: () => null,
+    software_version: () => null,
+  }
+  return { held, inventory, willing }
+}
+
+/** What production does when a deadline has passed, now. */
+async function giveUpOn(db: Db, id: number) {
+  await db.sql`update device_commands set deadline = now() - interval '1 second' where id = ${id}`
+  await db.transaction(commands.expire)
+}
+
+/** Takes what waits for a station and answers it, until the test is over. */
+async function listen(
+  db: Db,
+  stationId: number,
+  answers: Required<Answers>,
+  say: (report: Report) => Promise<unknown>,
+) {
+  const heard: Command[] = []
+  let news = Promise.withResolvers<void>()
+  async function deliver() {
+    for (const { id, epoch, kind, args } of await commands.waiting(db.sql, node, [stationId])) {
+      const [claimed] = await commands.claim(db.sql, node, [{ id, epoch, hex: `0007${id.toString(16)}` }])
+      if (!claimed) continue
+      // The row was written by the API under test from protocol's own words.
+      const command = { kind, ...args } as Command
+      heard.push(command)
+      news.resolve()
+      const report = (answers[command.kind] as (told: Command) => Report | null)(command)
+      if (report) await say(report)
+      // A silent movement stays in doubt, as it would; a silent question is given up at once, so that tests need not wait.
+      else if (kind !== 'eject' && kind !== 'force_eject') await giveUpOn(db, id)
+    }
+  }
+  let round = Promise.resolve()
+  const unlisten = await db.listen(COMMAND_BELL, (payload) => {
+    if (Number(payload) === stationId) round = round.then(deliver)
+  })
+  onTestFinished(async () => {
+    await unlisten()
+    await round
+  })
+  /** Resolves once the cabinet has heard a command of this kind. */
+  async function heardOf(wanted: Command['kind']) {
+    while (!heard.some(({ kind }) => kind === wanted)) {
+      await news.promise
+      news = Promise.withResolvers()
+    }
+  }
+  return { heard, heardOf }
+}
+
+/**
+ * A station with a cabinet behind it, on the gateway's verbs and its real handlers, without a socket: it takes what
+ * waits for it and answers as told. By default it does whatever it is asked.
+ */
+export async function cabinet({ db }: Ground, options: CabinetOptions) {
+  const { orgUnitId, slots = 8, levels = {}, status = 'active', isOffline = false } = options
+  const boxId = `BOX${String(++boxes).padStart(8, '0')}`
+  const [station] = await db.sql<{ id: number }[]>`
+    insert into stations (org_unit_id, box_id, slots_declared, status)
+    values (${orgUnitId}, ${boxId}, ${slots}, ${status}) returning id`
+  const stationId = station!.id
+  const { held, inventory, willing } = metal(slots)
+  const say = (report: Report) => db.transaction((tx) => handle(tx, stationId, report, 'AA'))
+
+  const banks: Record<number, { id: number; bankId: string }> = {}
+  for (const slot of options.banks ?? []) {
+    const bankId = newDeviceId()
+    const [bank] = await db.sql<{ id: number }[]>`
+      insert into powerbanks (org_unit_id, serial_number, device_id, status)
+      values (${orgUnitId}, ${bankId}, ${bankId}, 'active') returning id`
+    held.set(slot, {
+      slot,
+      bankId,
+      levelPercent: levels[slot] ?? 80,
+      millivolts: 4000,
+      milliamps: 0,
+      celsius: 25,
+      sohPercent: 99,
+    })
+    banks[slot] = { id: bank!.id, bankId }
+  }
+  const address = '192.0.2.1:5000'
+  if (!isOffline) await db.transaction((tx) => connections.open(tx, { stationId, node, dialect: 'B', address, vsn: 2 }))
+  await say(inventory())
+  const ears = isOffline ? null : await listen(db, stationId, { ...willing, ...options.answers }, say)
+
+  return {
+    stationId,
+    boxId,
+    /** By the slot they were loaded into. */
+    banks,
+    heard: ears?.heard ?? [],
+    heardOf: async (kind: Command['kind']) => ears?.heardOf(kind),
+    say,
+    inventory,
+    /** Puts a bank that is out into a slot and says so. */
+    insert: async (bankId: string, slot: number) => {
+      const bank: Bank = { slot, bankId, levelPercent: 40 }
+      held.set(slot, bank)
+      await say({ kind: 'returned', bank })
+    },
+    giveUpOn: (commandId: number) => giveUpOn(db, commandId),
+    drop: () => db.sql`update device_sessions set node = null, disconnected_at = now() where station_id = ${stationId}`,
+  }
+}
