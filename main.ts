@@ -27,8 +27,8 @@ function startFleet(known: Demo, host: string, cabinetPort: number, apiUrl: stri
     stations: known.stations,
     api: { url: apiUrl, customers, password: DEMO_PASSWORD },
   }
-  // Keys and passwords go by standard input: a command line is for everybody to read.
-  fleet.stdin.end(`${JSON.stringify(life)}\n`)
+  // Keys and passwords go by standard input: a command line is for everybody to read. It ends when we do.
+  fleet.stdin.write(`${JSON.stringify(life)}\n`)
   return fleet
 }
 

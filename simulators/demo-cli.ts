@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline'
-import type { DemoFleet, DemoSettings } from './demo.ts'
+import { customers } from './customers.ts'
+import type { DemoFleet, DemoSettings, DemoStation } from './demo.ts'
 import { demoFleet } from './demo.ts'
 import { jsonLine } from './journal.ts'
 import { tool } from './options.ts'
@@ -7,11 +8,18 @@ import { tool } from './options.ts'
 /** For --help. */
 export const demoManual = `Settings are one line of JSON on standard input, because keys do not belong on a command line:
   {"host":"127.0.0.1","port":9066,"stations":[{"boxId":"…","key":"…","dialect":"B","slots":8,"banks":4}]}
-"banks" are so many generated ones, or a list of ids; "heartbeatSeconds" and "returnSeconds":[20,90] may be set too.
+An "api":{"url":"http://localhost:8000","customers":["+79…"],"password":"…"} beside it has people borrow there, from
+the stations whose "id" is given. "banks" are so many generated ones, or a list of ids; "heartbeatSeconds" and "returnSeconds":[20,90] may be set too.
 It runs until standard input ends or it is told to stop. What happens to the metal is a line of JSON each.
 `
 
-function read(line: string): DemoSettings {
+/** What the line says: the fleet, and who borrows from it. */
+interface Demo extends DemoSettings {
+  stations: readonly (DemoStation & { id?: number })[]
+  api?: { url: string; customers: readonly string[]; password: string }
+}
+
+function read(line: string): Demo {
   const given = JSON.parse(line)
   if (typeof given?.host !== 'string' || !Number.isInteger(given.port) || !Array.isArray(given.stations))
     throw new RangeError(
@@ -33,10 +41,14 @@ export const demoTool = tool({
     process.once('SIGTERM', stop)
     process.once('SIGINT', stop)
     let running: DemoFleet | undefined
+    let people: { close(): void } | undefined
     try {
       for await (const line of lines) {
         if (running || line.trim() === '') continue
-        running = demoFleet(read(line))
+        const demo = read(line)
+        running = demoFleet(demo)
+        const stationIds = demo.stations.flatMap(({ id }) => (id === undefined ? [] : [id]))
+        people = demo.api && customers({ ...demo.api, stationIds })
         for (const { box, journal } of quiet ? [] : running.cabinets)
           journal.watch((entry) => {
             if (entry.event === 'did' || entry.event === 'closed')
@@ -47,6 +59,7 @@ export const demoTool = tool({
       if (!(error instanceof SyntaxError)) throw error
       throw new RangeError(`not JSON: ${error.message}`, { cause: error })
     } finally {
+      people?.close()
       await running?.close()
     }
   },
