@@ -44,6 +44,8 @@ export const databaseSettings = {
     .optional()
     .describe('PostgreSQL (15 or newer) to use; unset: an embedded one in DATA_DIR'),
   DATA_DIR: z.string().default('./data').describe('where the embedded database and generated secrets are kept'),
+  JWT_SECRET: z.string().optional().describe('signs logins; unset: made in DATA_DIR, required beside DATABASE_URL'),
+  KEYS_SECRET: z.string().optional().describe("closes the cabinets' keys at rest; unset: the same"),
 }
 
 /** Reads settings out of an environment. An empty text counts as unset. @throws BadSettings */
@@ -92,13 +94,26 @@ function giveUp(error: unknown): never {
   process.exit(1)
 }
 
-/** One line per setting for `--help`: name, default, meaning. */
-export function describeSettings(schema: Settings): string[] {
+/** What there is to say about each setting: name, meaning, default ('' if none). */
+function tellSettings(schema: Settings) {
   return Object.entries(schema.shape).map(([name, kind]) => {
+    const { description = '' } = kind as z.ZodType
     const standard = (kind as z.ZodType).safeParse(undefined)
-    const value = standard.success && standard.data !== undefined ? ` (${standard.data})` : ''
-    return `${name.padEnd(24)} ${(kind as z.ZodType).description ?? ''}${value}`
+    return { name, meaning: description, standard: standard.success ? String(standard.data ?? '') : '' }
   })
+}
+
+/** One line per setting for `--help`: name, meaning, default. */
+export function describeSettings(schema: Settings): string[] {
+  const told = tellSettings(schema)
+  const width = Math.max(...told.map(({ name }) => name.length)) + 2
+  return told.map(({ name, meaning, standard }) => name.padEnd(width) + meaning + (standard && ` (${standard})`))
+}
+
+/** The text of .env.example: everything that may be set, and what holds when it is not. */
+export function exampleSettings(schema: Settings): string {
+  const told = tellSettings(schema).map(({ name, meaning, standard }) => `# ${meaning}\n#${name}=${standard}\n`)
+  return ['# Copy to .env and change what you need; the environment itself comes first.\n', ...told].join('\n')
 }
 
 /**
