@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest'
+import type { Db } from '../../db/connect.ts'
 import * as keys from '../../db/keys.ts'
 import { cabinet } from '../../simulators/cabinet-tcp.ts'
 import { dialer } from '../../simulators/dial.ts'
@@ -12,6 +13,18 @@ let banks = 0
 
 /** An invented power bank's id. */
 export const newBank = () => `54455354${(++banks).toString(16).padStart(8, '0').toUpperCase()}`
+
+/** Waits until the cabinet's slots have been listed. */
+const inventoried = (db: Db, id: number) =>
+  until(async () => (await db.sql`select 1 from stations where id = ${id} and inventory_at is not null`).length > 0)
+
+/** Time travel: the cabinet dialled in a minute ago, and all that was sent was sent then. */
+const travel = (db: Db, id: number) =>
+  db.transaction(async (tx) => {
+    await tx`update device_sessions set connected_at = connected_at - interval '1 minute' where station_id = ${id}`
+    await tx`update device_commands set sent_at = sent_at - interval '1 minute' where station_id = ${id}`
+    await tx`update orders set borrowed_at = borrowed_at - interval '1 minute' where station_id = ${id}`
+  })
 
 /**
  * The whole house over one database: API, gateway on a real socket, simulated cabinets that dial in. Each test
@@ -54,9 +67,9 @@ export async function town(change: Parameters<typeof house>[0] = {}) {
     })
     onTestFinished(() => box.close())
     await box.loggedIn
-    await inventoried(id)
+    await inventoried(db, id)
     await db.sql`update powerbanks set status = 'active' where device_id = any(${bankIds})`
-    await settled(id)
+    await travel(db, id)
     return {
       id,
       boxId,
@@ -64,18 +77,6 @@ export async function town(change: Parameters<typeof house>[0] = {}) {
       slotOf: (bankId: string) => [...box.box.banks.values()].find((bank) => bank.bankId === bankId)!.slot,
     }
   }
-
-  /** Waits until the cabinet's slots have been listed. */
-  const inventoried = (id: number) =>
-    until(async () => (await db.sql`select 1 from stations where id = ${id} and inventory_at is not null`).length > 0)
-
-  /** Time travel: the cabinet dialled in a minute ago, and all that was sent was sent then. */
-  const settled = (id: number) =>
-    db.transaction(async (tx) => {
-      await tx`update device_sessions set connected_at = connected_at - interval '1 minute' where station_id = ${id}`
-      await tx`update device_commands set sent_at = sent_at - interval '1 minute' where station_id = ${id}`
-      await tx`update orders set borrowed_at = borrowed_at - interval '1 minute' where station_id = ${id}`
-    })
 
   const order = async (id: number) =>
     (
@@ -90,7 +91,7 @@ export async function town(change: Parameters<typeof house>[0] = {}) {
     ...built,
     open,
     station,
-    settled,
+    settled: (id: number) => travel(db, id),
     order,
     becomes,
     customer: async (unitId: number) => person('user', unitId),
