@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { text as textOf } from 'node:stream/consumers'
 import type { BankId } from '../protocol/cabinet.ts'
 import { bankIdOf, bankIdsOf } from './box.ts'
@@ -10,7 +9,7 @@ import { dialer, mayDial } from './dial.ts'
 import { faultNames, faults, isFault } from './faults.ts'
 import { jsonLine } from './journal.ts'
 import * as keyboard from './keyboard.ts'
-import { dialling, numberOf, tool, wholeOf } from './options.ts'
+import { dialling, fileOf, numberOf, tool, wholeOf } from './options.ts'
 import { wireLine } from './screen.ts'
 import type { ScriptLine } from './script.ts'
 import { play, readScript, scriptHelp } from './script.ts'
@@ -31,13 +30,7 @@ function faultsFrom(names: string[]) {
 }
 
 async function scriptFrom(path: string): Promise<ScriptLine[]> {
-  if (path === '-') return readScript(await textOf(process.stdin))
-  try {
-    return readScript(readFileSync(path, 'utf8'))
-  } catch (error) {
-    if (error instanceof RangeError || !(error instanceof Error)) throw error
-    throw new RangeError(`--script ${path}: ${error.message}`, { cause: error })
-  }
+  return readScript(path === '-' ? await textOf(process.stdin) : fileOf('script', path))
 }
 
 async function scripted(cab: Cabinet, script: ScriptLine[]) {

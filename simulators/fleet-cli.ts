@@ -1,11 +1,10 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import type { RecordableHistogram } from 'node:perf_hooks'
 import { setTimeout as after } from 'node:timers/promises'
 import { mayDial } from './dial.ts'
 import type { RunningFleet } from './fleet.ts'
 import { fleet, fleetSlotsMax } from './fleet.ts'
-import { dialling, numberOf, tool, wholeOf } from './options.ts'
+import { dialling, fileOf, numberOf, tool, wholeOf } from './options.ts'
 
 const cabinetsMax = 100_000
 const reportMilliseconds = 1_000
@@ -17,7 +16,7 @@ interface Who {
 
 /** Lines of `boxId key`; `#` begins a comment. */
 function whoFrom(path: string): Who[] {
-  const lines = readFileSync(path, 'utf8').split('\n')
+  const lines = fileOf('keys-file', path).split('\n')
   return lines.flatMap((line) => {
     const [boxId, key] = line.replace(/#.*/, '').trim().split(/\s+/)
     return boxId ? [{ boxId, ...(key !== undefined && { key }) }] : []

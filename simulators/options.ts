@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { ArgsDef, CommandDef, ParsedArgs } from 'citty'
 import { defineCommand } from 'citty'
@@ -51,6 +52,15 @@ export function wholeOf(name: string, text: string, least: number, most: number)
   const value = numberOf(name, text, least, most)
   if (!Number.isInteger(value)) throw new RangeError(`--${name} ${text}: a whole number is wanted`)
   return value
+}
+
+/** The text of a file an option names. @throws RangeError it cannot be read */
+export function fileOf(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new RangeError(`--${name} ${path}: ${error instanceof Error ? error.message : error}`, { cause: error })
+  }
 }
 
 /** The options every simulator that dials has. */

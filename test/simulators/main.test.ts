@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo, Socket } from 'node:net'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { Server } from './server.ts'
 import { boxId, key, server } from './server.ts'
 
@@ -84,6 +86,7 @@ test.each([
   [['cabinet', '--key', key, '--script', '/nowhere'], '--script /nowhere'],
   [['fleet', '--key', key, '--cabinets', 'many'], '--cabinets many'],
   [['fleet'], 'needs its key'],
+  [['fleet', '--keys-file', '/nowhere'], '--keys-file /nowhere'],
 ])('%j is one clear line and exit 2', async (args, message) => {
   const { stdout, stderr, code } = await run(args, '').done
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
@@ -111,6 +114,18 @@ test('a fleet stops by itself and sums up in JSON', async () => {
   expect(summary.heartbeat.p99_ms).toBeGreaterThan(0)
   expect(events(stderr)[0]).toMatchObject({ seconds: 1, online: 20 })
   expect(code).toBe(0)
+})
+
+test('a fleet may have a name and a key for each', async () => {
+  const arrived = [arrival(), arrival()]
+  const folder = await mkdtemp(`${tmpdir()}/voltbay-`)
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const file = `${folder}/keys`
+  await writeFile(file, `BOX1 ${key} # the first\n\nBOX2 ${key}\n`)
+  const { done } = run(['fleet', '--keys-file', file, '--port', `${port}`, '--seconds', '0.5'])
+  const logins = await Promise.all(arrived.map(async (one) => (await one).next('login')))
+  expect(logins.map(({ boxId }) => boxId).sort()).toEqual(['BOX1', 'BOX2'])
+  expect(await done).toMatchObject({ code: 0 })
 })
 
 test('a demo takes its keys by standard input and ends with it', async () => {
