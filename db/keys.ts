@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import type { Actor } from './actor.ts'
+import { ringStation } from './bell.ts'
 import type { Queryable, Tx } from './connect.ts'
 import { Refused } from './errors.ts'
 
@@ -71,6 +72,7 @@ export async function add(
     insert into station_secret_keys (station_id, key_ciphertext, key_hint, created_by)
     values (${stationId}, ${seal(value, secret)}, ${value.length >= 8 ? value.slice(-2) : ''}, ${actor?.userId ?? null})
     returning ${tx(COLUMNS)}`
+  await ringStation(tx, stationId)
   return key!
 }
 
@@ -89,10 +91,13 @@ export async function valid(q: Queryable, stationId: number, secret: string): Pr
 export async function remove(tx: Tx, keyId: number): Promise<StationKey> {
   const [key] = await tx<StationKey[]>`delete from station_secret_keys where id = ${keyId} returning ${tx(COLUMNS)}`
   if (!key) throw new Refused('not_found')
+  await ringStation(tx, key.stationId)
   return key
 }
 
 /** Deletes all keys of a station and says how many there were. */
 export async function removeAll(tx: Tx, stationId: number): Promise<number> {
-  return (await tx`delete from station_secret_keys where station_id = ${stationId}`).count
+  const { count } = await tx`delete from station_secret_keys where station_id = ${stationId}`
+  await ringStation(tx, stationId)
+  return count
 }
