@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client'
 import { z } from 'zod'
-import { COMMAND_BELL } from '../db/bell.ts'
+import { COMMAND_BELL, STATION_BELL } from '../db/bell.ts'
 import { databaseSettings, describeSettings, readSettings, secret, startOrExit } from '../db/config.ts'
 import type { Db } from '../db/connect.ts'
 import { jsonLog, type Log } from '../db/log.ts'
@@ -10,6 +10,7 @@ import { goodbye } from './goodbye.ts'
 import { serveMetrics } from './http.ts'
 import { listen } from './listen.ts'
 import { type GatewayNode, newName, newNode } from './node.ts'
+import type { Session } from './sessions.ts'
 import { watch } from './watch.ts'
 
 /** A running gateway. */
@@ -30,19 +31,33 @@ export interface GatewayOptions {
   node?: string
 }
 
+/** Listens to the bells. Where one may have been missed, all that it could have said is looked at. */
+async function hear({ db, courier, sessions }: GatewayNode): Promise<() => Promise<void>> {
+  const doubt = (session: Session | undefined) => {
+    if (session) session.isStale = true
+  }
+  const unlisten = await Promise.all([
+    db.listen(COMMAND_BELL, (stationId) => courier.ring(Number(stationId)), courier.ringAll),
+    db.listen(
+      STATION_BELL,
+      (stationId) => doubt(sessions.get(Number(stationId))),
+      () => {
+        for (const session of sessions.all()) doubt(session)
+      },
+    ),
+  ])
+  return async () => void (await Promise.all(unlisten.map((stop) => stop())))
+}
+
 /**
  * Opens the devices' door over a migrated database.
  * @throws BadSettings | the system's error when a port is taken
  */
 export async function startGateway({ config, db, log, node: name = newName() }: GatewayOptions): Promise<Gateway> {
   const { node, numbers, strangers } = newNode({ config, db, log, name })
-  const unlisten = await db.listen(
-    COMMAND_BELL,
-    (stationId) => node.courier.ring(Number(stationId)),
-    () => node.courier.ringAll(),
-  )
+  const deaf = await hear(node)
   const clock = watch(node, strangers)
-  const undo = [unlisten, clock.stop, async () => numbers.close()]
+  const undo = [deaf, clock.stop, async () => numbers.close()]
   try {
     const web = { host: config.host, port: config.metricsPort }
     const http = await serveMetrics(web, numbers.registry, () => ({
@@ -58,7 +73,7 @@ export async function startGateway({ config, db, log, node: name = newName() }: 
       registry: numbers.registry,
       async close() {
         doors.close()
-        await unlisten()
+        await deaf()
         await clock.stop()
         await goodbye(node)
         numbers.close()

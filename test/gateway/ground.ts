@@ -1,4 +1,4 @@
-import { connect as dial, type Socket } from 'node:net'
+import { connect as dial, Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
 import { onTestFailed, onTestFinished } from 'vitest'
 import type { Db } from '../../db/connect.ts'
@@ -115,7 +115,8 @@ function wire(stream: Duplex): Wire {
     stream.end()
   })
   stream.once('close', over)
-  onTestFinished(() => void stream.destroy())
+  // A stream in memory does not tell its other side that it was destroyed.
+  onTestFinished(() => void (stream instanceof Socket ? stream.destroy() : stream.end()))
   return {
     stream,
     write: (bytes) => void stream.write(typeof bytes === 'string' ? Buffer.from(bytes, 'hex') : bytes),
