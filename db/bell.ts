@@ -4,6 +4,7 @@ import type { Queryable } from './connect.ts'
 export const COMMAND_BELL = 'voltbay_command'
 export const ANSWER_BELL = 'voltbay_answer'
 export const EVENT_BELL = 'voltbay_event'
+export const NOTICE_BELL = 'voltbay_notice'
 /** Payload: a station's id. What a gateway knows of it, its keys, has changed. */
 export const STATION_BELL = 'voltbay_station'
 

@@ -42,6 +42,9 @@ export const orders = pgTable(
     index('orders_station').on(t.stationId, t.id),
     index('orders_status').on(t.status, t.id),
     index('orders_command').on(t.commandId),
+    index('orders_loans')
+      .on(sql`coalesce(${t.borrowedAt}, ${t.createdAt})`)
+      .where(sql`${t.status} = 'borrow' and ${t.deletedAt} is null`),
     check('orders_status_known', sql`${t.status} in ('pending', 'borrow', 'return', 'force_eject', 'cancelled')`),
     check(
       'orders_completed',
