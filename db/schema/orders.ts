@@ -18,6 +18,8 @@ export const orders = pgTable(
     powerbankId: ref().references(() => powerbanks.id),
     slotNumber: integer(),
     status: text().notNull(),
+    /** Why this bank, where the house chose it (`choice.Reason`). */
+    selection: jsonb().$type<Record<string, any>>(),
     commandId: ref().references(() => deviceCommands.id),
     returnStationId: ref().references(() => stations.id),
     returnSlot: integer(),
@@ -40,6 +42,7 @@ export const orders = pgTable(
     index('orders_open_by_station').on(t.stationId).where(sql`${t.status} in ('pending', 'borrow')`),
     index('orders_user').on(t.userId, t.id),
     index('orders_station').on(t.stationId, t.id),
+    index('orders_powerbank').on(t.powerbankId, t.id),
     index('orders_status').on(t.status, t.id),
     index('orders_command').on(t.commandId),
     index('orders_loans')
