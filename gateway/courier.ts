@@ -43,21 +43,12 @@ export interface Post {
   observe(kind: string, seconds: number): void
 }
 
-/**
- * `waiting → tell → claim → write`: a command is marked as sent before its bytes leave, so a crash in between loses
- * time and never repeats a movement (HOUSE 6). Nothing is ever written twice.
- */
-export function courier({ name, db, log, counts, sessions, observe }: Post): Courier {
-  const rung = new Set<number>()
-  const underWay = new Map<number, { kind: string; at: number }>()
-  let isAll = false
-  let isFailing = false
-  let round: Promise<void> | null = null
-
-  function letterOf({ id, stationId, epoch, kind, args }: Waiting): Letter[] {
+/** The frames of what waits. What cannot be brought now is left out, and stays in its row. */
+function lettersOf({ sessions, log }: Post, rows: readonly Waiting[]): Letter[] {
+  return rows.flatMap(({ id, stationId, epoch, kind, args }) => {
     const session = sessions.get(stationId)
-    // Not logged in here yet, or its login's answer has not been written: that login will ring again.
-    if (session?.epoch !== epoch) return []
+    // Not logged in here yet, its login's answer has not been written (that login will ring again), or it is leaving.
+    if (session?.epoch !== epoch || !session.carrier.isOpen()) return []
     try {
       // The row was validated by whoever enqueued it; a kind or value the dialect cannot say throws here.
       const frame = session.voice.tell({ kind, ...args } as Command)
@@ -66,29 +57,53 @@ export function courier({ name, db, log, counts, sessions, observe }: Post): Cou
       log('command.unspeakable', { commandId: id, stationId, kind, error })
       return []
     }
-  }
+  })
+}
 
-  function write({ id, kind, frame, session }: Letter) {
-    session.carrier.send(frame)
-    count(counts.told, kind)
-    underWay.set(id, { kind, at: performance.now() })
-    if (underWay.size <= measuredMax) return
-    for (const oldest of underWay.keys()) {
-      underWay.delete(oldest)
-      break
-    }
+/** Measures how long commands take. */
+function stopwatch(observe: Post['observe']) {
+  const running = new Map<number, { kind: string; at: number }>()
+  return {
+    start(id: number, kind: string) {
+      running.set(id, { kind, at: performance.now() })
+      if (running.size > measuredMax) running.delete(running.keys().next().value!)
+    },
+    stop(id: number) {
+      const sent = running.get(id)
+      if (!sent) return
+      running.delete(id)
+      observe(sent.kind, (performance.now() - sent.at) / 1000)
+    },
   }
+}
+
+/**
+ * `waiting → tell → claim → write`: a command is marked as sent before its bytes leave, so a crash in between loses
+ * time and never repeats a movement (HOUSE 6). Nothing is ever written twice.
+ */
+export function courier(post: Post): Courier {
+  const { name, db, log, counts, sessions } = post
+  const rung = new Set<number>()
+  const watch = stopwatch(post.observe)
+  let isAll = false
+  let isFailing = false
+  let round: Promise<void> | null = null
 
   async function deliver() {
     while (isAll || rung.size > 0) {
       const stationIds = isAll ? undefined : [...rung]
       isAll = false
       rung.clear()
-      const letters = (await waiting(db.sql, name, stationIds)).flatMap(letterOf)
+      const letters = lettersOf(post, await waiting(db.sql, name, stationIds))
       for (let from = 0; from < letters.length; from += lettersMax) {
         const some = letters.slice(from, from + lettersMax)
         const claimed = new Set(await claim(db.sql, name, some))
-        for (const letter of some) if (claimed.has(letter.id)) write(letter)
+        for (const { id, kind, frame, session } of some) {
+          if (!claimed.has(id)) continue
+          session.carrier.send(frame)
+          count(counts.told, kind)
+          watch.start(id, kind)
+        }
       }
     }
   }
@@ -121,12 +136,7 @@ export function courier({ name, db, log, counts, sessions, observe }: Post): Cou
       isAll = true
       start()
     },
-    answered(commandId) {
-      const sent = underWay.get(commandId)
-      if (!sent) return
-      underWay.delete(commandId)
-      observe(sent.kind, (performance.now() - sent.at) / 1000)
-    },
+    answered: watch.stop,
     settled: async () => {
       await round
     },
