@@ -12,11 +12,11 @@ export interface Change {
   description?: string | null
 }
 
-/** Writes who changed what, in the transaction of the change itself. */
-export async function record(tx: Tx, actor: Actor, surface: string, change: Change): Promise<void> {
+/** Writes who changed what, in the transaction of the change itself; nobody (null) is the clock. */
+export async function record(tx: Tx, actor: Actor | null, surface: string, change: Change): Promise<void> {
   const { action, entityType, entityId, oldValues = null, newValues = null, description = null } = change
   const [before, after] = [oldValues, newValues].map((values) => values && tx.json(values as any))
   await tx`
     insert into audit_log (user_id, surface, action, entity_type, entity_id, old_values, new_values, description)
-    values (${actor.userId}, ${surface}, ${action}, ${entityType}, ${entityId}, ${before!}, ${after!}, ${description})`
+    values (${actor?.userId ?? null}, ${surface}, ${action}, ${entityType}, ${entityId}, ${before!}, ${after!}, ${description})`
 }

@@ -23,6 +23,7 @@ export interface Powerbank {
   errorType: string | null
   /** Where it sits, if a cabinet lists it. */
   stationId: number | null
+  stationBoxId: string | null
   slotNumber: number | null
   createdAt: Date
   updatedAt: Date
@@ -47,11 +48,13 @@ export interface PowerbankFilter {
 
 const view = (q: Queryable) => q`
   select p.id, p.org_unit_id, u.name as org_unit_name, p.serial_number, p.soh, p.status, p.write_off_reason,
-    p.error_type_id, e.title as error_type, sp.station_id, sp.slot_number, p.created_at, p.updated_at
+    p.error_type_id, e.title as error_type, sp.station_id, s.box_id as station_box_id, sp.slot_number, p.created_at,
+    p.updated_at
   from powerbanks p
   left join org_units u on u.id = p.org_unit_id
   left join powerbank_error_types e on e.id = p.error_type_id
   left join station_powerbanks sp on sp.powerbank_id = p.id
+  left join stations s on s.id = sp.station_id
   where p.deleted_at is null`
 
 /** One page of the power banks in scope, oldest first, and how many there are in all. */
