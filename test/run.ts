@@ -23,8 +23,9 @@ const counted: Counts = existsSync(countsFile)
   ? JSON.parse(readFileSync(countsFile, 'utf8'))
   : { passed: 0, failed: 0, skipped: 0 }
 rmSync(scratch, { recursive: true })
-// vitest itself failed, or was ended: nobody may take that for a pass.
-const failed = code === 0 ? counted.failed : Math.max(1, counted.failed)
+// Nothing ran, or vitest itself failed or was ended: nobody may take that for a pass.
+const isWhole = code === 0 && counted.passed + counted.failed > 0
+const failed = isWhole ? counted.failed : Math.max(1, counted.failed)
 const skipped = counted.skipped > 0 ? `, ${counted.skipped} skipped` : ''
 console.log(`${counted.passed} passed, ${failed} failed${skipped}`)
 process.exitCode = failed === 0 ? 0 : 1
