@@ -55,6 +55,21 @@ export function after(q: Queryable, position: Position): Promise<Event[]> {
     order by events.xid, id limit ${PAGE_ROWS}`
 }
 
+const MISSED_MAX = 200
+
+/**
+ * What happened to somebody after a position, oldest first, as far as `end` has gone; null when that is too much to be
+ * told one by one.
+ */
+export async function missed(q: Queryable, userId: number, position: Position): Promise<Event[] | null> {
+  const rows = await q<Event[]>`
+    select id, xid::text, kind, station_id, user_id, order_id, data, created_at from events
+    where user_id = ${userId} and (xid, id) > (${position.xid}::xid8, ${position.id})
+      and xid < pg_snapshot_xmin(pg_current_snapshot())
+    order by events.xid, id limit ${MISSED_MAX + 1}`
+  return rows.length > MISSED_MAX ? null : rows
+}
+
 /**
  * Hands every event from now on to `hear`, in order, each once per process. A bell missed costs a poll
  * interval, never an event. `failed` hears of a database that is away; the tail goes on by itself.

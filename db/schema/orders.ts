@@ -95,5 +95,9 @@ export const events = pgTable(
     data: jsonb().$type<Record<string, any>>().notNull().default({}),
     createdAt: createdAt(),
   },
-  (t) => [index('events_tail').on(t.xid, t.id), index('events_station').on(t.stationId, t.id)],
+  (t) => [
+    index('events_tail').on(t.xid, t.id),
+    index('events_station').on(t.stationId, t.id),
+    index('events_user').on(t.userId, t.xid, t.id).where(sql`${t.userId} is not null`),
+  ],
 )

@@ -1,0 +1,1 @@
+CREATE INDEX "events_user" ON "events" USING btree ("user_id","xid","id") WHERE "events"."user_id" is not null;
