@@ -1,6 +1,7 @@
 import { ANSWER_BELL } from './bell.ts'
 import * as commands from './commands.ts'
 import type { Db } from './connect.ts'
+import { Refused } from './errors.ts'
 import * as orders from './orders.ts'
 
 /** What a missed bell costs. */
@@ -9,7 +10,10 @@ const POLL_MS = 1_000
 export interface Answers {
   /** The command's row once it is settled, or as it stands when the time is up. */
   command(id: number, waitMs: number): Promise<commands.CommandRow>
-  /** The order's row once it is no longer pending or its command's outcome is unknown, or as it stands when the time is up. */
+  /**
+   * The order's row once it is no longer pending or its command's outcome is unknown, or as it stands when the time
+   * is up. Throws `Refused('not_found')` once it is deleted.
+   */
   order(id: number, waitMs: number): Promise<orders.Order>
   close(): Promise<void>
 }
@@ -61,7 +65,7 @@ export async function answers(db: Db): Promise<Answers> {
     order: (id, waitMs) =>
       wait(`order ${id}`, waitMs, async () => {
         const row = await orders.get(db.sql, id)
-        if (!row) throw new Error(`order ${id} does not exist`)
+        if (!row) throw new Refused('not_found', `order ${id}`, { reason: 'order_unknown' })
         const command = row.status === 'pending' && row.commandId ? await commands.get(db.sql, row.commandId) : null
         return { row, settled: row.status !== 'pending' || command?.status === 'unknown' }
       }),

@@ -56,7 +56,8 @@ export async function assertMayActFor(q: Queryable, actor: Actor, userId: number
   if (!care) throw new Refused('not_yours')
 }
 
-async function assertWithinLimit(tx: Tx, userId: number): Promise<void> {
+/** @throws Refused not_found (no such active user), limit_reached */
+export async function assertWithinLimit(tx: Tx, userId: number): Promise<void> {
   // The row lock makes the count of open orders true until the commit, however many ask at once.
   await tx`select id from users where id = ${userId} for no key update`
   const limit = await limits.of(tx, userId)
@@ -65,16 +66,23 @@ async function assertWithinLimit(tx: Tx, userId: number): Promise<void> {
     throw new Refused('limit_reached', '', { limit })
 }
 
-async function pick(tx: Tx, { stationId, choice: wish }: BorrowRequest, facts: Facts): Promise<choice.Candidate> {
+interface Picked {
+  bank: choice.Candidate
+  /** Null: the borrower chose. */
+  selection: choice.Reason | null
+}
+
+async function pick(tx: Tx, { stationId, choice: wish }: BorrowRequest, facts: Facts): Promise<Picked> {
   if (wish === 'optimal') {
-    const best = await choice.holdBest(tx, stationId)
-    if (!best) throw new Refused('no_power_bank')
-    return best
+    const bank = await choice.holdBest(tx, stationId)
+    if (!bank) throw new Refused('no_power_bank')
+    const free = (await choice.inStation(tx, stationId)).filter(choice.isFree)
+    return { bank, selection: choice.explain(free, bank) }
   }
   if ('slot' in wish && (wish.slot < 1 || wish.slot > facts.slotsDeclared)) throw new Refused('slot_out_of_range')
   const held = await choice.hold(tx, stationId, wish)
   if (!held) throw new Refused('slot' in wish ? 'slot_empty' : 'power_bank_not_in_station')
-  return held
+  return { bank: held, selection: null }
 }
 
 /**
@@ -95,7 +103,7 @@ export async function borrow(tx: Tx, actor: Actor, request: BorrowRequest): Prom
   if (facts.status !== 'active') throw new Refused('station_inactive')
   if (!facts.online) throw new Refused('device_offline')
   if (!facts.hasAccess) throw new Refused('no_access')
-  const bank = await pick(tx, request, facts)
+  const { bank, selection } = await pick(tx, request, facts)
   await assertWithinLimit(tx, userId)
   if (bank.powerbankStatus !== 'active') throw new Refused('power_bank_not_active', bank.powerbankStatus)
   const { id: commandId } = await commands.enqueue(tx, {
@@ -107,8 +115,9 @@ export async function borrow(tx: Tx, actor: Actor, request: BorrowRequest): Prom
     idempotency,
   })
   const [order] = await tx<{ id: number }[]>`
-    insert into orders (station_id, user_id, powerbank_id, slot_number, status, command_id)
-    values (${stationId}, ${userId}, ${bank.powerbankId}, ${bank.slotNumber}, 'pending', ${commandId})
+    insert into orders (station_id, user_id, powerbank_id, slot_number, status, command_id, selection)
+    values (${stationId}, ${userId}, ${bank.powerbankId}, ${bank.slotNumber}, 'pending', ${commandId},
+      ${selection && tx.json(selection as any)})
     on conflict do nothing returning id`
   if (!order) throw new Refused('power_bank_on_loan')
   const data = { powerbankId: bank.powerbankId, slot: bank.slotNumber, requestedBy: actor.userId }

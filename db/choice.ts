@@ -24,6 +24,33 @@ export interface Candidate {
   lastUpdate: Date
 }
 
+/** What somebody could borrow now. */
+export const isFree = (bank: Candidate) => bank.powerbankStatus === 'active' && !bank.onLoan
+
+/** Why a bank was chosen, in numbers; kept with the order. */
+export interface Reason {
+  /** How many there were to choose from, and how many of them without a fault. */
+  total: number
+  healthy: number
+  level: number | null
+  /** What set it apart from the next; `rest`: better ones were just being lent to others. */
+  decidedBy: 'only' | 'health' | 'level' | 'soh' | 'slot' | 'rest'
+}
+
+/** Explains a choice among the free banks of a station, which are given the best first. */
+export function explain(free: readonly Candidate[], chosen: Candidate): Reason {
+  const next = free[1]
+  const decidedBy = (): Reason['decidedBy'] => {
+    if (free[0]?.powerbankId !== chosen.powerbankId) return 'rest'
+    if (!next) return 'only'
+    if (next.hasErrors !== chosen.hasErrors) return 'health'
+    if (next.level !== chosen.level) return 'level'
+    return next.soh === chosen.soh ? 'slot' : 'soh'
+  }
+  const healthy = free.filter((bank) => !bank.hasErrors).length
+  return { total: free.length, healthy, level: chosen.level, decidedBy: decidedBy() }
+}
+
 /** SQL: the banks of a station (aliases `sp`, `p`), with health; telemetry a dialect does not send is no fault. */
 const candidates = (q: Queryable, stationId: number) => q`
   select sp.slot_number, p.id as powerbank_id, p.serial_number, p.status as powerbank_status, sp.level, sp.voltage,

@@ -1,3 +1,4 @@
+import type { Reason } from './choice.ts'
 import type { Queryable } from './connect.ts'
 import type { OrderStatus } from './orders.ts'
 import { type Scope, within } from './scope.ts'
@@ -16,6 +17,8 @@ export interface ListedOrder {
   powerbankSerial: string | null
   slotNumber: number | null
   status: OrderStatus
+  /** Why this bank; null: the borrower chose it. */
+  selection: Reason | null
   returnStationId: number | null
   returnSlot: number | null
   isAdminOrder: boolean
@@ -46,7 +49,7 @@ const readable = (q: Queryable, { scope, readerId }: Readable) =>
 const view = (q: Queryable) => q`
   select o.id, o.station_id, s.box_id as station_box_id, s.org_unit_id, o.user_id, u.phone as user_phone,
     u.full_name as user_fio, o.powerbank_id, p.serial_number as powerbank_serial, o.slot_number, o.status,
-    o.return_station_id, o.return_slot, o.is_admin_order, o.created_at, o.borrowed_at, o.completed_at
+    o.selection, o.return_station_id, o.return_slot, o.is_admin_order, o.created_at, o.borrowed_at, o.completed_at
   from orders o join stations s on s.id = o.station_id join users u on u.id = o.user_id
   left join powerbanks p on p.id = o.powerbank_id`
 

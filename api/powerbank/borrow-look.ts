@@ -6,6 +6,7 @@ import { Refused } from '../../db/errors.ts'
 import * as limits from '../../db/limits.ts'
 import type { Env } from '../context.ts'
 import { allowance, Limit, spellLimit } from './limits.ts'
+import { Selection, spellSelection } from './selection.ts'
 import { freeSlots, Station, spell as spellStation, stationOf } from './station-view.ts'
 import { idParam, json, no, ok, router, Time, time, yes } from './surface.ts'
 
@@ -46,8 +47,6 @@ const spell = (bank: choice.Candidate): z.infer<typeof Bank> => ({
 })
 
 const isBroken = (bank: choice.Candidate) => broken.has(bank.powerbankStatus)
-/** What somebody could borrow now. */
-const isFree = (bank: choice.Candidate) => bank.powerbankStatus === 'active' && !bank.onLoan
 
 /** @throws Refused not_yours, not_found: nobody to count for */
 async function limitOf(c: Context<Env>, userId: number): Promise<limits.Limit> {
@@ -100,7 +99,7 @@ borrowLook.openapi(
     const station = await stationOf(db.sql, actor, c.req.valid('param').station_id)
     const limit = await limitOf(c, userId)
     const all = await choice.inStation(db.sql, station.id)
-    const free = all.filter(isFree)
+    const free = all.filter(choice.isFree)
     const banks = (include_all === 'true' || include_all === '1' ? all : free).map(spell)
     const data = {
       station_id: station.id,
@@ -191,10 +190,7 @@ borrowLook.openapi(
 const Optimal = {
   station_id: z.int(),
   selected_powerbank: Bank,
-  selection_reason: z.string().openapi({ example: 'Наибольший заряд среди исправных повербанков' }),
-  total_available: z.int(),
-  healthy_count: z.int(),
-  error_count: z.int(),
+  ...Selection,
 }
 
 borrowLook.openapi(
@@ -215,19 +211,13 @@ borrowLook.openapi(
     const { user_id: userId } = c.req.valid('query')
     const station = await stationOf(db.sql, actor, c.req.valid('param').station_id)
     if (userId !== undefined) await assertMayActFor(db.sql, actor, userId)
-    const free = (await choice.inStation(db.sql, station.id)).filter(isFree)
+    const free = (await choice.inStation(db.sql, station.id)).filter(choice.isFree)
     const [best] = free
     if (!best) throw new Refused('not_found', '', { text: 'На станции нет доступных повербанков' })
-    const errors = free.filter((bank) => bank.hasErrors).length
     const data = {
       station_id: station.id,
       selected_powerbank: spell(best),
-      selection_reason: best.hasErrors
-        ? 'Все повербанки с ошибками, выбран лучший из них'
-        : 'Наибольший заряд среди исправных повербанков',
-      total_available: free.length,
-      healthy_count: free.length - errors,
-      error_count: errors,
+      ...spellSelection(choice.explain(free, best)),
     }
     return c.json(yes({ ...data, data }), 200)
   },

@@ -1,12 +1,15 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { type BorrowRequest, borrow as borrowVerb } from '../../db/borrow.ts'
+import type { Actor } from '../../db/actor.ts'
+import { type Borrowed, borrow as verb } from '../../db/borrow.ts'
 import { borrowBank } from '../../db/borrow-bank.ts'
 import * as commands from '../../db/commands.ts'
+import type { Tx } from '../../db/connect.ts'
 import { Refused } from '../../db/errors.ts'
 import * as orders from '../../db/order-list.ts'
 import type { Env } from '../context.ts'
 import { IdempotencyKey, idempotencyOf } from './idempotency.ts'
+import { Selection, spellSelection } from './selection.ts'
 import { idBody, idParam, json, no, ok, router, yes } from './surface.ts'
 
 const tags = ['Выдача повербанков']
@@ -20,21 +23,23 @@ const Loan = z.object({
   serial_number: z.string().nullable(),
   user_id: z.int(),
 })
-const answers = {
+const answer = <S extends z.ZodRawShape>(name: string, keys: S) => ({
   200: {
     description: 'Станция подтвердила: повербанк выдан',
-    ...json(ok({ ...Loan.shape, data: Loan }).openapi('Borrowed')),
+    ...json(ok({ ...keys, data: z.object(keys) }).openapi(name)),
   },
   ...no(400, 401, 403, 404, 408),
-}
+})
+const answers = answer('Borrowed', Loan.shape)
 const description =
   'Ждёт ответа станции. 408: станция ещё не ответила, заказ `order_id` остаётся `pending`, его судьбу решит инвентарь станции (`GET /api/orders/{order_id}`).'
 
 /**
  * Waits for the cabinet and says what is known of the order then.
- * @throws Refused device_silent (not known yet), eject_failed, device_offline (it never heard of it)
+ * @throws Refused device_silent (not known yet), eject_failed, device_offline (it never heard of it), not_found (an
+ *   administrator deleted the order meanwhile)
  */
-async function outcome(c: Context<Env>, orderId: number): Promise<z.infer<typeof Loan>> {
+async function outcome(c: Context<Env>, orderId: number): Promise<orders.ListedOrder> {
   const { db, answers, config } = c.var
   const { commandId, status } = await answers.order(orderId, config.borrowWaitSeconds * secondMs)
   if (status === 'pending') throw new Refused('device_silent', '', { orderId, status })
@@ -42,24 +47,29 @@ async function outcome(c: Context<Env>, orderId: number): Promise<z.infer<typeof
     const command = commandId === null ? undefined : await commands.get(db.sql, commandId)
     throw new Refused(command?.status === 'expired' ? 'device_offline' : 'eject_failed', '', { orderId, status })
   }
-  const order = (await orders.get(db.sql, orderId))!
-  return {
-    order_id: order.id,
-    station_id: order.stationId,
-    slot_number: order.slotNumber,
-    powerbank_id: order.powerbankId,
-    serial_number: order.powerbankSerial,
-    user_id: order.userId,
-  }
+  const order = await orders.get(db.sql, orderId)
+  if (!order) throw new Refused('not_found', '', { reason: 'order_unknown' })
+  return order
 }
 
-/** Opens the order in one transaction, then waits outside of it. */
-async function lend(c: Context<Env>, request: BorrowRequest): Promise<z.infer<typeof Loan>> {
-  const { orderId } = await c.var.db.transaction((tx) => borrowVerb(tx, c.var.actor, request))
+/** Opens the order in one transaction, then waits outside of it. Throws what the verb and `outcome` refuse. */
+export async function lend(
+  c: Context<Env>,
+  open: (tx: Tx, actor: Actor) => Promise<Borrowed>,
+): Promise<orders.ListedOrder> {
+  const { orderId } = await c.var.db.transaction((tx) => open(tx, c.var.actor))
   return outcome(c, orderId)
 }
 
-const handed = (loan: z.infer<typeof Loan>) => yes({ message: 'Повербанк выдан', ...loan, data: loan })
+const spell = (order: orders.ListedOrder): z.infer<typeof Loan> => ({
+  order_id: order.id,
+  station_id: order.stationId,
+  slot_number: order.slotNumber,
+  powerbank_id: order.powerbankId,
+  serial_number: order.powerbankSerial,
+  user_id: order.userId,
+})
+const handed = <T extends object>(loan: T) => yes({ message: 'Повербанк выдан', ...loan, data: loan })
 
 /** Requests for a power bank (api-contracts 4.8). Every one may carry an `Idempotency-Key`. */
 export const borrow = router()
@@ -89,8 +99,9 @@ borrow.openapi(
     const { station_id: stationId } = c.req.valid('param')
     const body = c.req.valid('json')
     const choice = { slot: body.slot_number }
-    const loan = await lend(c, { stationId, userId: body.user_id, choice, idempotency: idempotencyOf(c, body) })
-    return c.json(handed(loan), 200)
+    const request = { stationId, userId: body.user_id, choice, idempotency: idempotencyOf(c, body) }
+    const order = await lend(c, (tx, actor) => verb(tx, actor, request))
+    return c.json(handed(spell(order)), 200)
   },
 )
 
@@ -108,14 +119,15 @@ borrow.openapi(
       headers: IdempotencyKey,
       body: { required: true, ...json(Borrower) },
     },
-    responses: answers,
+    responses: answer('OptimalBorrowed', { ...Loan.shape, ...z.object(Selection).partial().shape }),
   }),
   async (c) => {
     const { station_id: stationId } = c.req.valid('param')
     const body = c.req.valid('json')
     const idempotency = idempotencyOf(c, body)
-    const loan = await lend(c, { stationId, userId: body.user_id, choice: 'optimal', idempotency })
-    return c.json(handed(loan), 200)
+    const request = { stationId, userId: body.user_id, choice: 'optimal' as const, idempotency }
+    const order = await lend(c, (tx, actor) => verb(tx, actor, request))
+    return c.json(handed({ ...spell(order), ...(order.selection ? spellSelection(order.selection) : {}) }), 200)
   },
 )
 
@@ -137,7 +149,6 @@ borrow.openapi(
     const { powerbank_id: powerbankId } = c.req.valid('param')
     const body = c.req.valid('json')
     const request = { powerbankId, userId: body.user_id, idempotency: idempotencyOf(c, body) }
-    const { orderId } = await c.var.db.transaction((tx) => borrowBank(tx, c.var.actor, request))
-    return c.json(handed(await outcome(c, orderId)), 200)
+    return c.json(handed(spell(await lend(c, (tx, actor) => borrowBank(tx, actor, request)))), 200)
   },
 )

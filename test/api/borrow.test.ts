@@ -55,8 +55,30 @@ test('the optimal bank is the fullest healthy one, and the same one that select-
     body: { success: true, total_available: 3, healthy_count: 2, error_count: 1, selection_reason: expect.any(String) },
   })
   expect(chosen.body.selected_powerbank).toMatchObject({ slot_number: 3, level: 90, has_errors: false })
-  const lent = await call('POST', `${at}/request-optimal`, { token: anna.token, body: { user_id: anna.id } })
+  const given = { token: anna.token, body: { user_id: anna.id }, headers: { 'Idempotency-Key': 'best' } }
+  const lent = await call('POST', `${at}/request-optimal`, given)
   expect(lent).toMatchObject({ status: 200, body: { slot_number: 3, powerbank_id: box.banks[3]!.id } })
+  const { selection_reason, total_available, healthy_count, error_count } = chosen.body
+  expect(selection_reason).toBe('Наибольший заряд (90%) среди исправных: 2 из 3')
+  expect(lent.body).toMatchObject({ selection_reason, total_available, healthy_count, error_count })
+  // The reason is kept with the order: said twice, the answer is the same.
+  expect((await call('POST', `${at}/request-optimal`, given)).body).toEqual(lent.body)
+})
+
+test.each([
+  ['the only one', [1], {}, {}, 1, 'Единственный доступный повербанк'],
+  ['the only healthy one', [1, 2], { 1: 3, 2: 40 }, {}, 2, 'Единственный исправный из 2 доступных'],
+  ['the soundest of the full', [1, 2], {}, { 1: 80 }, 2, 'Заряд одинаковый, наибольшее soh среди исправных: 2 из 2'],
+  ['the first of equals', [2, 3], {}, {}, 2, 'Заряд и soh одинаковые, наименьший номер слота среди исправных: 2 из 2'],
+  ['the best of the bad', [1, 2], { 1: 1, 2: 2 }, {}, 2, 'Наибольший заряд (2%) среди 2 с ошибками, исправных нет'],
+])('the optimal bank is explained: %s', async (_, banks, levels, soh: Record<number, number>, slot, reason) => {
+  const box = await cabinet(ground, { orgUnitId: group, banks, levels })
+  for (const [at, value] of Object.entries(soh))
+    await db.sql`update powerbanks set soh = ${value} where id = ${box.banks[Number(at)]!.id}`
+  const anna = await user()
+  const path = `/api/borrow/stations/${box.stationId}/request-optimal`
+  const lent = await call('POST', path, { token: anna.token, body: { user_id: anna.id } })
+  expect(lent).toMatchObject({ status: 200, body: { slot_number: slot, selection_reason: reason } })
 })
 
 test('a bank asked for by its id comes from where it sits', async () => {

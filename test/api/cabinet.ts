@@ -84,12 +84,12 @@ async function listen(
       if (!claimed) continue
       // The row was written by the API under test from protocol's own words.
       const command = { kind, ...args } as Command
-      heard.push(command)
-      news.resolve()
       const report = (answers[command.kind] as (told: Command) => Report | null)(command)
       if (report) await say(report)
       // A silent movement stays in doubt, as it would; a silent question is given up at once, so that tests need not wait.
       else if (kind !== 'eject' && kind !== 'force_eject') await giveUpOn(db, id)
+      heard.push(command)
+      news.resolve()
     }
   }
   let round = Promise.resolve()
@@ -100,7 +100,7 @@ async function listen(
     await unlisten()
     await round
   })
-  /** Resolves once the cabinet has heard a command of this kind. */
+  /** Resolves once the cabinet has heard a command of this kind, and its answer was worked. */
   async function heardOf(wanted: Command['kind']) {
     while (!heard.some(({ kind }) => kind === wanted)) {
       await news.promise
