@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import { apiConfig, apiSettings } from '../../api/config.ts'
+import { startApi } from '../../api/main.ts'
+import { parseSettings } from '../../db/config.ts'
+import { connect } from '../../db/connect.ts'
+import { jsonLog } from '../../db/log.ts'
+import { gatewayConfig, gatewaySettings } from '../../gateway/config.ts'
+import { startGateway } from '../../gateway/main.ts'
+import { serve, usage } from './child.ts'
+
+/** Where a house of the benchmark stands. */
+export interface HouseOptions {
+  url: string
+  keysSecret: string
+  jwtSecret: string
+  hasApi: boolean
+}
+
+/** As in production, but on free ports of this machine, and without the bound on frames of one link: one asks for more. */
+const environment = {
+  HOST: '127.0.0.1',
+  CABINET_PORT: '0',
+  METRICS_PORT: '0',
+  API_PORT: '0',
+  CABINET_FRAMES_PER_SECOND: '1000000',
+}
+
+const skills = {
+  /** The gateway alone, or with the API in one process as `npm start` has it. */
+  async open({ url, keysSecret, jwtSecret, hasApi }: HouseOptions): Promise<{ cabinetPort: number; apiPort: number }> {
+    const log = jsonLog({ level: 'error' })
+    const db = connect(url)
+    const settings = parseSettings(z.object(gatewaySettings), environment)
+    const gateway = await startGateway({ config: gatewayConfig(settings, keysSecret), db, log })
+    const cabinetPort = gateway.ports.cabinet
+    if (!hasApi) return { cabinetPort, apiPort: 0 }
+    const config = apiConfig(parseSettings(apiSettings, environment), { jwtSecret, keysSecret })
+    const { port: apiPort } = await startApi({ config, db, log, metrics: gateway.registry })
+    return { cabinetPort, apiPort }
+  },
+  usage,
+}
+
+/** For `start`. */
+export type HouseChild = typeof skills
+
+serve(skills)
