@@ -1,17 +1,13 @@
 import type { Actor } from './actor.ts'
 import * as audit from './audit.ts'
+import { assertMayGrant, type PowerbankRole, powerbankRoles } from './authority.ts'
 import type { Queryable, Tx } from './connect.ts'
 import { Refused } from './errors.ts'
 import * as events from './events.ts'
 import { grant, type Person, type Surface } from './identity.ts'
-import * as org from './org.ts'
-import { administered, assertInScope } from './scope.ts'
+import { notify } from './notifications.ts'
 
 const surface: Surface = 'powerbank'
-
-/** The roles of the power-bank surface, the weightiest first. */
-export const powerbankRoles = ['service_admin', 'group_admin', 'subgroup_admin', 'user'] as const
-export type PowerbankRole = (typeof powerbankRoles)[number]
 
 /**
  * Who waits for approval, oldest first. They belong to no unit yet, so every admin sees all of them and takes in their
@@ -47,12 +43,7 @@ export interface Approval {
  */
 export async function approve(tx: Tx, actor: Actor, { userId, role, orgUnitId }: Approval): Promise<void> {
   await waiting(tx, userId)
-  const scope = await administered(tx, actor)
-  if (role === 'service_admin' && scope !== 'all') throw new Refused('forbidden', 'only a service_admin makes another')
-  if (orgUnitId === null && (role === 'group_admin' || role === 'subgroup_admin'))
-    throw new Refused('invalid', `${role} needs a unit`, { field: 'org_unit_id', reason: 'role_needs_unit' })
-  if (orgUnitId !== null) await org.mustExist(tx, orgUnitId)
-  assertInScope(scope, orgUnitId)
+  await assertMayGrant(tx, actor, { role, orgUnitId })
   await tx`update users set status = 'active', updated_at = now() where id = ${userId}`
   await grant(tx, userId, { surface, role, orgUnitId })
   await audit.record(tx, actor, surface, {
@@ -63,9 +54,18 @@ export async function approve(tx: Tx, actor: Actor, { userId, role, orgUnitId }:
     newValues: { status: 'active', role, orgUnitId },
   })
   await events.record(tx, 'user.approved', { userId, data: { role, orgUnitId } })
+  await tellApproved(tx, userId)
 }
 
-/** Turns a newcomer away; the reason stays on the row and in the audit log. Throws `not_found`, `conflict`. */
+/** Somebody may log in from now on: tells them, and which unit they are in. */
+export async function tellApproved(tx: Tx, userId: number): Promise<void> {
+  const { orgUnitName } = await place(tx, userId)
+  await notify(tx, 'user.approved', [userId], { orgUnitName })
+}
+
+/**
+ * Turns a newcomer away and says why; the reason stays on the row and in the audit log. Throws `not_found`, `conflict`.
+ */
 export async function reject(tx: Tx, actor: Actor, userId: number, reason: string | null): Promise<void> {
   await waiting(tx, userId)
   await tx`update users set status = 'blocked', reject_reason = ${reason}, updated_at = now() where id = ${userId}`
@@ -78,6 +78,7 @@ export async function reject(tx: Tx, actor: Actor, userId: number, reason: strin
     description: reason,
   })
   await events.record(tx, 'user.rejected', { userId })
+  await notify(tx, 'user.rejected', [userId], { reason })
 }
 
 /** What `login` and `profile` say of somebody's place on the surface: the weightiest role and its unit. */

@@ -2,6 +2,8 @@ import postgres from 'postgres'
 import type { Actor } from './actor.ts'
 import type { Queryable, Tx } from './connect.ts'
 import { Refused } from './errors.ts'
+import { record } from './events.ts'
+import { notify } from './notifications.ts'
 
 /** The surfaces people have roles on. */
 export type Surface = 'paygo' | 'loyalty' | 'powerbank' | 'telecom'
@@ -33,6 +35,7 @@ export interface NewPerson {
   username?: string | null
   fullName: string
   passwordHash: string | null
+  powerbankLimit?: number | null
 }
 
 const uniqueViolation = '23505'
@@ -56,22 +59,30 @@ export async function unlessTaken<T>(write: Promise<T>): Promise<T> {
   }
 }
 
-async function insert(tx: Tx, person: NewPerson, status: Person['status']): Promise<number> {
-  const { phone = null, email = null, username = null, fullName, passwordHash } = person
+/** A person, and nothing else: no role, no word of it. Throws `Refused('duplicate')` with `about.field`. */
+export async function add(tx: Tx, person: NewPerson, status: Person['status']): Promise<number> {
+  const { phone = null, email = null, username = null, fullName, passwordHash, powerbankLimit = null } = person
   const [row] = await unlessTaken(
     tx<{ id: number }[]>`
-      insert into users (phone, email, username, full_name, password_hash, status)
-      values (${phone}, ${email}, ${username}, ${fullName}, ${passwordHash}, ${status}) returning id`,
+      insert into users (phone, email, username, full_name, password_hash, status, powerbank_limit)
+      values (${phone}, ${email}, ${username}, ${fullName}, ${passwordHash}, ${status}, ${powerbankLimit}) returning id`,
   )
   return row!.id
 }
 
-/** A newcomer who waits for approval and cannot log in before. Throws `Refused('duplicate')` with `about.field`. */
-export const register = (tx: Tx, person: NewPerson): Promise<number> => insert(tx, person, 'pending')
+/**
+ * A newcomer who waits for approval and cannot log in before, and is told so; without a password the letter brings one.
+ * Throws `Refused('duplicate')` with `about.field`.
+ */
+export async function register(tx: Tx, person: NewPerson): Promise<number> {
+  const id = await add(tx, person, 'pending')
+  await notify(tx, 'user.registered', [id], {}, { bringsPassword: person.passwordHash === null })
+  return id
+}
 
 /** An active account with its roles. Throws `Refused('duplicate')`. */
 export async function createWithRoles(tx: Tx, person: NewPerson & { roles: readonly Grant[] }): Promise<number> {
-  const id = await insert(tx, person, 'active')
+  const id = await add(tx, person, 'active')
   for (const role of person.roles) await grant(tx, id, role)
   return id
 }
@@ -157,9 +168,10 @@ export async function actor(
   return row ?? null
 }
 
-/** Ends every session of a user at once. */
+/** Ends every session of a user at once; the event ends the streams that are open. */
 export async function revokeSessions(tx: Tx, userId: number): Promise<void> {
   await tx`update sessions set revoked_at = now() where user_id = ${userId} and revoked_at is null`
+  await record(tx, 'user.signed_out', { userId })
 }
 
 /** Changes the own name or email. Throws `Refused('duplicate')`, `Refused('not_found')`. */

@@ -8,7 +8,7 @@ export interface NoticeData {
   'user.rejected': { reason: string | null }
   'user.imported': Record<never, never>
   'loan.reminder': { orderId: number; serialNumber: string | null; hours: number }
-  'loan.written_off': { orderId: number; serialNumber: string; hours: number }
+  'loan.written_off': { orderId: number; serialNumber: string | null; hours: number }
 }
 export type NoticeKind = keyof NoticeData
 

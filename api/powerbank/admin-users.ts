@@ -1,10 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as admission from '../../db/admission.ts'
-import { may } from '../auth.ts'
+import { powerbankRoles } from '../../db/authority.ts'
+import { admins } from './rights.ts'
 import { idBody, json, no, offset, ok, paged, pagingBy, router, Time, time, yes } from './surface.ts'
 
 const tags = ['Административные функции']
-const admins = may('service_admin', 'group_admin')
 const reasonCharactersMax = 1_000
 /** The document has no pages here, so a client that knows none gets as many as a page may hold. */
 const pendingDefault = 100
@@ -74,7 +74,7 @@ adminUsers.openapi(
           z
             .object({
               user_id: idBody,
-              role: z.enum(admission.powerbankRoles),
+              role: z.enum(powerbankRoles),
               org_unit_id: idBody.nullish(),
             })
             .openapi('ApproveUser', { example: { user_id: 123, role: 'user', org_unit_id: 1 } }),

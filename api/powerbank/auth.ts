@@ -7,6 +7,7 @@ import * as password from '../../db/password.ts'
 import type { ApiConfig } from '../config.ts'
 import { limiter } from '../limit.ts'
 import { sign } from '../token.ts'
+import { hashInTime, inTime } from './passwords.ts'
 import { Email, Fio, Password, Phone, User, user } from './people.ts'
 import { json, no, ok, router, yes } from './surface.ts'
 
@@ -18,12 +19,15 @@ const registerRoute = createRoute({
   path: '/auth/register',
   tags,
   summary: 'Регистрация нового пользователя',
-  description: 'Учётная запись ждёт одобрения администратором; до него войти нельзя.',
+  description:
+    'Учётная запись ждёт одобрения администратором; до него войти нельзя. Без `password` пароль создаётся и приходит письмом; в ответе его нет.',
   security: [],
   request: {
     body: {
       required: true,
-      ...json(z.object({ fio: Fio, phone_e164: Phone, email: Email, password: Password }).openapi('Register')),
+      ...json(
+        z.object({ fio: Fio, phone_e164: Phone, email: Email, password: Password.optional() }).openapi('Register'),
+      ),
     },
   },
   responses: {
@@ -78,7 +82,7 @@ export function auth(config: ApiConfig) {
   app.openapi(registerRoute, async (c) => {
     slowDown(c, registrations.take(c.env.address))
     const { fio, phone_e164, email, password: plain } = c.req.valid('json')
-    const passwordHash = await inTime(password.hash(plain))
+    const passwordHash = plain === undefined ? null : await hashInTime(plain)
     const userId = await c.var.db.transaction((tx) =>
       identity.register(tx, { fullName: fio, phone: phone_e164, email, passwordHash }),
     )
@@ -114,13 +118,4 @@ function slowDown(c: { header(name: string, value: string): void }, seconds: num
   if (seconds === 0) return
   c.header('Retry-After', String(seconds))
   throw new HTTPException(429)
-}
-
-/** Too many passwords at once is the client's cue to come back, not a bug. */
-const inTime = async <T>(work: Promise<T>): Promise<T> => {
-  try {
-    return await work
-  } catch (error) {
-    throw error instanceof password.PasswordsBusy ? new HTTPException(503, { cause: error }) : error
-  }
 }

@@ -1,6 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import type * as admission from '../../db/admission.ts'
+import { powerbankRoles } from '../../db/authority.ts'
 import type { Person } from '../../db/identity.ts'
+import type * as users from '../../db/users.ts'
 import { Time, time, timeOrNull } from './surface.ts'
 
 const nameCharactersMax = 200
@@ -27,6 +29,9 @@ export const Password = z
   .max(passwordCharactersMax, `не длиннее ${passwordCharactersMax} символов`)
   .openapi({ format: 'password', example: 'password123' })
 
+export const Role = z.enum(powerbankRoles)
+export const UserStatus = z.enum(['pending', 'active', 'blocked'])
+
 /** Somebody, as the surface shows them: never a hash. */
 export const User = z
   .object({
@@ -34,8 +39,8 @@ export const User = z
     phone_e164: z.string().nullable(),
     email: z.string().nullable(),
     fio: z.string(),
-    status: z.enum(['pending', 'active', 'blocked']),
-    role: z.enum(['service_admin', 'group_admin', 'subgroup_admin', 'user']),
+    status: UserStatus,
+    role: Role,
     parent_org_unit_id: z.int().nullable(),
     org_unit_name: z.string().nullable(),
     powerbank_limit: z.int().nullable(),
@@ -57,4 +62,22 @@ export const user = (person: Person, place: Awaited<ReturnType<typeof admission.
   powerbank_limit: person.powerbankLimit,
   created_at: time(person.createdAt),
   last_login_at: timeOrNull(person.lastLoginAt),
+})
+
+/** Somebody, with where the limit of power banks comes from (api-contracts 4.7). */
+export const Account = z
+  .object({
+    ...User.shape,
+    individual_limit: z.int().nullable(),
+    group_default_limit: z.int().nullable(),
+    group_name: z.string().nullable(),
+  })
+  .openapi('Account')
+
+/** The value of `Account`. */
+export const account = (person: users.Account): z.infer<typeof Account> => ({
+  ...user(person, person),
+  individual_limit: person.powerbankLimit,
+  group_default_limit: person.groupDefaultLimit,
+  group_name: person.groupName,
 })

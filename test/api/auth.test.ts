@@ -78,7 +78,7 @@ test.each([
   ['fio', undefined],
   ['phone_e164', undefined],
   ['email', undefined],
-  ['password', undefined],
+  ['password', ''],
   ['fio', '   '],
   ['fio', 7],
   ['phone_e164', '89001234567'],
