@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { BadSettings, databaseSettings, port, whole } from '../db/config.ts'
 import { proxies } from './client-ip.ts'
+import type { Smtp } from './tasks/mailer.ts'
 
 /** What the API may be told by the environment. */
 export const apiSettings = z.object({
@@ -25,6 +26,15 @@ export const apiSettings = z.object({
   REGISTRATIONS_PER_MINUTE: whole(1, 1_000_000).default(120).describe('registrations of one address'),
   PHONE_FAILURES: whole(1, 1_000_000).default(10).describe('wrong passwords for one phone before it has to wait'),
   PHONE_FAILURE_MINUTES: whole(1, 1_440).default(5).describe('within how long, and how long it waits'),
+  SMTP_URL: z
+    .url({ protocol: /^smtps?$/, error: 'must look like smtp://user:password@host:587 or smtps://…:465' })
+    .optional()
+    .describe('mail server for letters to users; unset: letters stay in the outbox table, and none goes out'),
+  SMTP_FROM: z
+    .string()
+    .regex(/^(?:[^<>\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/, 'must look like Voltbay <no-reply@example.org>')
+    .optional()
+    .describe('sender of the letters; required with SMTP_URL'),
 })
 
 /** The API's settings, checked at start. */
@@ -51,6 +61,8 @@ export interface ApiConfig {
   /** Wrong passwords for one phone within `phoneFailureMinutes`, before it has to wait. */
   phoneFailuresMax: number
   phoneFailureMinutes: number
+  /** Null: letters are kept in the outbox and none goes out. */
+  smtp: Smtp | null
 }
 
 const list = (text: string) => text.split(/[\s,]+/).filter(Boolean)
@@ -69,6 +81,8 @@ export function apiConfig(
   } catch (cause) {
     throw new BadSettings([`TRUSTED_PROXIES ${(cause as Error).message}`])
   }
+  const { SMTP_URL: smtpUrl, SMTP_FROM: smtpFrom } = settings
+  if (smtpUrl && !smtpFrom) throw new BadSettings(['SMTP_FROM is required when SMTP_URL is set'])
   return {
     ...secrets,
     host: settings.HOST,
@@ -83,5 +97,6 @@ export function apiConfig(
     registrationsPerMinute: settings.REGISTRATIONS_PER_MINUTE,
     phoneFailuresMax: settings.PHONE_FAILURES,
     phoneFailureMinutes: settings.PHONE_FAILURE_MINUTES,
+    smtp: smtpUrl && smtpFrom ? { url: smtpUrl, from: smtpFrom } : null,
   }
 }

@@ -6,11 +6,13 @@ import type { Answers } from '../db/answers.ts'
 import type { Db } from '../db/connect.ts'
 import type { Log } from '../db/log.ts'
 import type { ApiConfig } from './config.ts'
+import type { Live } from './live.ts'
 
 /** What every surface stands on. Made once by `main.ts`, or by a test. */
 export interface Ground {
   db: Db
   answers: Answers
+  live: Live
   config: ApiConfig
   log: Log
   /** Where the process counts; `/metrics` prints it. */
@@ -27,14 +29,15 @@ export interface Arrival extends Partial<HttpBindings> {
 /** Hono's context in every surface. `actor` is there on every route behind `bearer`. */
 export interface Env {
   Bindings: Arrival
-  Variables: Pick<Ground, 'db' | 'answers' | 'config' | 'log'> & { actor: Actor }
+  Variables: Pick<Ground, 'db' | 'answers' | 'live' | 'config' | 'log'> & { actor: Actor }
 }
 
 /** The first middleware of a surface: hands its routes the ground, and the client the request's id. */
-export const arrive = ({ db, answers, config, log }: Ground) =>
+export const arrive = ({ db, answers, live, config, log }: Ground) =>
   createMiddleware<Env>(async (c, next) => {
     c.set('db', db)
     c.set('answers', answers)
+    c.set('live', live)
     c.set('config', config)
     c.set('log', log)
     // Before next(): a header set afterwards makes Hono build the response twice (HOUSE 13).

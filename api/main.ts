@@ -8,7 +8,10 @@ import type { Db } from '../db/connect.ts'
 import { jsonLog, type Log } from '../db/log.ts'
 import { open } from '../db/open.ts'
 import { type ApiConfig, apiConfig, apiSettings } from './config.ts'
+import { live } from './live.ts'
+import { startSchedule } from './schedule.ts'
 import { api } from './surfaces.ts'
+import { startMail } from './tasks/mail.ts'
 
 const headersTimeoutMs = 10_000
 const requestTimeoutMs = 30_000
@@ -27,11 +30,12 @@ export interface ApiOptions {
   metrics?: Registry
 }
 
-/** Starts the HTTP half of the house. Rejects with the system's error when the port is taken. */
+/** Starts the HTTP half of the house, with the work it does unasked: letters and the clock. Rejects with the system's error when the port is taken. */
 export async function startApi(options: ApiOptions): Promise<{ port: number; close(): Promise<void> }> {
   const { config, db, log, metrics = new Registry() } = options
   const waiters = await answers(db)
-  const { fetch } = api({ config, db, log, metrics, answers: waiters })
+  const streams = live(db, log)
+  const { fetch } = api({ config, db, log, metrics, answers: waiters, live: streams })
   const server = serve({
     // node:http's server gives node:http's bindings, not those of HTTP/2.
     fetch: (request, bindings) => fetch(request, bindings as HttpBindings),
@@ -49,12 +53,16 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
   try {
     await new Promise<void>((listening, failed) => server.once('listening', listening).once('error', failed))
   } catch (error) {
-    await waiters.close()
+    await Promise.all([waiters.close(), streams.close()])
     throw error
   }
+  const mail = await startMail({ db, log, smtp: config.smtp })
+  const schedule = startSchedule({ db, log })
   return {
     port: (server.address() as AddressInfo).port,
     async close() {
+      // First, for they would keep their connections.
+      await streams.close()
       const closed = new Promise((done) => server.close(done))
       // A connection whose request is answered while we close falls idle, and would be kept alive.
       const idle = setInterval(() => server.closeIdleConnections(), idleLookMs)
@@ -62,7 +70,7 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
       await closed
       clearInterval(idle)
       clearTimeout(impatience)
-      await waiters.close()
+      await Promise.all([schedule.close(), mail.close(), waiters.close()])
     },
   }
 }

@@ -46,7 +46,8 @@ export interface OrderFilter extends Readable {
 const readable = (q: Queryable, { scope, readerId }: Readable) =>
   q`o.deleted_at is null and (o.user_id = ${readerId} or ${within(q, scope, q`s.org_unit_id`)})`
 
-const view = (q: Queryable) => q`
+/** What a `ListedOrder` is read from. */
+export const view = (q: Queryable) => q`
   select o.id, o.station_id, s.box_id as station_box_id, s.org_unit_id, o.user_id, u.phone as user_phone,
     u.full_name as user_fio, o.powerbank_id, p.serial_number as powerbank_serial, o.slot_number, o.status,
     o.selection, o.return_station_id, o.return_slot, o.is_admin_order, o.created_at, o.borrowed_at, o.completed_at

@@ -3,6 +3,7 @@ import { bearer } from '../auth.ts'
 import type { Ground } from '../context.ts'
 import { arrive } from '../context.ts'
 import { limitBody } from '../limit.ts'
+import { adminMail } from './admin-mail.ts'
 import { adminPowerbanks } from './admin-powerbanks.ts'
 import { adminUsers } from './admin-users.ts'
 import { auth } from './auth.ts'
@@ -22,9 +23,13 @@ import { slotReports } from './slot-reports.ts'
 import { stationCommands } from './station-commands.ts'
 import { stations } from './stations.ts'
 import { router } from './surface.ts'
+import { userOrders } from './user-orders.ts'
+import { userProfile } from './user-profile.ts'
+import { userRoles } from './user-roles.ts'
+import { users } from './users.ts'
 
 const bodyBytesMax = 1_048_576
-const people = [profile, adminUsers, orgUnits]
+const people = [profile, userProfile, userOrders, users, userRoles, adminUsers, adminMail, orgUnits]
 const fleet = [stations, keys, quarantine, powerbanks, adminPowerbanks, slotReports]
 const rental = [orders, borrowLook, borrow, returning, stationCommands, deviceState, forceEject]
 

@@ -7,12 +7,12 @@ import { idParam, json, no, ok, page, paged, paging, router, Time, time, timeOrN
 
 const tags = ['Управление заказами']
 
-const OrderStatus = z
+export const OrderStatus = z
   .enum(['pending', 'borrow', 'return', 'force_eject', 'cancelled'])
   .openapi({ description: 'pending: станция ещё не подтвердила; cancelled: выдачи не было, в списках скрыт' })
 
 /** A loan as this surface shows it (api-contracts 4.5). */
-const Order = z
+export const Order = z
   .object({
     id: z.int(),
     order_id: z.int(),
@@ -34,7 +34,8 @@ const Order = z
   })
   .openapi('Order')
 
-const spell = (order: verbs.ListedOrder): z.infer<typeof Order> => ({
+/** The value of `Order`. */
+export const spell = (order: verbs.ListedOrder): z.infer<typeof Order> => ({
   id: order.id,
   order_id: order.id,
   station_id: order.stationId,

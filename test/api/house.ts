@@ -2,10 +2,12 @@ import { Registry } from 'prom-client'
 import { afterAll } from 'vitest'
 import type { ApiConfig } from '../../api/config.ts'
 import type { Ground } from '../../api/context.ts'
+import { live } from '../../api/live.ts'
 import { api } from '../../api/surfaces.ts'
 import { sign } from '../../api/token.ts'
 import { answers } from '../../db/answers.ts'
 import * as identity from '../../db/identity.ts'
+import type { Log } from '../../db/log.ts'
 import { testDb } from '../postgres.ts'
 
 /** Settings of a test: no limit in the way unless a test asks for it. */
@@ -24,6 +26,7 @@ export const config: ApiConfig = {
   registrationsPerMinute: 10_000,
   phoneFailuresMax: 10_000,
   phoneFailureMinutes: 5,
+  smtp: null,
 }
 
 export interface Answer {
@@ -34,18 +37,29 @@ export interface Answer {
 
 let phones = 79_000_000_000
 
-/** The whole API over this file's own database: call it, and make people to call it as. */
-export async function house(change: Partial<ApiConfig> = {}) {
+/** What an API stands on in a test: this file's own database, and the log in an array. */
+async function groundOf(change: Partial<ApiConfig>) {
   const { db } = await testDb()
   const lines: { event: string; about: Record<string, unknown> }[] = []
+  const log: Log = (event, about = {}) => void lines.push({ event, about })
   const ground: Ground = {
     db,
     answers: await answers(db),
+    live: live(db, log),
     config: { ...config, ...change },
-    log: (event, about = {}) => void lines.push({ event, about }),
+    log,
     metrics: new Registry(),
   }
-  afterAll(() => ground.answers.close())
+  afterAll(async () => {
+    await ground.live.close()
+    await ground.answers.close()
+  })
+  return { db, ground, lines }
+}
+
+/** The whole API over this file's own database: call it, and make people to call it as. */
+export async function house(change: Partial<ApiConfig> = {}) {
+  const { db, ground, lines } = await groundOf(change)
   const { request } = api(ground)
 
   /** One request; `body` goes as JSON, or as it is when it is a text. */

@@ -69,12 +69,31 @@ test('settings have the documented defaults, and a mistake in them is named', ()
     port: 0,
     publicUrl: 'https://x.example',
     trustedProxies: ['127.0.0.1', '10.0.0.0/8'],
+    smtp: null,
   })
   for (const [name, value] of Object.entries({ API_PORT: 'x', PUBLIC_URL: 'ftp://x', TOKEN_HOURS: '0' }))
     expect(() => parseSettings(apiSettings, { [name]: value }), name).toThrow(BadSettings)
   expect(() => apiConfig(parseSettings(apiSettings, { TRUSTED_PROXIES: 'here' }), secrets)).toThrow(
     /TRUSTED_PROXIES.*here/,
   )
+})
+
+test('a mail server needs an address and a sender that can be one, and no mistake tells its password', () => {
+  const given = { SMTP_URL: 'smtp://me:hush@mail.example:587', SMTP_FROM: 'Voltbay <no-reply@example.org>' }
+  const { smtp } = apiConfig(parseSettings(apiSettings, given), secrets)
+  expect(smtp).toEqual({ url: given.SMTP_URL, from: given.SMTP_FROM })
+  expect(() => apiConfig(parseSettings(apiSettings, { SMTP_URL: given.SMTP_URL }), secrets)).toThrow(
+    /^SMTP_FROM is required when SMTP_URL is set$/,
+  )
+  for (const wrong of [
+    { SMTP_URL: 'http://me:hush@mail.example' },
+    { SMTP_FROM: 'nobody' },
+    { SMTP_FROM: 'a <b@c>\r\nBcc: x@y' },
+  ]) {
+    const refused = () => parseSettings(apiSettings, { ...given, ...wrong })
+    expect(refused).toThrow(BadSettings)
+    expect(refused).not.toThrow(/hush/)
+  }
 })
 
 test('a password is known by its hash alone, and a missing one costs the same', async () => {

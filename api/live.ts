@@ -1,0 +1,220 @@
+import { HTTPException } from 'hono/http-exception'
+import type { Db } from '../db/connect.ts'
+import * as events from '../db/events.ts'
+import type { Log } from '../db/log.ts'
+
+/** A comment keeps proxies from closing a stream on which nothing happens. */
+const KEEP_ALIVE_MS = 15_000
+/** After this the client comes again, and its token is looked at again. */
+const STREAM_SECONDS_MAX = 3_600
+const STREAMS_MAX = 5_000
+/** Of one person; the oldest gives way, for it is probably a connection that nobody has any more. */
+const STREAMS_PER_USER_MAX = 8
+/** What may wait for a client that does not read; more, and it is cut off. It comes again and is told the rest. */
+const WAITING_BYTES_MAX = 65_536
+const WAITING_EVENTS_MAX = 200
+/** How soon a client that was cut off should be back. */
+const RETRY_MS = 3_000
+const secondMs = 1_000
+
+/** One message of an event stream. `data` goes as JSON. */
+export interface Message {
+  event: string
+  data: unknown
+}
+
+/** What a stream tells, in its surface's words. */
+export interface Feed {
+  userId: number
+  /** The `Last-Event-ID` of a client that was here before. */
+  lastEventId?: string | undefined
+  /** The whole picture: for a client that is new, or was away for too long. */
+  greet(): Promise<Message>
+  /** An event about the user, or null when it is not for this stream. */
+  tell(event: events.Event): Promise<Message | null>
+  /** Drops the connection of a client that does not read. */
+  drop?(): void
+}
+
+export interface Live {
+  /** Opens a stream. Throws `HTTPException(503)` when there are too many. */
+  open(feed: Feed): ReadableStream<Uint8Array>
+  /** How many are open. */
+  count(): number
+  close(): Promise<void>
+}
+
+interface Client {
+  feed: Feed
+  until: number
+  hear(event: events.Event): void
+  write(text: string): void
+  end(): void
+}
+
+/** Streams of events to people, fed by one tail of the log per process (HOUSE 8). Dialled when the first one opens. */
+export function live(db: Db, log: Log, { keepAliveMs = KEEP_ALIVE_MS } = {}): Live {
+  const clients = new Map<number, Set<Client>>()
+  const all = () => [...clients.values()].flatMap((theirs) => [...theirs])
+  const failed = (error: unknown) => log('live.failed', { error })
+  let count = 0
+  let tail: Promise<{ close(): Promise<void> }> | null = null
+
+  function hear(event: events.Event): void {
+    if (event.userId === null) return
+    for (const client of clients.get(event.userId) ?? []) {
+      if (event.kind === 'user.signed_out') client.end()
+      else client.hear(event)
+    }
+  }
+
+  /** Retried by the next stream if the database is away. */
+  const listen = () =>
+    (tail ??= events.tail(db, hear, failed).catch((error: unknown) => {
+      tail = null
+      throw error
+    }))
+
+  const beat = setInterval(() => {
+    for (const client of all()) {
+      if (performance.now() > client.until) client.end()
+      else client.write(': here\n\n')
+    }
+  }, keepAliveMs)
+
+  function add(client: Client): void {
+    const theirs = clients.get(client.feed.userId) ?? new Set()
+    if (theirs.size >= STREAMS_PER_USER_MAX) [...theirs][0]!.end()
+    clients.set(client.feed.userId, theirs.add(client))
+    count++
+  }
+
+  function remove(client: Client): void {
+    const theirs = clients.get(client.feed.userId)
+    if (!theirs?.delete(client)) return
+    count--
+    if (theirs.size === 0) clients.delete(client.feed.userId)
+  }
+
+  return {
+    open(feed) {
+      if (count >= STREAMS_MAX) throw new HTTPException(503)
+      return streamOf(db, feed, { add, remove, listen, failed })
+    },
+    count: () => count,
+    async close() {
+      clearInterval(beat)
+      for (const client of all()) client.end()
+      await (await tail?.catch(() => null))?.close()
+    },
+  }
+}
+
+interface Room {
+  add(client: Client): void
+  remove(client: Client): void
+  listen(): Promise<unknown>
+  failed(error: unknown): void
+}
+
+const encoder = new TextEncoder()
+
+/** One client: events wait in order, are put into words one after the other, and are written. */
+function streamOf(db: Db, feed: Feed, room: Room): ReadableStream<Uint8Array> {
+  const waiting: events.Event[] = []
+  let wake: (() => void) | null = null
+  let isOver = false
+  let controller: ReadableStreamDefaultController<Uint8Array>
+
+  const client: Client = {
+    feed,
+    until: performance.now() + STREAM_SECONDS_MAX * secondMs,
+    hear(event) {
+      if (waiting.push(event) > WAITING_EVENTS_MAX) cut()
+      wake?.()
+    },
+    write(text) {
+      if (isOver) return
+      controller.enqueue(encoder.encode(text))
+      if ((controller.desiredSize ?? 0) <= 0) cut()
+    },
+    end() {
+      if (isOver) return
+      leave()
+      controller.close()
+    },
+  }
+
+  function leave() {
+    isOver = true
+    room.remove(client)
+    wake?.()
+  }
+
+  /** Too slow: it has everything still to come when it returns. */
+  function cut() {
+    if (isOver) return
+    client.end()
+    feed.drop?.()
+  }
+
+  async function serve() {
+    room.add(client)
+    await room.listen()
+    client.write(`retry: ${RETRY_MS}\n\n`)
+    let position = await begin(db, feed, client)
+    while (!isOver) {
+      const event = waiting.shift()
+      if (!event) await new Promise<void>((done) => (wake = done))
+      else if (isAfter(event, position)) {
+        position = event
+        const message = await feed.tell(event)
+        if (message) client.write(spell(message, event))
+      }
+    }
+  }
+
+  return new ReadableStream<Uint8Array>(
+    {
+      start: (own) => {
+        controller = own
+        // Not awaited: a stream is there as soon as it is asked for. What fails ends it, and the client comes again.
+        serve().catch((error: unknown) => {
+          room.failed(error)
+          client.end()
+        })
+      },
+      cancel: leave,
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: WAITING_BYTES_MAX }),
+  )
+}
+
+/** What a client has missed, if that is little; else the whole picture. Returns how far it has been told. */
+async function begin(db: Db, feed: Feed, client: Client): Promise<events.Position> {
+  // Before anything else is read: what is committed later is told later, and nothing falls between.
+  const end = await events.end(db.sql)
+  const last = parse(feed.lastEventId)
+  const missed = last && !isAfter(last, end) ? await events.missed(db.sql, feed.userId, last) : null
+  if (!last || !missed) {
+    client.write(spell(await feed.greet(), end))
+    return end
+  }
+  for (const event of missed) {
+    const message = await feed.tell(event)
+    if (message) client.write(spell(message, event))
+  }
+  return missed.at(-1) ?? last
+}
+
+/** The reading position as `Last-Event-ID` carries it. */
+const parse = (text = ''): events.Position | null => {
+  const [, xid, id] = /^(\d{1,19})-(\d{1,16})$/.exec(text) ?? []
+  return xid && id ? { xid, id: Number(id) } : null
+}
+
+const spell = ({ event, data }: Message, { xid, id }: events.Position) =>
+  `id: ${xid}-${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+
+const isAfter = (one: events.Position, other: events.Position) =>
+  BigInt(one.xid) > BigInt(other.xid) || (one.xid === other.xid && one.id > other.id)
