@@ -33,7 +33,8 @@ export function keyed(keys: readonly string[]): Tokens {
   const none = new Uint8Array(0)
   // The token of an empty payload is constant for a key: heartbeats and queries cost no MD5.
   const ring = keys.map((text) => {
-    const bytes = Buffer.from(text)
+    // Not a Buffer: one from the pool would keep kilobytes of other bytes alive as long as the cabinet is connected.
+    const bytes = new TextEncoder().encode(text)
     return { bytes, ofNothing: tokenOf(none, bytes) }
   })
   const token = (key: (typeof ring)[number], payload: Uint8Array) =>
