@@ -276,7 +276,9 @@ async function gone(node: GatewayNode, link: Link): Promise<void> {
   if ((node.sessions.get(stationId)?.epoch ?? 0) > epoch) return
   try {
     const left = { stationId, node: node.name, epoch, reason: reason ?? 'closed' }
-    await node.gate.run(() => node.db.transaction((tx) => close(tx, left)))
+    await node.gate.run(async () => {
+      if (!node.isClosing) await node.db.transaction((tx) => close(tx, left))
+    })
   } catch (error) {
     node.log('connection.not_closed', { stationId, error })
   }
