@@ -70,22 +70,37 @@ const order = (q: Queryable) => q`order by has_errors, level desc nulls last, so
 export const inStation = (q: Queryable, stationId: number) =>
   q<Candidate[]>`select * from (${candidates(q, stationId)}) c ${order(q)}`
 
-/** One bank of a station, by its slot or its id, held against other borrowers until the transaction ends. */
+/**
+ * One bank of a station, by its slot or its id, held against other borrowers until the transaction ends. Its place is
+ * held as well: whoever waited for the bank would else be told where it was before.
+ */
 export async function hold(
   tx: Tx,
   stationId: number,
   by: { slot: number } | { powerbankId: number },
 ): Promise<Candidate | undefined> {
   const which = 'slot' in by ? tx`and sp.slot_number = ${by.slot}` : tx`and sp.powerbank_id = ${by.powerbankId}`
-  const [held] = await tx<Candidate[]>`${candidates(tx, stationId)} ${which} for no key update of p`
+  const [held] = await tx<Candidate[]>`${candidates(tx, stationId)} ${which} for no key update of p for key share of sp`
   return held
 }
 
-/** The best free bank of a station, held until the transaction ends; one that somebody else is just taking is passed over. */
+/**
+ * The best free bank of a station, held until the transaction ends; one that somebody else is just taking is passed
+ * over. Where that leaves none they may only have been looked at, by a report of the cabinet: waits, and looks again.
+ */
 export async function holdBest(tx: Tx, stationId: number): Promise<Candidate | undefined> {
+  const best = await holdFree(tx, stationId)
+  if (best) return best
+  await tx`
+    select 1 from powerbanks where id in (select powerbank_id from station_powerbanks where station_id = ${stationId})
+    order by id for no key update`
+  return holdFree(tx, stationId)
+}
+
+async function holdFree(tx: Tx, stationId: number): Promise<Candidate | undefined> {
   const [held] = await tx<Candidate[]>`
     select * from (${candidates(tx, stationId)} and p.status = 'active'
       and not exists (select 1 from orders o where o.powerbank_id = p.id and o.status in ('pending', 'borrow') and o.deleted_at is null)
-      ${order(tx)} limit 1 for no key update of p skip locked) c`
+      ${order(tx)} limit 1 for no key update of p skip locked for key share of sp) c`
   return held
 }
