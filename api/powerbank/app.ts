@@ -1,3 +1,4 @@
+import { except } from 'hono/combine'
 import type { Surface } from '../app.ts'
 import { bearer } from '../auth.ts'
 import type { Ground } from '../context.ts'
@@ -9,8 +10,10 @@ import { adminUsers } from './admin-users.ts'
 import { auth } from './auth.ts'
 import { borrow } from './borrow.ts'
 import { borrowLook } from './borrow-look.ts'
+import { bulkImport, isLarge } from './bulk-import.ts'
 import { deviceState } from './device-state.ts'
 import { forceEject } from './force-eject.ts'
+import { importJobs } from './import-jobs.ts'
 import { keys } from './keys.ts'
 import { orders } from './orders.ts'
 import { orgUnits } from './org-units.ts'
@@ -29,6 +32,7 @@ import { userRoles } from './user-roles.ts'
 import { users } from './users.ts'
 
 const bodyBytesMax = 1_048_576
+const importing = [bulkImport, importJobs]
 const people = [profile, userProfile, userOrders, users, userRoles, adminUsers, adminMail, orgUnits]
 const fleet = [stations, keys, quarantine, powerbanks, adminPowerbanks, slotReports]
 const rental = [orders, borrowLook, borrow, returning, stationCommands, deviceState, forceEject]
@@ -37,10 +41,11 @@ const rental = [orders, borrowLook, borrow, returning, stationCommands, deviceSt
 export function powerbank(ground: Ground): Surface {
   const app = router()
   app.onError(failure)
-  app.use(arrive(ground), limitBody(bodyBytesMax))
+  // A file is larger: its routes limit it themselves, once they know who sends it.
+  app.use(arrive(ground), except(isLarge, limitBody(bodyBytesMax)))
   app.route('/api', auth(ground.config))
   // Registered after the open routes: everything below needs a token, without having to say so.
   app.use(bearer('powerbank'))
-  for (const part of [...people, ...fleet, ...rental]) app.route('/api', part)
+  for (const part of [...importing, ...people, ...fleet, ...rental]) app.route('/api', part)
   return { name: 'powerbank', app, refuse }
 }

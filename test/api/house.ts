@@ -62,17 +62,18 @@ export async function house(change: Partial<ApiConfig> = {}) {
   const { db, ground, lines } = await groundOf(change)
   const { request } = api(ground)
 
-  /** One request; `body` goes as JSON, or as it is when it is a text. */
+  /** One request; `body` goes as JSON, or as it is when it is a text or a form. */
   async function call(method: string, path: string, given: { token?: string; body?: unknown; headers?: object } = {}) {
     const { token, body, headers } = given
+    const isForm = body instanceof FormData
     const response = await request(path, {
       method,
       headers: {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: typeof body === 'string' || isForm ? body : JSON.stringify(body) }),
     })
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.includes('json')
@@ -113,5 +114,5 @@ export async function house(change: Partial<ApiConfig> = {}) {
     return row!.id
   }
 
-  return { db, ground, lines, call, person, unit }
+  return { db, ground, lines, request, call, person, unit }
 }
