@@ -9,6 +9,7 @@ const CELSIUS_MAX = 60
 
 /** A bank in a slot, with what a choice is made by. */
 export interface Candidate {
+  stationId: number
   slotNumber: number
   powerbankId: number
   serialNumber: string
@@ -51,9 +52,9 @@ export function explain(free: readonly Candidate[], chosen: Candidate): Reason {
   return { total: free.length, healthy, level: chosen.level, decidedBy: decidedBy() }
 }
 
-/** SQL: the banks of a station (aliases `sp`, `p`), with health; telemetry a dialect does not send is no fault. */
-const candidates = (q: Queryable, stationId: number) => q`
-  select sp.slot_number, p.id as powerbank_id, p.serial_number, p.status as powerbank_status, sp.level, sp.voltage,
+/** SQL: the banks in slots (aliases `sp`, `p`), with health; telemetry a dialect does not send is no fault. */
+export const candidates = (q: Queryable, where: ReturnType<Queryable>) => q`
+  select sp.station_id, sp.slot_number, p.id as powerbank_id, p.serial_number, p.status as powerbank_status, sp.level, sp.voltage,
     sp.temperature, p.soh, sp.last_update,
     coalesce(sp.level < ${LEVEL_MIN_PERCENT}, false)
       or coalesce(sp.voltage not between ${MILLIVOLTS_MIN} and ${MILLIVOLTS_MAX}, false)
@@ -61,14 +62,17 @@ const candidates = (q: Queryable, stationId: number) => q`
       or sp.powerbank_error or p.error_type_id is not null as has_errors,
     exists (select 1 from orders o where o.powerbank_id = p.id and o.status in ('pending', 'borrow') and o.deleted_at is null) as on_loan
   from station_powerbanks sp join powerbanks p on p.id = sp.powerbank_id and p.deleted_at is null
-  where sp.station_id = ${stationId}`
+  where ${where}`
 
-/** Healthy first, then the fullest, the soundest, the lowest slot: the same answer to everybody who asks. */
-const order = (q: Queryable) => q`order by has_errors, level desc nulls last, soh desc, slot_number`
+/** SQL: those of one station. */
+const inside = (q: Queryable, stationId: number) => candidates(q, q`sp.station_id = ${stationId}`)
+
+/** SQL: healthy first, then the fullest, the soundest, the lowest slot: the same answer to everybody who asks. */
+export const order = (q: Queryable) => q`has_errors, level desc nulls last, soh desc, slot_number`
 
 /** All banks of a station, the best choice first. */
 export const inStation = (q: Queryable, stationId: number) =>
-  q<Candidate[]>`select * from (${candidates(q, stationId)}) c ${order(q)}`
+  q<Candidate[]>`select * from (${inside(q, stationId)}) c order by ${order(q)}`
 
 /**
  * One bank of a station, by its slot or its id, held against other borrowers until the transaction ends. Its place is
@@ -80,7 +84,7 @@ export async function hold(
   by: { slot: number } | { powerbankId: number },
 ): Promise<Candidate | undefined> {
   const which = 'slot' in by ? tx`and sp.slot_number = ${by.slot}` : tx`and sp.powerbank_id = ${by.powerbankId}`
-  const [held] = await tx<Candidate[]>`${candidates(tx, stationId)} ${which} for no key update of p for key share of sp`
+  const [held] = await tx<Candidate[]>`${inside(tx, stationId)} ${which} for no key update of p for key share of sp`
   return held
 }
 
@@ -99,8 +103,8 @@ export async function holdBest(tx: Tx, stationId: number): Promise<Candidate | u
 
 async function holdFree(tx: Tx, stationId: number): Promise<Candidate | undefined> {
   const [held] = await tx<Candidate[]>`
-    select * from (${candidates(tx, stationId)} and p.status = 'active'
+    select * from (${inside(tx, stationId)} and p.status = 'active'
       and not exists (select 1 from orders o where o.powerbank_id = p.id and o.status in ('pending', 'borrow') and o.deleted_at is null)
-      ${order(tx)} limit 1 for no key update of p skip locked for key share of sp) c`
+      order by ${order(tx)} limit 1 for no key update of p skip locked for key share of sp) c`
   return held
 }

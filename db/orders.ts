@@ -36,13 +36,17 @@ const MOVES: Record<OrderStatus, readonly OrderStatus[]> = {
   force_eject: [],
   cancelled: ['borrow'],
 }
-const EVENT: Record<OrderStatus, string> = {
+/** The event that tells of an order's present status. */
+export const EVENT: Record<OrderStatus, string> = {
   pending: 'order.requested',
   borrow: 'order.borrowed',
   return: 'order.returned',
   force_eject: 'order.force_ejected',
   cancelled: 'order.cancelled',
 }
+
+/** Whether an order may go this way, whoever sends it: a cabinet, the clock or an administrator. */
+export const mayMove = (from: OrderStatus, to: OrderStatus) => MOVES[from].includes(to)
 
 /** An order as it stands, or undefined. */
 export async function get(q: Queryable, id: number): Promise<Order | undefined> {

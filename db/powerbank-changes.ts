@@ -33,22 +33,27 @@ export async function assertNotLent(tx: Tx, id: number): Promise<void> {
   if (open) throw new Refused('power_bank_on_loan', '', { orderId: open.id })
 }
 
-/** A bank of one unit may sit in a station of the same, of its group, or of one of its subgroups (api-contracts 4.3). */
-async function assertFits(tx: Tx, id: number, orgUnitId: number): Promise<void> {
-  const [misfit] = await tx<{ stationId: number; stationOrgUnitId: number }[]>`
-    select s.id as station_id, s.org_unit_id as station_org_unit_id
-    from station_powerbanks sp join stations s on s.id = sp.station_id
-      join org_units theirs on theirs.id = s.org_unit_id join org_units ours on ours.id = ${orgUnitId}
-    where sp.powerbank_id = ${id} and theirs.id <> ours.id and theirs.parent_id is distinct from ours.id
+/**
+ * A bank of one unit may sit in a station of the same, of its group, or of one of its subgroups (api-contracts 4.3); one
+ * of no unit anywhere.
+ * @throws Refused conflict
+ */
+export async function assertFits(tx: Tx, orgUnitId: number | null, stationId: number): Promise<void> {
+  const [misfit] = await tx<{ stationOrgUnitId: number }[]>`
+    select s.org_unit_id as station_org_unit_id
+    from stations s join org_units theirs on theirs.id = s.org_unit_id join org_units ours on ours.id = ${orgUnitId}
+    where s.id = ${stationId} and theirs.id <> ours.id and theirs.parent_id is distinct from ours.id
       and ours.parent_id is distinct from theirs.id`
-  if (misfit) throw new Refused('conflict', '', { field: 'org_unit_id', reason: 'unit_incompatible', ...misfit })
+  if (misfit)
+    throw new Refused('conflict', '', { field: 'org_unit_id', reason: 'unit_incompatible', stationId, ...misfit })
 }
 
 /** @throws Refused invalid (no such unit), not_yours, conflict (it sits in a foreign unit's station) */
 async function assertMayMove(tx: Tx, actor: Actor, id: number, orgUnitId: number | null): Promise<void> {
   if (orgUnitId !== null) await mustExist(tx, orgUnitId)
   assertInScope(await administered(tx, actor), orgUnitId)
-  if (orgUnitId !== null) await assertFits(tx, id, orgUnitId)
+  const place = await get(tx, id)
+  if (place?.stationId) await assertFits(tx, orgUnitId, place.stationId)
 }
 
 /** Nobody finds the bank in a slot until a cabinet lists it again. */

@@ -5,6 +5,7 @@ import type { Db, Queryable, Tx } from './connect.ts'
 import { isOnline } from './connections.ts'
 import { Refused } from './errors.ts'
 import { record } from './events.ts'
+import * as orders from './orders.ts'
 
 /** What a missed bell costs. */
 const POLL_MS = 1_000
@@ -52,6 +53,33 @@ export async function announce(
   if (!order) throw new Refused('no_open_order')
   await record(tx, 'order.return_announced', { stationId, userId, orderId: order.id, data: { powerbankId } })
   return { orderId: order.id, serialNumber: bank.serialNumber, at: order.at }
+}
+
+/**
+ * The same for an order, by its holder; without a station nothing is asked about where.
+ * @throws Refused not_found, not_yours, no_open_order, and all of `announce`
+ */
+export async function announceOrder(
+  tx: Tx,
+  actor: Actor,
+  { orderId, stationId }: { orderId: number; stationId: number | null },
+): Promise<{ powerbankId: number | null; at: Date }> {
+  const order = await orders.get(tx, orderId)
+  if (!order) throw new Refused('not_found', '', { reason: 'order_unknown' })
+  const { userId, powerbankId } = order
+  await assertMayActFor(tx, actor, userId)
+  if (!['pending', 'borrow'].includes(order.status)) throw new Refused('no_open_order')
+  if (stationId !== null && powerbankId !== null) {
+    const { at } = await announce(tx, actor, { stationId, userId, powerbankId })
+    return { powerbankId, at }
+  }
+  if (stationId !== null) await assertCanTake(tx, stationId)
+  const [announced] = await tx<{ at: Date }[]>`
+    update orders set return_requested_at = now()
+    where id = ${orderId} and status in ('pending', 'borrow') and deleted_at is null returning return_requested_at as at`
+  if (!announced) throw new Refused('no_open_order')
+  await record(tx, 'order.return_announced', { stationId, userId, orderId, data: { powerbankId } })
+  return { powerbankId, at: announced.at }
 }
 
 export interface Confirmation {
