@@ -14,7 +14,8 @@ const tags = ['Выдача повербанков']
 const broken = new Set(['user_reported_broken', 'system_error', 'written_off'])
 const params = z.object({ station_id: idParam })
 
-const Bank = z
+/** A bank in a slot, as a borrower sees it. */
+export const Bank = z
   .object({
     slot_number: z.int(),
     powerbank_id: z.int(),
@@ -31,7 +32,8 @@ const Bank = z
   })
   .openapi('StationPowerbank')
 
-const spell = (bank: choice.Candidate): z.infer<typeof Bank> => ({
+/** The value of `Bank`. */
+export const spell = (bank: choice.Candidate): z.infer<typeof Bank> => ({
   slot_number: bank.slotNumber,
   powerbank_id: bank.powerbankId,
   serial_number: bank.serialNumber,

@@ -9,13 +9,15 @@ const tags = ['Управление повербанками']
 const serialCharactersMax = 64
 
 export const PowerbankStatus = z.enum(['active', 'user_reported_broken', 'system_error', 'written_off', 'unknown'])
-const fields = {
+/** Body fields of a power bank. */
+export const fields = {
   org_unit_id: idBody.nullable(),
   soh: z.int().min(0).max(100),
   status: PowerbankStatus,
   write_off_reason: z.enum(['none', 'broken', 'lost', 'other']),
 }
-const Serial = z
+/** What is printed on it, or what cabinets call it. */
+export const Serial = z
   .string()
   .trim()
   .max(serialCharactersMax)
@@ -57,7 +59,8 @@ export const spell = (bank: verbs.Powerbank): z.infer<typeof Powerbank> => ({
   updated_at: time(bank.updatedAt),
 })
 
-const one = json(ok({ data: Powerbank }).openapi('PowerbankAnswer'))
+/** The answer of every route about one of them. */
+export const one = json(ok({ data: Powerbank }).openapi('PowerbankAnswer'))
 
 /** Power banks, wherever they are (api-contracts 4.3). */
 export const powerbanks = router()
@@ -118,7 +121,6 @@ powerbanks.openapi(
 powerbanks.openapi(
   createRoute({
     method: 'get',
-    // Digits only: /powerbanks/status is another route (data-model C3).
     path: '/powerbanks/{powerbank_id}',
     tags,
     summary: 'Получение повербанка по ID',

@@ -43,6 +43,9 @@ const taken: Record<string, string> = {
   role: 'Такая роль у пользователя уже есть',
   box_id: 'Станция с таким box_id уже существует',
   serial_number: 'Повербанк с таким серийным номером уже существует',
+  slot_number: 'Слот уже занят',
+  powerbank_id: 'Повербанк уже числится в станции',
+  station_id: 'Станция уже в избранном',
 }
 
 /** The words for `about.reason`, where a verb says more than its code. */
@@ -63,12 +66,24 @@ const reasons: Record<string, string> = {
   role_unknown: 'Роль не найдена',
   slot_occupied: 'Число слотов меньше номера занятого слота',
   power_bank_not_unknown: 'Активировать можно только повербанк со статусом unknown',
+  power_bank_written_off: 'Повербанк уже списан',
+  power_bank_unknown: 'Повербанк не найден',
+  reason_of_active: 'У активного повербанка не может быть причины списания',
+  unit_incompatible: 'Повербанк стоит в станции несовместимой группы',
+  station_unknown: 'Станция не найдена',
+  order_unknown: 'Заказ не найден',
+  order_under_way: 'Заказ сейчас обрабатывается станцией, повторите позже',
+  order_move: 'Такой переход статуса заказа невозможен',
+  loan_unknown: 'Активный заказ этого пользователя на этот повербанк не найден',
+  error_type_unknown: 'Неизвестный тип поломки',
+  link_unknown: 'Связь станция-повербанк не найдена',
+  favorite_unknown: 'Запись избранного не найдена',
   knock_unknown: 'Запись карантина не найдена',
 }
 
 /** Refusals that are HTTP's own: no verb was asked. 415 is not among the document's codes, so it is a 400 here. */
 const httpStatus: Record<number, readonly [ContentfulStatusCode, string]> = {
-  400: [400, 'Некорректный JSON в теле запроса'],
+  400: [400, 'Тело запроса не читается: ожидается корректный JSON или форма'],
   404: [404, 'Ресурс не найден'],
   405: [405, 'Метод не поддерживается'],
   413: [413, 'Тело запроса слишком велико'],
@@ -89,7 +104,7 @@ const spelt = (data: object): Record<string, unknown> =>
  * The words of a refusal: `about.text` of a route of this surface, else those for `about.reason`, else the code's.
  * Every other key of `about` goes into the body, snake_case.
  */
-function refusalBody({ code, about }: Refused) {
+export function refusalBody({ code, about }: Refused) {
   const { text, ...rest } = about
   const { field, reason } = about
   const words =

@@ -29,7 +29,7 @@ export const json = <S extends z.ZodType>(schema: S) => ({ content: { 'applicati
 const Failure = z
   .object({ success: z.literal(false), error: z.string().openapi({ example: 'Описание ошибки' }) })
   .openapi('Failure')
-type FailureCode = 400 | 401 | 403 | 404 | 408 | 429 | 500
+type FailureCode = 400 | 401 | 403 | 404 | 408 | 429 | 500 | 503
 const failureText: Record<FailureCode, string> = {
   400: 'Неверные параметры запроса',
   401: 'Не авторизован',
@@ -38,6 +38,7 @@ const failureText: Record<FailureCode, string> = {
   408: 'Таймаут операции',
   429: 'Слишком много запросов',
   500: 'Внутренняя ошибка сервера',
+  503: 'Станция не подключена',
 }
 
 /** The error responses of a route, for its description: `...no(400, 404)`. */
