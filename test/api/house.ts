@@ -39,7 +39,7 @@ let phones = 79_000_000_000
 
 /** What an API stands on in a test: this file's own database, and the log in an array. */
 async function groundOf(change: Partial<ApiConfig>) {
-  const { db } = await testDb()
+  const { db, url } = await testDb()
   const lines: { event: string; about: Record<string, unknown> }[] = []
   const log: Log = (event, about = {}) => void lines.push({ event, about })
   const ground: Ground = {
@@ -54,12 +54,12 @@ async function groundOf(change: Partial<ApiConfig>) {
     await ground.live.close()
     await ground.answers.close()
   })
-  return { db, ground, lines }
+  return { db, url, ground, lines }
 }
 
 /** The whole API over this file's own database: call it, and make people to call it as. */
 export async function house(change: Partial<ApiConfig> = {}) {
-  const { db, ground, lines } = await groundOf(change)
+  const { db, url, ground, lines } = await groundOf(change)
   const { request } = api(ground)
 
   /** One request; `body` goes as JSON, or as it is when it is a text or a form. */
@@ -114,5 +114,5 @@ export async function house(change: Partial<ApiConfig> = {}) {
     return row!.id
   }
 
-  return { db, ground, lines, request, call, person, unit }
+  return { db, url, ground, lines, request, call, person, unit }
 }
