@@ -1,5 +1,6 @@
 import type { Greeting, Voice } from '../cabinet.ts'
 import { MalformedBody } from '../errors.ts'
+import type { Layout } from '../field.ts'
 import { decodeBody, encodeBody } from '../field.ts'
 import type { Dialect } from './dialect.ts'
 import { A, B } from './dialect.ts'
@@ -21,6 +22,11 @@ function opened(bytes: Buffer): Frame {
   return frame
 }
 
+function isEmpty(layout: Layout): boolean {
+  for (const _ in layout) return false
+  return true
+}
+
 function voice(dialect: Dialect, tokens: Tokens): Voice {
   return {
     hear(bytes) {
@@ -40,9 +46,9 @@ function voice(dialect: Dialect, tokens: Tokens): Voice {
       if (definition.initiator !== 'device') return null
       const body = definition.ack(decodeBody(definition.up, frame.payload), verdict, entropy)
       if (body === null) return null
-      const payload = Buffer.from(encodeBody(definition.down, body))
       // Nothing answered with nothing is the same frame: same VSN, same checksum, same token (0x61).
-      if (payload.length === 0 && bytes.length === headerBytes) return bytes
+      if (bytes.length === headerBytes && isEmpty(definition.down)) return bytes
+      const payload = Buffer.from(encodeBody(definition.down, body))
       return seal(frame.code, frame.vsn, tokens.sign(payload), payload)
     },
   }
