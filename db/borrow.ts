@@ -29,16 +29,19 @@ interface Facts {
   hasAccess: boolean
 }
 
-/** A user may borrow where the own unit is the station's or its parent group; a service_admin anywhere (api-contracts 4.8). */
-async function factsOf(q: Queryable, stationId: number, userId: number): Promise<Facts | undefined> {
-  const [facts] = await q<Facts[]>`
-    select s.status, s.slots_declared, ${isOnline(q)} as online, exists (
+/**
+ * A user may borrow where the own unit is the station's or its parent group; a service_admin anywhere (api-contracts
+ * 4.8). Locks the station (see `lock` in places.ts): who asks there at the same time chooses from what is left.
+ */
+async function factsOf(tx: Tx, stationId: number, userId: number): Promise<Facts | undefined> {
+  const [facts] = await tx<Facts[]>`
+    select s.status, s.slots_declared, ${isOnline(tx)} as online, exists (
       select 1 from user_roles r left join org_units unit on unit.id = s.org_unit_id
       where r.user_id = ${userId} and r.surface = 'powerbank'
         and (r.role = 'service_admin' or r.org_unit_id in (s.org_unit_id, unit.parent_id))
     ) as has_access
     from stations s left join device_sessions ds on ds.station_id = s.id
-    where s.id = ${stationId} and s.deleted_at is null`
+    where s.id = ${stationId} and s.deleted_at is null for no key update of s`
   return facts
 }
 

@@ -39,6 +39,7 @@ export interface CommandRow {
   evidence: string | null
   createdAt: Date
   deadline: Date
+  /** When its bytes first left for the present connection. */
   sentAt: Date | null
   answeredAt: Date | null
 }
@@ -189,8 +190,8 @@ export async function claim(
   // Not a join: epochs are nearly all alike, and a join on them would pair every command with every session.
   const ids = items.map((item) => item.id)
   const rows = await q<{ id: number }[]>`
-    update device_commands c set status = 'sent', node = ${node}, epoch = i.epoch, hex_sent = i.hex, sent_at = now(),
-      attempts = attempts + 1,
+    update device_commands c set status = 'sent', node = ${node}, epoch = i.epoch, hex_sent = i.hex,
+      sent_at = coalesce(sent_at, now()), attempts = attempts + 1,
       deadline = now() + make_interval(secs => case when is_movement then ${MOVEMENT_SECONDS}::int else ${QUERY_SECONDS}::int end)
     from unnest(${ids}::bigint[], ${items.map((item) => item.epoch)}::bigint[],
       ${items.map((item) => item.hex)}::text[]) as i (id, epoch, hex)
@@ -235,6 +236,7 @@ const givenUp = (q: Queryable) => q`
 export async function abandon(tx: Tx, stationIds: number[], why: string): Promise<void> {
   const ended = await tx<Ended[]>`
     update device_commands set status = ${givenUp(tx)}, evidence = ${why},
+      sent_at = case when ${givenUp(tx)} = 'queued' then null else sent_at end,
       deadline = case when is_movement then deadline else now() + make_interval(secs => ${QUEUED_SECONDS}) end
     where station_id = any(${stationIds}::bigint[]) and status = 'sent'
     returning id, station_id, kind, status, is_movement`
@@ -255,8 +257,9 @@ export async function expire(tx: Tx): Promise<number> {
     order by id for no key update skip locked`
   if (stations.length === 0) return 0
   const ended = await tx<Ended[]>`
-    update device_commands set status = case when status = 'queued' then 'expired' else ${givenUp(tx)} end,
-      evidence = case when status = 'queued' then 'the cabinet was not there to take it' else 'no answer in time' end,
+    update device_commands set
+      status = case when status = 'sent' then ${givenUp(tx)} when attempts = 0 then 'expired' else 'unknown' end,
+      evidence = case when attempts = 0 then 'the cabinet was not there to take it' else 'no answer in time' end,
       deadline = now() + make_interval(secs => ${QUEUED_SECONDS})
     where id in (
       select id from device_commands

@@ -6,6 +6,13 @@ import { record } from './events.ts'
 import * as orders from './orders.ts'
 import * as places from './places.ts'
 
+/** A command that was sent and not answered; `queued`, because a silent query waits there for its second time. */
+const AWAITED = new Set(['sent', 'unknown', 'queued'])
+/** How late an answer may be and still belong to its command. */
+const LATE_HOURS = 24
+/** How far back among a station's commands the answered one is looked for. */
+const RECENT_COMMANDS_MAX = 256
+
 /** A cabinet's answer in our words: `kind` and `slot` say which command it answers. */
 export interface Answer {
   kind: string
@@ -52,10 +59,15 @@ const lessons: Record<string, (tx: Tx, stationId: number, answer: Answer, comman
 async function openFor(tx: Tx, stationId: number, kind: string, slot: number | null): Promise<CommandRow | undefined> {
   const [last] = await tx<CommandRow[]>`
     select ${tx(COLUMNS)} from device_commands
-    where station_id = ${stationId} and kind = ${kind} and (not is_movement or slot = ${slot})
-      and sent_at > now() - interval '1 day'
-    order by (status = 'sent') desc, id desc limit 1 for update`
-  return last?.status === 'sent' || last?.status === 'unknown' ? last : undefined
+    where id = (
+      select id from (
+        select id, kind, slot, is_movement, status, sent_at from device_commands
+        where station_id = ${stationId} order by id desc limit ${RECENT_COMMANDS_MAX}
+      ) recent
+      where kind = ${kind} and (not is_movement or slot = ${slot}) and sent_at > now() - make_interval(hours => ${LATE_HOURS})
+      order by (status = 'sent') desc, id desc limit 1)
+    for update`
+  return last && AWAITED.has(last.status) ? last : undefined
 }
 
 /** Writes a cabinet's answer on its command and wakes the waiting. */

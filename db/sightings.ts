@@ -9,10 +9,14 @@ export type { SeenBank } from './places.ts'
 
 /** A cabinet that was asked before a bank left may still list it; such a sighting closes no fresh loan. */
 const FRESH_LOAN_SECONDS = 5
-/** A bank listed this long after an unanswered eject was sent has stayed (HOUSE 6; motor 1.2 s, link up to seconds). */
+/** A bank listed to a question this long after an unanswered eject has stayed (HOUSE 6; motor 1.2 s, link up to seconds). */
 const STAYED_SECONDS = 7
 /** A cabinet whose acknowledgement was lost says its return again after the next login, which may be minutes later. */
 const RETURN_REPEAT_MINUTES = 15
+/** How far back among a station's commands the question is looked for that its list answers. */
+const ASKED_COMMANDS_MAX = 64
+/** A question older than this is not answered any more. */
+const ASKED_SECONDS = 60
 /** How far back in a station's log a return is looked for. */
 const RETURN_REPEAT_EVENTS_MAX = 300
 /** The same abnormal report within this is the same event said twice. */
@@ -38,17 +42,34 @@ interface OpenOrder {
   slotNumber: number | null
   commandId: number | null
   commandStatus: string | null
+  /** When the bank went out; of one that is still asked for, when that was. */
+  begunAt: Date
   /** The loan began so recently that an older picture of the slots may still show the bank. */
   isFresh: boolean
-  /** Time enough has passed for an unanswered eject to have happened. */
+  /** The slots were asked for long enough after its eject was sent for that to have happened, if it ever will. */
   isOld: boolean
 }
+
+/**
+ * No later than when the cabinet was asked for the list that this transaction works: the first question of this
+ * connection that may be the answered one, for after a silence nobody knows which of them it is. Now, for a list
+ * given unasked.
+ */
+const askedAt = (tx: Tx, stationId: number) => tx`
+  coalesce((select min(recent.sent_at) from (
+    select kind, status, sent_at, answered_at from device_commands where station_id = ${stationId} order by id desc limit ${ASKED_COMMANDS_MAX}
+  ) recent
+  where kind = 'inventory' and (status in ('queued', 'sent', 'unknown') or answered_at = now())
+    and recent.sent_at > now() - make_interval(secs => ${ASKED_SECONDS})
+    and recent.sent_at >= (select connected_at from device_sessions where station_id = ${stationId})), now())`
 
 /** The open orders of these banks, and those that wait for this station; locked by rising id. */
 const openOrders = (tx: Tx, stationId: number, bankIds: number[]) => tx<OpenOrder[]>`
   select o.id, o.status, o.station_id, o.powerbank_id, o.slot_number, o.command_id, c.status as command_status,
+    coalesce(o.borrowed_at, o.created_at) as begun_at,
     coalesce(o.borrowed_at > now() - make_interval(secs => ${FRESH_LOAN_SECONDS}), false) as is_fresh,
-    coalesce(c.status = 'failed' or c.sent_at < now() - make_interval(secs => ${STAYED_SECONDS}), true) as is_old
+    coalesce(c.sent_at < ${askedAt(tx, stationId)}
+      - make_interval(secs => case when c.status = 'failed' then 0 else ${STAYED_SECONDS}::int end), true) as is_old
   from orders o left join device_commands c on c.id = o.command_id
   where (o.powerbank_id = any(${bankIds}::bigint[]) or (o.station_id = ${stationId} and o.status = 'pending'))
     and o.status in ('pending', 'borrow') and o.deleted_at is null
@@ -150,24 +171,25 @@ async function tellMissing(tx: Tx, stationId: number, missing: readonly places.M
     await record(tx, 'powerbank.missing', { stationId, data: { powerbankId, slot: slotNumber } })
 }
 
-/** Was this very return said before the loan began? Then it may be the old one again, its acknowledgement lost (0x66). */
-async function isSaidBefore(tx: Tx, stationId: number, order: OpenOrder, slot: number): Promise<boolean> {
-  const [before] = await tx`
-    select 1 from (
+/** When this very return was last heard, if lately: a cabinet whose acknowledgement was lost says it again (0x66). */
+async function saidAt(tx: Tx, stationId: number, powerbankId: number, slot: number): Promise<Date | null> {
+  const [said] = await tx<{ at: Date | null }[]>`
+    select max(created_at) as at from (
       select kind, data, created_at from events where station_id = ${stationId} order by id desc limit ${RETURN_REPEAT_EVENTS_MAX}
     ) recent
-    where kind = 'powerbank.returned' and created_at <= (select borrowed_at from orders where id = ${order.id})
-      and created_at > now() - make_interval(mins => ${RETURN_REPEAT_MINUTES})
-      and data @> ${tx.json({ powerbankId: order.powerbankId, slot })}
-    limit 1`
-  return before !== undefined
+    where kind = 'powerbank.returned' and data @> ${tx.json({ powerbankId, slot })}
+      and created_at > now() - make_interval(mins => ${RETURN_REPEAT_MINUTES})`
+  return said!.at
 }
 
-/** A return that decides nothing: it may be an old one, said again after the bank was lent anew from the same slot. */
-async function mayBeOld(tx: Tx, stationId: number, order: OpenOrder, slot: number): Promise<boolean> {
+/**
+ * A return that decides nothing: it may be an old one, said again after the bank was asked for anew. Of a bank whose
+ * eject from here nobody answered yet only a list of the slots tells whether it left.
+ */
+function mayBeOld(stationId: number, order: OpenOrder, heardBefore: Date | null): boolean {
+  if (heardBefore !== null && heardBefore <= order.begunAt) return true
   if (order.stationId !== stationId) return false
-  if (order.status === 'pending') return !isDoubtful(order) || !order.isOld
-  return order.isFresh || (await isSaidBefore(tx, stationId, order, slot))
+  return order.status === 'pending' || order.isFresh
 }
 
 /** The telemetry of a return is often unread yet: no level, 2010 mV (cabinet-protocol 3, 0x66). A later look has it. */
@@ -185,8 +207,9 @@ export async function returned(tx: Tx, stationId: number, bank: places.SeenBank)
   const { id, status } = known.get(bank.bankId)!
   // The slots are looked at once the cabinet has checked itself: for the level, and for what this leaves open.
   await places.lookWithin(tx, stationId, orders.SETTLE_SECONDS)
+  const heardBefore = await saidAt(tx, stationId, id, bank.slot)
   const [open] = (await openOrders(tx, stationId, [id])).filter((order) => order.powerbankId === id)
-  if (open && (await mayBeOld(tx, stationId, open, bank.slot))) return
+  if (open && mayBeOld(stationId, open, heardBefore)) return
   if (open && (open.status === 'borrow' || isDoubtful(open))) {
     const evidence = 'return frame'
     await orders.move(tx, open.id, { to: 'return', returnStationId: stationId, returnSlot: bank.slot, evidence })
@@ -195,7 +218,7 @@ export async function returned(tx: Tx, stationId: number, bank: places.SeenBank)
   }
   const [here] = await tx`
     select 1 from station_powerbanks where station_id = ${stationId} and powerbank_id = ${id} and slot_number = ${bank.slot}`
-  if (here && !open) return
+  if (here && !open && heardBefore) return
   await tellMissing(tx, stationId, await places.put(tx, station, [believable(bank)], known, false))
   const data = { powerbankId: id, slot: bank.slot, orders: open ? 1 : 0, status }
   await record(tx, 'powerbank.returned', { stationId, data })
