@@ -121,7 +121,9 @@ const encoder = new TextEncoder()
 
 /** One client: events wait in order, are put into words one after the other, and are written. */
 function streamOf(db: Db, feed: Feed, room: Room): ReadableStream<Uint8Array> {
-  const waiting: events.Event[] = []
+  let waiting: events.Event[] = []
+  /** What is not after this has been told already, or is in the page. */
+  let position: events.Position | null = null
   let wake: (() => void) | null = null
   let isOver = false
   let controller: ReadableStreamDefaultController<Uint8Array>
@@ -130,6 +132,7 @@ function streamOf(db: Db, feed: Feed, room: Room): ReadableStream<Uint8Array> {
     feed,
     until: performance.now() + STREAM_SECONDS_MAX * secondMs,
     hear(event) {
+      if (position && !isAfter(event, position)) return
       if (waiting.push(event) > WAITING_EVENTS_MAX) cut()
       wake?.()
     },
@@ -162,7 +165,11 @@ function streamOf(db: Db, feed: Feed, room: Room): ReadableStream<Uint8Array> {
     room.add(client)
     await room.listen()
     client.write(`retry: ${RETRY_MS}\n\n`)
-    let position = await begin(db, feed, client)
+    // Before anything else is read: what is committed later is told later, and nothing falls between.
+    const end = await events.end(db.sql)
+    position = end
+    waiting = waiting.filter((event) => isAfter(event, end))
+    position = await begin(db, feed, client, end)
     while (!isOver) {
       const event = waiting.shift()
       if (!event) await new Promise<void>((done) => (wake = done))
@@ -191,9 +198,7 @@ function streamOf(db: Db, feed: Feed, room: Room): ReadableStream<Uint8Array> {
 }
 
 /** What a client has missed, if that is little; else the whole picture. Returns how far it has been told. */
-async function begin(db: Db, feed: Feed, client: Client): Promise<events.Position> {
-  // Before anything else is read: what is committed later is told later, and nothing falls between.
-  const end = await events.end(db.sql)
+async function begin(db: Db, feed: Feed, client: Client, end: events.Position): Promise<events.Position> {
   const last = parse(feed.lastEventId)
   const missed = last && !isAfter(last, end) ? await events.missed(db.sql, feed.userId, last) : null
   if (!last || !missed) {
@@ -204,7 +209,7 @@ async function begin(db: Db, feed: Feed, client: Client): Promise<events.Positio
     const message = await feed.tell(event)
     if (message) client.write(spell(message, event))
   }
-  return missed.at(-1) ?? last
+  return missed.at(-1) ?? end
 }
 
 /** The reading position as `Last-Event-ID` carries it. */
