@@ -10,6 +10,8 @@ import { lock, lookWithin } from './places.ts'
  */
 const ONLINE_SLACK_SECONDS = 15
 const DEFAULT_HEARTBEAT_SECONDS = 30
+/** Cabinets that knocked and are remembered; beyond, whoever has been quiet longest is forgotten. */
+const QUARANTINE_ROWS_MAX = 10_000
 
 /** SQL: is the cabinet behind this `device_sessions` row (alias `ds`) online? */
 export const isOnline = (q: Queryable) => q`
@@ -113,9 +115,14 @@ export async function quarantine(
     slots?: number | undefined
   },
 ): Promise<void> {
-  await q`
+  const [knock] = await q<{ isNew: boolean }[]>`
     insert into quarantine as known (box_id, dialect, reason, address, slots)
     values (${about.boxId}, ${about.dialect}, ${about.reason}, ${about.address}, ${about.slots ?? null})
     on conflict (box_id) do update set dialect = excluded.dialect, reason = excluded.reason, address = excluded.address,
-      slots = coalesce(excluded.slots, known.slots), attempts = known.attempts + 1, last_seen_at = now()`
+      slots = coalesce(excluded.slots, known.slots), attempts = known.attempts + 1, last_seen_at = now()
+    returning xmax = 0 as is_new`
+  if (!knock?.isNew) return
+  await q`
+    delete from quarantine where id in (
+      select id from quarantine order by last_seen_at desc, id desc offset ${QUARANTINE_ROWS_MAX})`
 }

@@ -38,7 +38,7 @@ const lessons: Record<string, (tx: Tx, stationId: number, answer: Answer, comman
     if (Number(heartbeatSeconds) > 0)
       await tx`update device_sessions set heartbeat_seconds = ${Number(heartbeatSeconds)} where station_id = ${stationId}`
   },
-  // Holds from the restart on (0x63); until then the cabinet keeps the old pace, so the slower of both is expected.
+  // Holds from the restart on (0x63), and a restart may be missed: the slower pace of both is expected.
   set_server_address: async (tx, stationId, _answer, { args: { host, port, heartbeatSeconds } }) => {
     await keep(tx, stationId, { serverAddress: { host, port, heartbeatSeconds, at: new Date() } })
     await tx`

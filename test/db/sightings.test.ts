@@ -29,8 +29,6 @@ const holds = async (station: number) =>
     await db.sql<{ slotNumber: number; powerbankId: number }[]>`
     select slot_number, powerbank_id from station_powerbanks where station_id = ${station} order by 1`
   ).map((row) => [row.slotNumber, row.powerbankId])
-const _slotOf = async (bankId: number) =>
-  (await db.sql`select * from station_powerbanks where powerbank_id = ${bankId}`)[0]
 /** A bank that has been on loan for a minute. */
 async function loaned(options = {}) {
   const it = await scene(db, options)

@@ -21,10 +21,6 @@ async function loaned(options = {}) {
   await travel(db, 60)
   return { ...it, orderId }
 }
-/** The cabinet has just dialled in. */
-const _dialledIn = (station: number, secondsAgo = 0) =>
-  db.sql`update device_sessions set connected_at = now() - make_interval(secs => ${secondsAgo}) where station_id = ${station}`
-
 test('the level of a bank just put in is not believed until it can have been read', async () => {
   const it = await loaned()
   await comesBack(it.station, { ...seen(1, it.bank, 0), millivolts: 2010 })
