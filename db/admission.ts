@@ -1,34 +1,46 @@
 import type { Actor } from './actor.ts'
 import * as audit from './audit.ts'
-import { assertMayGrant, type PowerbankRole, powerbankRoles } from './authority.ts'
+import { assertMayGrant, assertMayTakeIn, type PowerbankRole, powerbankRoles } from './authority.ts'
 import type { Queryable, Tx } from './connect.ts'
 import { Refused } from './errors.ts'
 import * as events from './events.ts'
 import { grant, type Person, type Surface } from './identity.ts'
 import { notify } from './notifications.ts'
+import { type Scope, within } from './scope.ts'
 
 const surface: Surface = 'powerbank'
 
 /**
- * Who waits for approval, oldest first. They belong to no unit yet, so every admin sees all of them and takes in their
- * own (api-contracts 4.2).
+ * Who waits for approval, oldest first: newcomers of no unit, whom every admin sees and takes into the own one, and
+ * those whom somebody put into a unit of this scope already (api-contracts 4.2).
  */
-export async function pending(q: Queryable, limit: number, offset: number): Promise<{ rows: Person[]; total: number }> {
+export async function pending(
+  q: Queryable,
+  scope: Scope,
+  { limit, offset }: { limit: number; offset: number },
+): Promise<{ rows: Person[]; total: number }> {
+  const where = q`u.status = 'pending' and u.deleted_at is null and (${scope === 'all'}
+    or not exists (select 1 from user_roles r where r.user_id = u.id)
+    or exists (select 1 from user_roles r where r.user_id = u.id and r.surface = ${surface}
+      and ${within(q, scope, q`r.org_unit_id`)}))`
   const rows = await q<Person[]>`
-    select id, email, phone, username, full_name, status, powerbank_limit, created_at, last_login_at
-    from users where status = 'pending' and deleted_at is null order by id limit ${limit} offset ${offset}`
-  const [count] = await q<{ total: number }[]>`
-    select count(*) as total from users where status = 'pending' and deleted_at is null`
+    select u.id, u.email, u.phone, u.username, u.full_name, u.status, u.powerbank_limit, u.created_at, u.last_login_at
+    from users u where ${where} order by u.id limit ${limit} offset ${offset}`
+  const [count] = await q<{ total: number }[]>`select count(*) as total from users u where ${where}`
   return { rows, total: count!.total }
 }
 
-/** Locks a person who is still waiting. Throws `Refused('not_found')`, and `conflict` when somebody decided already. */
-async function waiting(tx: Tx, userId: number): Promise<void> {
+/**
+ * Locks a person who is still waiting, and is the actor's to decide about. Throws `not_found`, `not_yours`, and
+ * `conflict` when somebody decided already.
+ */
+async function waiting(tx: Tx, actor: Actor, userId: number): Promise<void> {
   const [user] = await tx<{ status: string }[]>`
-    select status from users where id = ${userId} and deleted_at is null for update`
+    select status from users where id = ${userId} and deleted_at is null for no key update`
   if (!user) throw new Refused('not_found', `user ${userId}`, { reason: 'user_unknown' })
   if (user.status !== 'pending')
     throw new Refused('conflict', `user ${userId} is ${user.status}`, { reason: 'user_not_pending' })
+  await assertMayTakeIn(tx, actor, userId)
 }
 
 export interface Approval {
@@ -42,7 +54,7 @@ export interface Approval {
  * a service_admin (api-contracts 4.2, 4.7). Throws `not_found`, `conflict`, `invalid`, `forbidden`, `not_yours`.
  */
 export async function approve(tx: Tx, actor: Actor, { userId, role, orgUnitId }: Approval): Promise<void> {
-  await waiting(tx, userId)
+  await waiting(tx, actor, userId)
   await assertMayGrant(tx, actor, { role, orgUnitId })
   await tx`update users set status = 'active', updated_at = now() where id = ${userId}`
   await grant(tx, userId, { surface, role, orgUnitId })
@@ -64,10 +76,10 @@ export async function tellApproved(tx: Tx, userId: number): Promise<void> {
 }
 
 /**
- * Turns a newcomer away and says why; the reason stays on the row and in the audit log. Throws `not_found`, `conflict`.
+ * Turns a newcomer away and says why; the reason stays on the row and in the audit log. Throws `not_found`, `conflict`, `not_yours`.
  */
 export async function reject(tx: Tx, actor: Actor, userId: number, reason: string | null): Promise<void> {
-  await waiting(tx, userId)
+  await waiting(tx, actor, userId)
   await tx`update users set status = 'blocked', reject_reason = ${reason}, updated_at = now() where id = ${userId}`
   await audit.record(tx, actor, surface, {
     action: 'user.reject',

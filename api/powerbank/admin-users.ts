@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as admission from '../../db/admission.ts'
 import { powerbankRoles } from '../../db/authority.ts'
+import * as scope from '../../db/scope.ts'
 import { admins } from './rights.ts'
 import { idBody, json, no, offset, ok, paged, pagingBy, router, Time, time, yes } from './surface.ts'
 
@@ -47,7 +48,9 @@ adminUsers.openapi(
   }),
   async (c) => {
     const at = c.req.valid('query')
-    const { rows, total } = await admission.pending(c.var.db.sql, at.limit, offset(at))
+    const { db, actor } = c.var
+    const reach = await scope.administered(db.sql, actor)
+    const { rows, total } = await admission.pending(db.sql, reach, { limit: at.limit, offset: offset(at) })
     const users = rows.map((person) => ({
       user_id: person.id,
       phone_e164: person.phone,

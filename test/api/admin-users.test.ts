@@ -127,3 +127,19 @@ test('rejecting somebody unknown, or somebody active, is refused', async () => {
   expect(await reject(service.token, { user_id: 999_999 })).toMatchObject({ status: 404 })
   expect(await reject(service.token, { user_id: active.id })).toMatchObject({ status: 400 })
 })
+
+test('who waits in a unit already is seen and decided about by its own admins only', async () => {
+  const [group, foreign] = [await unit('group'), await unit('foreign')]
+  const [admin, stranger] = [await person('group_admin', group), await person('group_admin', foreign)]
+  const { id } = await newcomer()
+  await db.sql`insert into user_roles (user_id, surface, role, org_unit_id) values (${id}, 'powerbank', 'user', ${group})`
+  const sees = async (token: string) =>
+    (await call('GET', '/api/admin/pending-users', { token })).body.users.some(
+      ({ user_id }: { user_id: number }) => user_id === id,
+    )
+  expect([await sees(admin.token), await sees(stranger.token), await sees(service.token)]).toEqual([true, false, true])
+  const into = (org_unit_id: number) => ({ user_id: id, role: 'user', org_unit_id })
+  expect(await approve(stranger.token, into(foreign))).toMatchObject({ status: 403 })
+  expect(await reject(stranger.token, { user_id: id, reason: 'нет' })).toMatchObject({ status: 403 })
+  expect(await approve(admin.token, into(group))).toMatchObject({ status: 200 })
+})
