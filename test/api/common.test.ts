@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { house } from './house.ts'
+import { bodyOf, filled, isOpen, named, nameOf, routesOf } from './routes.ts'
 
 // For every route there is and will be, from the API's own description (HABITS 3.3).
 const { call, person, lines } = await house()
@@ -7,24 +8,12 @@ const document = (await call('GET', '/api/openapi.json')).body
 const service = await person('service_admin')
 const nobody = await person('user')
 
-interface Route {
-  method: string
-  path: string
-  operation: any
-}
-const routes: Route[] = Object.entries<any>(document.paths).flatMap(([path, operations]) =>
-  Object.entries<any>(operations).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
-)
-const isOpen = ({ operation }: Route) => operation.security?.length === 0
+const routes = routesOf(document)
 const closed = routes.filter((route) => !isOpen(route))
-const name = ({ method, path }: Route) => `${method} ${path}`
-const named = (list: Route[]) => list.map((route) => [name(route), route] as const)
-const filled = (path: string, value: string | number) => path.replaceAll(/\{[^}]+\}/g, String(value))
-const jsonOf = ({ operation }: Route) => operation.requestBody?.content?.['application/json']
 const inFormat = (body: unknown) => expect(body).toMatchObject({ success: false, error: expect.any(String) })
 
 test('only these routes are open', () => {
-  expect(routes.filter(isOpen).map(name).sort()).toEqual([
+  expect(routes.filter(isOpen).map(nameOf).sort()).toEqual([
     'GET /health',
     'GET /metrics',
     'POST /api/auth/login',
@@ -56,7 +45,7 @@ describe.each(named(closed))('%s', (_, route) => {
       inFormat(refused.body)
     })
 
-  if (jsonOf(route))
+  if (bodyOf(route))
     test('refuses malformed JSON in the surface’s format', async () => {
       for (const text of ['{', '{"a":', 'nonsense', '\u0000']) {
         const refused = await call(method, path, { token: service.token, body: text })

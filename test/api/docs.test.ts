@@ -1,6 +1,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { expect, test } from 'vitest'
 import { house } from './house.ts'
+import { judgeOf } from './schemas.ts'
 
 const { call } = await house({ publicUrl: 'https://voltbay.example' })
 const pages = { 'Swagger UI': '/api/docs', ReDoc: '/api/redoc' }
@@ -57,4 +58,23 @@ test('a judge that is not us finds the description to be OpenAPI 3.1', async () 
   const judge = new Validator()
   expect(await judge.validate(body)).toEqual({ valid: true })
   expect(judge.version).toBe('3.1')
+})
+
+test('every example in the description is one of what it is an example of', async () => {
+  const { body } = await call('GET', '/api/openapi.json')
+  const judge = judgeOf(body)
+  const wrong: string[] = []
+  let examples = 0
+  const walk = (at: string, value: any) => {
+    if (value === null || typeof value !== 'object') return
+    const isSchema = value.example !== undefined && (value.type !== undefined || value.allOf || value.$ref)
+    if (isSchema) {
+      examples++
+      for (const fault of judge.faults(value, value.example)) wrong.push(`${at}: ${fault}`)
+    }
+    for (const [key, one] of Object.entries(value)) if (key !== 'example') walk(`${at}/${key}`, one)
+  }
+  walk('', { components: body.components, paths: body.paths })
+  expect(wrong).toEqual([])
+  expect(examples).toBeGreaterThan(100)
 })

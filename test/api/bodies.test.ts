@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest'
+import { house } from './house.ts'
+import { bodyOf, exampleOf, filled, isOpen, named, resolved, routesOf } from './routes.ts'
+import { judgeOf } from './schemas.ts'
+
+// What every route does with wrong queries and bodies, from the API's own description (HABITS 3.3).
+const { call, person, lines } = await house()
+const document = (await call('GET', '/api/openapi.json')).body
+const judge = judgeOf(document)
+const { token } = await person('service_admin')
+const routes = routesOf(document)
+const inFormat = (body: unknown) => expect(body).toMatchObject({ success: false, error: expect.any(String) })
+const nobodys = 999_999_999
+
+const mutating = routes.filter((route) => route.method !== 'GET')
+describe.each(named(mutating))('%s', (_, route) => {
+  const { method, path } = route
+  test('refuses a huge body, declared or not, in the surface’s format', async () => {
+    const isUpload = bodyOf(route, 'multipart/form-data') !== undefined
+    const bytes = isUpload ? 11_000_000 : 1_100_000
+    const body = JSON.stringify({ text: 'x'.repeat(bytes) })
+    const refused = await call(method, filled(path, 1), { token, body })
+    expect(refused.status).toBe(413)
+    inFormat(refused.body)
+    const declared = await call(method, filled(path, 1), {
+      token,
+      body: '{}',
+      headers: { 'content-length': `${bytes}` },
+    })
+    expect(declared.status).toBe(413)
+  })
+})
+
+const withQuery = routes.filter(({ operation }) => operation.parameters?.some((one: any) => one.in === 'query'))
+describe.each(named(withQuery))('%s', (_, { method, path, operation }) => {
+  const parameters: any[] = operation.parameters.filter((one: any) => one.in === 'query')
+  const strict = parameters.filter(({ schema }) => {
+    const { type, enum: values } = resolved(document, schema)
+    return values || ['integer', 'number', 'boolean'].includes(type)
+  })
+  test.each(strict.map((one) => [one.name]))('takes no nonsense for %s', async (parameter) => {
+    for (const value of ['nonsense', '-1', '1e3', '9'.repeat(30), "1'--", '%00']) {
+      const refused = await call(method, `${filled(path, 1)}?${parameter}=${value}`, { token })
+      expect(refused.status, value).toBe(400)
+      inFormat(refused.body)
+    }
+    const twice = await call(method, `${filled(path, 1)}?${parameter}=1&${parameter}=2`, { token })
+    expect(twice.status, 'twice').toBe(400)
+  })
+})
+
+const withBody = routes.filter((route) => bodyOf(route))
+describe.each(named(withBody))('the body of %s', (_, route) => {
+  const { method, path } = route
+  const { schema } = bodyOf(route)
+  const example = exampleOf(document, schema)
+  const fields: Record<string, any> = resolved(document, schema).properties ?? {}
+
+  test('has an example that is one', () => {
+    expect(example).toBeTypeOf('object')
+    expect(judge.faults(schema, example)).toEqual([])
+    expect(Object.keys(example).filter((key) => !(key in fields))).toEqual([])
+  })
+
+  test('names the field that is of the wrong kind', async () => {
+    for (const field of Object.keys(fields)) {
+      const body = { ...example, [field]: { $: [] } }
+      const refused = await call(method, filled(path, 1), isOpen(route) ? { body } : { token, body })
+      expect(refused.status, field).toBe(400)
+      inFormat(refused.body)
+      expect(refused.body.error, field).toContain(field)
+    }
+  })
+
+  test('names the field that is missing', async () => {
+    for (const field of resolved(document, schema).required ?? []) {
+      const { [field]: _gone, ...body } = example
+      const refused = await call(method, filled(path, 1), isOpen(route) ? { body } : { token, body })
+      expect(refused.status, field).toBe(400)
+      expect(refused.body.error, field).toContain(field)
+    }
+  })
+
+  if (path.includes('{'))
+    test('is no use for an unknown id', async () => {
+      const unknown = await call(method, filled(path, nobodys), { token, body: example })
+      expect(unknown.status).toBe(404)
+      inFormat(unknown.body)
+    })
+
+  test('that names what there is not is refused', async () => {
+    const ids = Object.keys(fields).filter((field) => /_id$/.test(field) && typeof example[field] === 'number')
+    if (ids.length === 0) return
+    const body = { ...example, ...Object.fromEntries(ids.map((field) => [field, nobodys])) }
+    const refused = await call(method, filled(path, nobodys), { token, body })
+    // A list is answered item by item.
+    if (refused.status === 200) return expect(refused.body).toMatchObject({ success_count: 0 })
+    expect([400, 403, 404]).toContain(refused.status)
+    inFormat(refused.body)
+  })
+})
+
+test('none of this was a bug of ours', () => {
+  expect(lines.filter(({ event }) => event === 'request.failed')).toEqual([])
+})
