@@ -5,7 +5,8 @@ import { journal } from './journal.ts'
 import { outboxOf } from './outbox.ts'
 import { mailServer } from './smtp.ts'
 
-const { call, person, db } = await house()
+// What the API says it sends by; the senders of these tests have their own.
+const { call, person, db } = await house({ smtp: { url: 'smtp://127.0.0.1', from: 'us@voltbay.test' } })
 const { sender, rowsOf, clean, comeDue, tell } = outboxOf(db)
 const service = await person('service_admin')
 
@@ -80,10 +81,20 @@ test('a server that fails again and again is left alone for all, until an admin 
   await comeDue()
   expect((await db.transaction((tx) => outbox.claim(tx, 10, false))).letters).toEqual([])
 
+  const shown = () => call('GET', '/api/admin/email-status', { token: service.token })
+  expect((await shown()).body).toMatchObject({
+    email_enabled: false,
+    data: { configured: true, last_error: 'EAUTH 535' },
+  })
+
   broken = false
   const dialled = server.dialled()
   const reset = await call('POST', '/api/admin/reset-email', { token: service.token })
-  expect(reset).toMatchObject({ status: 200, body: { success: true, message: expect.any(String), requeued: 8 } })
+  expect(reset).toMatchObject({
+    status: 200,
+    body: { success: true, message: expect.any(String), email_enabled: true, requeued: 8 },
+  })
+  expect((await shown()).body).toMatchObject({ email_enabled: true, data: { switched_off_at: null } })
   await until('notice.sent', 8)
   expect(server.dialled()).toBeGreaterThan(dialled)
   expect(await outbox.state(db.sql)).toMatchObject({ isEnabled: true, failuresInRow: 0, queued: 0 })

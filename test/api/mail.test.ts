@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest'
+import { startApi } from '../../api/main.ts'
+import * as outbox from '../../db/outbox.ts'
 import { house } from './house.ts'
+import { journal } from './journal.ts'
 import { outboxOf } from './outbox.ts'
 import { mailServer } from './smtp.ts'
 
-const { call, person, unit, db } = await house()
+const { call, person, unit, db, ground } = await house()
 const { sender, rowsOf, clean, comeDue, tell } = outboxOf(db)
 const service = await person('service_admin')
 
@@ -98,12 +101,12 @@ test('a letter that has to be sent again brings a new password; one set meanwhil
   expect(server.letters.at(-1)!.text).not.toContain('Пароль')
 })
 
-test('without a mail server letters are captured, and no password is made', async () => {
+test('without a mail server letters are captured, and no password is made before somebody can get it', async () => {
   await clean()
-  const { until } = await sender(null)
+  const without = await sender(null)
   const who = newcomer()
   const { body } = await call('POST', '/api/auth/register', { body: who })
-  await until('notice.captured')
+  await without.until('notice.captured')
   const [row] = await rowsOf(body.user_id)
   expect(row).toMatchObject({ status: 'captured', recipient: who.email })
   expect(row!.body).toContain('Анна Новая')
@@ -111,6 +114,29 @@ test('without a mail server letters are captured, and no password is made', asyn
   expect(user!.passwordHash).toBeNull()
   const state = await call('GET', '/api/admin/email-status', { token: service.token })
   expect(state.body).toMatchObject({ email_enabled: false, data: { configured: false, captured: 1 } })
+
+  await without.close()
+  const server = await mailServer()
+  const { until } = await sender(server.smtp)
+  await db.transaction((tx) => outbox.reset(tx, { userId: service.id, roles: [] }, true))
+  await until('notice.sent')
+  expect(server.letters[0]!.text).toMatch(/Пароль: \S{12}\n/)
+})
+
+test('the API sends letters by itself', async () => {
+  await clean()
+  const server = await mailServer()
+  const { log, until } = journal()
+  const { port, close } = await startApi({ config: { ...ground.config, smtp: server.smtp }, db, log })
+  const registered = await fetch(`http://127.0.0.1:${port}/api/auth/register`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(newcomer()),
+  })
+  expect(registered.status).toBe(201)
+  await until('notice.sent')
+  expect(server.letters).toHaveLength(1)
+  await close()
 })
 
 test('who has no address, or no account any more, gets no letter', async () => {

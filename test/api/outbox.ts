@@ -22,7 +22,7 @@ export const outboxOf = (db: Db) => ({
   async sender(smtp: Smtp | null, own = journal()) {
     const mail = await startMail({ db, log: own.log, smtp })
     onTestFinished(mail.close)
-    return own
+    return { ...own, close: mail.close }
   },
   /** What somebody was told, oldest first. */
   rowsOf: (userId: number) => db.sql<Row[]>`
