@@ -25,6 +25,8 @@ export type Position = Pick<Event, 'xid' | 'id'>
 
 const PAGE_ROWS = 500
 const POLL_MS = 2_000
+/** The first of the pauses, each twice as long, after which an event that a slower transaction holds back is looked for. */
+const HELD_BACK_MS = 20
 
 /** Appends one event inside the transaction that makes it true, and rings the bell on its commit (HOUSE 8). */
 export async function record(tx: Tx, kind: string, about: EventAbout = {}): Promise<void> {
@@ -70,6 +72,12 @@ export async function missed(q: Queryable, userId: number, position: Position): 
   return rows.length > MISSED_MAX ? null : rows
 }
 
+/** Is there anything after a position that `after` does not show yet, because an older transaction is under way? */
+async function isHeldBack(q: Queryable, position: Position): Promise<boolean> {
+  const [event] = await q`select 1 from events where (xid, id) > (${position.xid}::xid8, ${position.id}) limit 1`
+  return event !== undefined
+}
+
 /**
  * Hands every event from now on to `hear`, in order, each once per process. A bell missed costs a poll
  * interval, never an event. `failed` hears of a database that is away; the tail goes on by itself.
@@ -82,14 +90,26 @@ export async function tail(
   let position = await end(db.sql)
   let reading: Promise<void> | null = null
   let again = false
+  let isClosed = false
+  let soon: NodeJS.Timeout | undefined
+  let pauseMs = HELD_BACK_MS
   const read = async () => {
     do {
       again = false
       for (let page = await after(db.sql, position); page.length > 0; page = await after(db.sql, position)) {
-        for (const event of page) hear(event)
-        position = page.at(-1)!
+        for (const event of page) {
+          // Before it is heard: a listener that throws does not hear the same again for ever.
+          position = event
+          hear(event)
+        }
+        pauseMs = HELD_BACK_MS
       }
     } while (again)
+    // Whoever holds it back may end without an event, and so without a bell.
+    if (isClosed || !(await isHeldBack(db.sql, position))) return
+    clearTimeout(soon)
+    soon = setTimeout(wake, pauseMs)
+    pauseMs = Math.min(2 * pauseMs, POLL_MS)
   }
   const wake = () => {
     again = true
@@ -97,15 +117,18 @@ export async function tail(
       .catch(failed)
       .finally(() => {
         reading = null
+        if (again && !isClosed) wake()
       })
   }
   const unlisten = await db.listen(EVENT_BELL, wake, wake)
   const poll = setInterval(wake, POLL_MS)
   return {
     async close() {
+      isClosed = true
       clearInterval(poll)
       await unlisten()
       await reading
+      clearTimeout(soon)
     },
   }
 }
