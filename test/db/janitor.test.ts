@@ -7,6 +7,7 @@ const { db } = await testDb()
 
 beforeEach(async () => {
   await db.sql`update stations set inventory_due_at = null`
+  await db.sql`update device_commands set status = 'answered' where status in ('queued', 'sent')`
 })
 
 const questions = async (station: number) =>
