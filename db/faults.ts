@@ -36,15 +36,20 @@ export interface Filed {
   at: Date
 }
 
-/** The type a client names; a text that names none is `other`. @throws Refused invalid: there is no such number */
-async function typeOf(q: Queryable, named: number | string): Promise<ErrorType> {
+interface Fault {
+  typeId: number
+  writeOffReason: 'broken' | 'other'
+}
+
+/** What a client names; a text that no type has is filed under `other`. @throws Refused invalid: there is no such number */
+async function faultOf(q: Queryable, named: number | string): Promise<Fault> {
   const types = await q<ErrorType[]>`select id, code, title from powerbank_error_types order by id`
   const text = String(named).toLowerCase()
   const found = types.find((type) => [String(type.id), type.code, type.title.toLowerCase()].includes(text))
-  if (found) return found
+  if (found) return { typeId: found.id, writeOffReason: found.code === OTHER ? 'other' : 'broken' }
   if (typeof named === 'number')
     throw new Refused('invalid', `no error type ${named}`, { field: 'error_type', reason: 'error_type_unknown' })
-  return types.find(({ code }) => code === OTHER)!
+  return { typeId: types.find(({ code }) => code === OTHER)!.id, writeOffReason: 'broken' }
 }
 
 /** The order must be the user's, of that bank, and the bank be out (api-contracts 4.9). @throws Refused no_open_order */
@@ -61,14 +66,14 @@ async function assertStation(q: Queryable, stationId: number): Promise<void> {
 }
 
 /** A bank as a complaint about it leaves it; one that is written off stays so. */
-const mark = (tx: Tx, id: number, type: ErrorType) => tx`
-  update powerbanks set error_type_id = ${type.id}, updated_at = now(),
+const mark = (tx: Tx, id: number, { typeId, writeOffReason }: Fault) => tx`
+  update powerbanks set error_type_id = ${typeId}, updated_at = now(),
     status = case when status = 'written_off' then status else 'user_reported_broken' end,
-    write_off_reason = case when status = 'written_off' then write_off_reason else ${type.code === OTHER ? 'other' : 'broken'} end
+    write_off_reason = case when status = 'written_off' then write_off_reason else ${writeOffReason} end
   where id = ${id}`
 
 /** Writes the complaint down; the same one said twice is the first one. */
-async function file(tx: Tx, actor: Actor, said: Complaint, type: ErrorType): Promise<Date> {
+async function file(tx: Tx, actor: Actor, said: Complaint, fault: Fault): Promise<Date> {
   const { orderId, powerbankId, stationId, userId, notes } = said
   const errorType = String(said.errorType)
   const [known] = await tx<{ at: Date }[]>`
@@ -80,12 +85,12 @@ async function file(tx: Tx, actor: Actor, said: Complaint, type: ErrorType): Pro
     insert into powerbank_error_reports (order_id, powerbank_id, station_id, user_id, error_type, additional_notes)
     values (${orderId}, ${powerbankId}, ${stationId}, ${userId}, ${errorType}, ${notes})
     returning id, created_at as at`
-  await mark(tx, powerbankId, type)
+  await mark(tx, powerbankId, fault)
   await audit.record(tx, actor, 'powerbank', {
     action: 'powerbank.report_broken',
     entityType: 'powerbank',
     entityId: powerbankId,
-    newValues: { reportId: filed!.id, orderId, errorType, errorTypeId: type.id },
+    newValues: { reportId: filed!.id, orderId, errorType, errorTypeId: fault.typeId },
     description: notes,
   })
   await record(tx, 'powerbank.reported_broken', { stationId, userId, orderId, data: { powerbankId, errorType } })
@@ -103,11 +108,11 @@ export async function report(tx: Tx, actor: Actor, said: Complaint): Promise<Fil
   const [bank] = await tx`select id from powerbanks where id = ${powerbankId} and deleted_at is null for no key update`
   if (!bank) throw new Refused('power_bank_not_found')
   await assertHolds(tx, said)
-  const type = await typeOf(tx, said.errorType)
-  const at = await file(tx, actor, said, type)
+  const fault = await faultOf(tx, said.errorType)
+  const at = await file(tx, actor, said, fault)
   const [now] = await tx<{ serialNumber: string; status: string; writeOffReason: string }[]>`
     select serial_number, status, write_off_reason from powerbanks where id = ${powerbankId}`
-  return { orderId, powerbankId, errorType: String(said.errorType), errorTypeId: type.id, ...now!, at }
+  return { orderId, powerbankId, errorType: String(said.errorType), errorTypeId: fault.typeId, ...now!, at }
 }
 
 /**
