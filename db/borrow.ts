@@ -2,7 +2,7 @@ import { type Actor, hasRole } from './actor.ts'
 import * as choice from './choice.ts'
 import * as commands from './commands.ts'
 import type { Queryable, Tx } from './connect.ts'
-import { isOnline } from './connections.ts'
+import { isReachable } from './connections.ts'
 import { Refused } from './errors.ts'
 import { record } from './events.ts'
 import * as limits from './limits.ts'
@@ -35,7 +35,7 @@ interface Facts {
  */
 async function factsOf(tx: Tx, stationId: number, userId: number): Promise<Facts | undefined> {
   const [facts] = await tx<Facts[]>`
-    select s.status, s.slots_declared, ${isOnline(tx)} as online, exists (
+    select s.status, s.slots_declared, ${isReachable(tx)} as online, exists (
       select 1 from user_roles r left join org_units unit on unit.id = s.org_unit_id
       where r.user_id = ${userId} and r.surface = 'powerbank'
         and (r.role = 'service_admin' or r.org_unit_id in (s.org_unit_id, unit.parent_id))

@@ -10,6 +10,8 @@ const QUEUED_SECONDS = 15
 const MOVEMENT_SECONDS = 15
 /** How long a query may take, each of its two times. */
 const QUERY_SECONDS = 5
+/** A login this long after a restart was sent is what came of it. */
+const RESTART_SECONDS = 300
 const QUERY_ATTEMPTS_MAX = 2
 /** Waiting commands a cabinet may have; more is a client gone wild. */
 const WAITING_MAX = 32
@@ -192,7 +194,7 @@ export async function claim(
   const rows = await q<{ id: number }[]>`
     update device_commands c set status = 'sent', node = ${node}, epoch = i.epoch, hex_sent = i.hex,
       sent_at = coalesce(sent_at, now()), attempts = attempts + 1,
-      deadline = now() + make_interval(secs => case when is_movement then ${MOVEMENT_SECONDS}::int else ${QUERY_SECONDS}::int end)
+      deadline = now() + make_interval(secs => case when is_movement or kind = 'restart' then ${MOVEMENT_SECONDS}::int else ${QUERY_SECONDS}::int end)
     from unnest(${ids}::bigint[], ${items.map((item) => item.epoch)}::bigint[],
       ${items.map((item) => item.hex)}::text[]) as i (id, epoch, hex)
     where c.id = any(${ids}::bigint[]) and c.id = i.id and c.status = 'queued' and c.deadline > now()
@@ -225,22 +227,32 @@ async function afterwards(tx: Tx, ended: Ended[]): Promise<void> {
   for (const { stationId, isMovement } of looks) await lookWithin(tx, stationId, isMovement ? 0 : ASK_AGAIN_SECONDS)
 }
 
-/** A query that may be asked again goes back to the queue; a movement never does. */
+/** A query that may be asked again goes back to the queue; a movement never does, and nobody is restarted twice. */
 const givenUp = (q: Queryable) => q`
-  case when not is_movement and attempts < ${QUERY_ATTEMPTS_MAX} then 'queued' else 'unknown' end`
+  case when not is_movement and kind <> 'restart' and attempts < ${QUERY_ATTEMPTS_MAX} then 'queued' else 'unknown' end`
 
 /**
  * The connection that carried these cabinets' sent commands is gone: queries go back to the queue once, movements
- * become unknown. The caller holds the stations (`lock` in places.ts).
+ * become unknown; a restart is meant to end it and waits for the next login. The caller holds the stations (`lock` in places.ts).
  */
 export async function abandon(tx: Tx, stationIds: number[], why: string): Promise<void> {
   const ended = await tx<Ended[]>`
     update device_commands set status = ${givenUp(tx)}, evidence = ${why},
       sent_at = case when ${givenUp(tx)} = 'queued' then null else sent_at end,
       deadline = case when is_movement then deadline else now() + make_interval(secs => ${QUEUED_SECONDS}) end
-    where station_id = any(${stationIds}::bigint[]) and status = 'sent'
+    where station_id = any(${stationIds}::bigint[]) and status = 'sent' and kind <> 'restart'
     returning id, station_id, kind, status, is_movement`
   if (ended.length > 0) await afterwards(tx, ended)
+}
+
+/** A cabinet that dials in again after it was told to restart has done so, whether it said so first or not (0x67). */
+export async function restarted(tx: Tx, stationId: number): Promise<void> {
+  const done = await tx<{ id: number }[]>`
+    update device_commands set status = 'answered', answered_at = now(), answer = '{}', evidence = 'the cabinet logged in again'
+    where station_id = ${stationId} and kind = 'restart' and status in ('sent', 'unknown')
+      and sent_at > now() - make_interval(secs => ${RESTART_SECONDS})
+    returning id`
+  for (const { id } of done) await ring(tx, `command ${id}`)
 }
 
 /**

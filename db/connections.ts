@@ -1,4 +1,4 @@
-import { abandon } from './commands.ts'
+import { abandon, restarted } from './commands.ts'
 import type { Queryable, Tx } from './connect.ts'
 import { record } from './events.ts'
 import { unseal } from './keys.ts'
@@ -16,6 +16,13 @@ const QUARANTINE_ROWS_MAX = 10_000
 /** SQL: is the cabinet behind this `device_sessions` row (alias `ds`) online? */
 export const isOnline = (q: Queryable) => q`
   coalesce(ds.node is not null and ds.seen_at > now() - make_interval(secs => 2 * ds.heartbeat_seconds + ${ONLINE_SLACK_SECONDS}), false)`
+
+/**
+ * SQL: may something be asked of this cabinet (alias `ds`)? A weak SIM hangs up and dials again every few minutes, so
+ * one heartbeat of grace is given; what is asked waits in the queue meanwhile.
+ */
+export const isReachable = (q: Queryable) => q`
+  (${isOnline(q)} or coalesce(ds.disconnected_at > now() - make_interval(secs => ds.heartbeat_seconds), false))`
 
 /** Whose box id is this, and which keys may sign its frames (newest first)? Null: nobody's. */
 export async function identify(
@@ -55,6 +62,7 @@ export async function open(
     on conflict (station_id) do update set node = excluded.node, epoch = ds.epoch + 1, dialect = excluded.dialect,
       address = excluded.address, vsn = excluded.vsn, connected_at = now(), seen_at = now(), disconnected_at = null
     returning epoch, heartbeat_seconds`
+  await restarted(tx, stationId)
   await abandon(tx, [stationId], 'the cabinet logged in again')
   await lookWithin(tx, stationId, 0)
   await record(tx, 'station.connected', { stationId, data: { dialect, address } })

@@ -1,7 +1,7 @@
 import type { Actor } from './actor.ts'
 import * as commands from './commands.ts'
 import type { Queryable, Tx } from './connect.ts'
-import { isOnline } from './connections.ts'
+import { isReachable } from './connections.ts'
 import { Refused } from './errors.ts'
 import { assertInScope, of } from './scope.ts'
 
@@ -23,7 +23,7 @@ export const OPERATORS = ['group_admin', 'subgroup_admin'] as const
 
 async function factsOf(q: Queryable, actor: Actor, stationId: number): Promise<Facts> {
   const [facts] = await q<Facts[]>`
-    select s.status, s.org_unit_id, s.slots_declared, ${isOnline(q)} as online
+    select s.status, s.org_unit_id, s.slots_declared, ${isReachable(q)} as online
     from stations s left join device_sessions ds on ds.station_id = s.id
     where s.id = ${stationId} and s.deleted_at is null`
   if (!facts) throw new Refused('station_not_found')
