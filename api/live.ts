@@ -12,7 +12,7 @@ const STREAMS_MAX = 5_000
 const STREAMS_PER_USER_MAX = 8
 /** What may wait for a client that does not read; more, and it is cut off. It comes again and is told the rest. */
 const WAITING_BYTES_MAX = 65_536
-const WAITING_EVENTS_MAX = 200
+const WAITING_EVENTS_MAX = 500
 /** How soon a client that was cut off should be back. */
 const RETRY_MS = 3_000
 const secondMs = 1_000
@@ -119,82 +119,86 @@ interface Room {
 
 const encoder = new TextEncoder()
 
+/** The bytes of one client. `over` is called once, however it ends; a client that lets too much wait is cut off. */
+function pipeOf(over: () => void, drop: () => void) {
+  let isOver = false
+  let controller: ReadableStreamDefaultController<Uint8Array>
+  const finish = () => {
+    isOver = true
+    over()
+  }
+  const end = () => {
+    if (isOver) return
+    finish()
+    controller.close()
+  }
+  /** It has everything still to come when it returns. */
+  const cut = () => {
+    if (isOver) return
+    end()
+    drop()
+  }
+  const body = new ReadableStream<Uint8Array>(
+    { start: (own) => void (controller = own), cancel: finish },
+    new ByteLengthQueuingStrategy({ highWaterMark: WAITING_BYTES_MAX }),
+  )
+  const write = (text: string) => {
+    if (isOver) return
+    controller.enqueue(encoder.encode(text))
+    if ((controller.desiredSize ?? 0) <= 0) cut()
+  }
+  return { body, write, end, cut, isOver: () => isOver }
+}
+
 /** One client: events wait in order, are put into words one after the other, and are written. */
 function streamOf(db: Db, feed: Feed, room: Room): ReadableStream<Uint8Array> {
   let waiting: events.Event[] = []
   /** What is not after this has been told already, or is in the page. */
   let position: events.Position | null = null
-  let wake: (() => void) | null = null
-  let isOver = false
-  let controller: ReadableStreamDefaultController<Uint8Array>
-
+  let wake = () => {}
+  const over = () => {
+    room.remove(client)
+    wake()
+  }
+  const { body, write, end, cut, isOver } = pipeOf(over, () => feed.drop?.())
   const client: Client = {
     feed,
     until: performance.now() + STREAM_SECONDS_MAX * secondMs,
     hear(event) {
       if (position && !isAfter(event, position)) return
       if (waiting.push(event) > WAITING_EVENTS_MAX) cut()
-      wake?.()
+      wake()
     },
-    write(text) {
-      if (isOver) return
-      controller.enqueue(encoder.encode(text))
-      if ((controller.desiredSize ?? 0) <= 0) cut()
-    },
-    end() {
-      if (isOver) return
-      leave()
-      controller.close()
-    },
-  }
-
-  function leave() {
-    isOver = true
-    room.remove(client)
-    wake?.()
-  }
-
-  /** Too slow: it has everything still to come when it returns. */
-  function cut() {
-    if (isOver) return
-    client.end()
-    feed.drop?.()
+    write,
+    end,
   }
 
   async function serve() {
     room.add(client)
     await room.listen()
-    client.write(`retry: ${RETRY_MS}\n\n`)
+    write(`retry: ${RETRY_MS}\n\n`)
     // Before anything else is read: what is committed later is told later, and nothing falls between.
-    const end = await events.end(db.sql)
-    position = end
-    waiting = waiting.filter((event) => isAfter(event, end))
-    position = await begin(db, feed, client, end)
-    while (!isOver) {
+    const now = await events.end(db.sql)
+    position = now
+    waiting = waiting.filter((event) => isAfter(event, now))
+    position = await begin(db, feed, client, now)
+    while (!isOver()) {
       const event = waiting.shift()
       if (!event) await new Promise<void>((done) => (wake = done))
       else if (isAfter(event, position)) {
         position = event
         const message = await feed.tell(event)
-        if (message) client.write(spell(message, event))
+        if (message) write(spell(message, event))
       }
     }
   }
 
-  return new ReadableStream<Uint8Array>(
-    {
-      start: (own) => {
-        controller = own
-        // Not awaited: a stream is there as soon as it is asked for. What fails ends it, and the client comes again.
-        serve().catch((error: unknown) => {
-          room.failed(error)
-          client.end()
-        })
-      },
-      cancel: leave,
-    },
-    new ByteLengthQueuingStrategy({ highWaterMark: WAITING_BYTES_MAX }),
-  )
+  // Not awaited: a stream is there as soon as it is asked for. What fails ends it, and the client comes again.
+  serve().catch((error: unknown) => {
+    room.failed(error)
+    end()
+  })
+  return body
 }
 
 /** What a client has missed, if that is little; else the whole picture. Returns how far it has been told. */

@@ -55,7 +55,7 @@ test('a client whose words take longer than what happens is cut off too: what wa
   const never = new Promise<never>(() => {})
   const stream = reader(open(feed(id, { tell: () => never, drop: dropped.resolve })))
   await stream.message()
-  await happen(id, 'test.happened', 300)
+  await happen(id, 'test.happened', 600)
   await dropped.promise
   expect(await stream.toEnd()).toEqual([])
 })
