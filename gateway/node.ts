@@ -6,10 +6,10 @@ import type { GatewayConfig, Limits } from './config.ts'
 import { type Counts, newCounts } from './counts.ts'
 import { type Courier, courier } from './courier.ts'
 import { type Gate, gate } from './gate.ts'
+import type { Link } from './link.ts'
 import { type Metrics, metrics } from './metrics.ts'
 import { type Sessions, sessions } from './sessions.ts'
 import { type SparingLog, sparing } from './sparing.ts'
-import type { Link } from './tcp.ts'
 
 /** One gateway process: what its parts share. */
 export interface GatewayNode {

@@ -1,48 +1,33 @@
 import type { Duplex } from 'node:stream'
-import { close } from '../db/connections.ts'
 import type { Report } from '../protocol/cabinet.ts'
-import { type Cutter, cutter } from '../protocol/cabinet-tcp/index.ts'
+import { cutter } from '../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../protocol/errors.ts'
 import { accepted, receive } from './cabinet.ts'
 import { count } from './counts.ts'
+import {
+  drop,
+  end,
+  fail,
+  finish,
+  framesPerTickMax,
+  gone,
+  type Heard,
+  type Link,
+  pause,
+  resume,
+  send,
+  unreadable,
+} from './link.ts'
 import { entropy, identifyAgain, login } from './login.ts'
 import type { GatewayNode } from './node.ts'
-import type { Carrier, Session } from './sessions.ts'
+import type { Session } from './sessions.ts'
 
-/** Of an unreadable frame this much goes to the log. */
-const hexBytesMax = 64
+/** A heartbeat is a bare header in both dialects (cabinet-protocol 0x61). */
+const beatBytes = 9
 /** Heartbeats are answered with neither (cabinet-protocol 0x61). */
 const noEntropy = { nonce: 0, unixSeconds: 0 }
 
 const later = 'later'
-
-/** A frame that waits for the database; `report` is missing where it could not be heard yet. */
-interface Heard {
-  frame: Buffer
-  report: Report | null
-}
-
-/** One TCP connection. Small on purpose: ten thousand of them are idle most of the time. */
-export interface Link {
-  stream: Duplex
-  address: string
-  knife: Cutter
-  carrier: Carrier
-  session: Session | null
-  queue: Heard[]
-  /** The work on the queue; null while nothing waits. */
-  running: Promise<void> | null
-  isPaused: boolean
-  /** Frames read since the last tick. */
-  frames: number
-  malformedInARow: number
-  /** The node's clock when the connection came, or when the frame under way began (0: none is). */
-  openedAt: number
-  partialAt: number
-  /** Why it ends; null while it lives. What comes in after that is thrown away. */
-  ending: string | null
-  endingAt: number
-}
 
 /**
  * Serves one cabinet, on a socket or on any other two-way stream. Heartbeats are answered from memory at once; all else
@@ -68,6 +53,9 @@ export function serve(stream: Duplex, address: string, node: GatewayNode): Link 
     isPaused: false,
     frames: 0,
     malformedInARow: 0,
+    beatHead: 0,
+    beatTail: 0,
+    beatEnd: 0,
     openedAt: node.clock.now,
     partialAt: 0,
     ending: null,
@@ -81,15 +69,52 @@ export function serve(stream: Duplex, address: string, node: GatewayNode): Link 
   return link
 }
 
-const framesPerTickMax = ({ limits }: GatewayNode) => (limits.framesPerSecondMax * limits.tickMs) / 1000
-
 /** True when what we know of this cabinet must be looked up again before its next frame is believed. */
 const isDoubtful = (node: GatewayNode, session: Session) =>
   session.isStale || node.clock.now - session.identifiedAt > node.limits.identifyAgainMs
 
-/** One read of the stream: every whole frame in it, and all replies that are ready in one write. */
+/**
+ * A cabinet's heartbeat is the same nine bytes every time, and so is its answer: once heard, believed and answered with
+ * itself, it needs no second hearing. With a thousand cabinets the hearing is mostly waiting for memory.
+ */
+const repeats = (link: Link, chunk: Buffer) =>
+  chunk.length === beatBytes &&
+  link.partialAt === 0 &&
+  chunk.readInt32BE(0) === link.beatHead &&
+  chunk.readInt32BE(4) === link.beatTail &&
+  chunk[8] === link.beatEnd
+
+function remember(link: Link, beat: Buffer): void {
+  link.beatHead = beat.readInt32BE(0)
+  link.beatTail = beat.readInt32BE(4)
+  link.beatEnd = beat[8]!
+}
+
+/** The known heartbeat may have been believed under a key that is gone. */
+function forget(link: Link): void {
+  link.beatHead = 0
+}
+
+/** Answers a heartbeat that is known. */
+function beatAgain(node: GatewayNode, link: Link, session: Session, chunk: Buffer): void {
+  link.frames += 1
+  link.malformedInARow = 0
+  session.heardAt = node.clock.now
+  count(node.counts.heard, 'heartbeat')
+  count(node.counts.acknowledged, 'heartbeat')
+  send(node, link, chunk)
+  if (link.frames > framesPerTickMax(node)) pause(link)
+}
+
 function read(node: GatewayNode, link: Link, chunk: Buffer): void {
   if (link.ending !== null) return
+  const { session } = link
+  if (session !== null && repeats(link, chunk) && !isDoubtful(node, session)) beatAgain(node, link, session, chunk)
+  else readFrames(node, link, chunk)
+}
+
+/** One read of the stream: every whole frame in it, and all replies that are ready in one write. */
+function readFrames(node: GatewayNode, link: Link, chunk: Buffer): void {
   const replies: Buffer[] = []
   const framesBefore = link.frames
   let trouble: unknown = null
@@ -127,6 +152,7 @@ function take(node: GatewayNode, link: Link, frame: Buffer, replies: Buffer[]): 
     if (!answer) return
     count(node.counts.acknowledged, report.kind)
     replies.push(answer)
+    if (frame.length === beatBytes && answer.equals(frame)) remember(link, frame)
   } else if (report) enqueue(node, link, { frame, report })
 }
 
@@ -172,9 +198,13 @@ async function act(node: GatewayNode, link: Link, heard: Heard): Promise<void> {
     if (link.ending === null) link.session = await login(node, link, frame)
     return
   }
-  if (isDoubtful(node, session) && !(await identifyAgain(node, session))) return
+  if (isDoubtful(node, session)) {
+    forget(link)
+    if (!(await identifyAgain(node, session))) return
+  }
   const report = heard.report ?? hear(node, link, session, frame)
   if (report.kind === 'login') {
+    forget(link)
     if (link.ending === null) link.session = (await login(node, link, frame)) ?? session
     return
   }
@@ -193,93 +223,4 @@ function hear(node: GatewayNode, link: Link, session: Session, frame: Buffer): R
   link.malformedInARow = 0
   count(node.counts.heard, report.kind)
   return report
-}
-
-function send(node: GatewayNode, link: Link, bytes: Buffer): void {
-  const { stream } = link
-  if (stream.writableEnded || stream.destroyed) return
-  stream.write(bytes)
-  if (stream.writableLength > node.limits.writeBufferBytesMax) drop(node, link, 'reads_too_slowly')
-}
-
-function pause(link: Link): void {
-  link.isPaused = true
-  link.stream.pause()
-}
-
-/** Reads on where reading was stopped, once there is room again. */
-export function resume(node: GatewayNode, link: Link): void {
-  if (!link.isPaused || link.frames > framesPerTickMax(node)) return
-  if (link.ending === null && link.queue.length * 2 > node.limits.framesWaitingMax) return
-  link.isPaused = false
-  link.stream.resume()
-}
-
-/** A frame we cannot take: the stream is still in step, so it goes on, unless it is one after another. */
-function unreadable(node: GatewayNode, link: Link, frame: Buffer, { message }: MalformedBody): void {
-  node.counts.malformed += 1
-  link.malformedInARow += 1
-  const hex = frame.toString('hex', 0, hexBytesMax).toUpperCase()
-  node.logSparingly('frame.unreadable', { ...about(link), why: message, bytes: frame.length, hex })
-  if (link.malformedInARow >= node.limits.malformedInARowMax) finish(node, link, 'malformed')
-}
-
-/** Our side failed: nothing is acknowledged, the cabinet says it again on its next connection. */
-function fail(node: GatewayNode, link: Link, error: unknown): void {
-  node.counts.failures += 1
-  node.log('report.failed', { ...about(link), error })
-  drop(node, link, 'our_failure')
-}
-
-/** Takes nothing more, works off what was heard, then ends. */
-function finish(node: GatewayNode, link: Link, reason: string): void {
-  if (link.ending !== null) return
-  ending(node, link, reason)
-  resume(node, link)
-  if (link.running === null) end(node, link)
-}
-
-/** What was written still reaches the cabinet; one that does not close its own side is cut after a deadline. */
-function end(node: GatewayNode, link: Link): void {
-  link.endingAt = node.clock.now
-  link.stream.end()
-}
-
-/** Ends at once. What waits unheard is dropped with it. */
-export function drop(node: GatewayNode, link: Link, reason: string): void {
-  if (link.ending === null) ending(node, link, reason)
-  link.queue = []
-  link.stream.destroy()
-}
-
-function ending(node: GatewayNode, link: Link, reason: string): void {
-  link.ending = reason
-  link.endingAt = node.clock.now
-  count(node.counts.ended, reason)
-  const log = link.session ? node.log : node.logSparingly
-  log('cabinet.dropped', { ...about(link), reason })
-}
-
-const about = ({ session, address }: Link) => ({ stationId: session?.stationId, boxId: session?.boxId, address })
-
-/** The stream is closed. The row learns it when all that was heard has been stored. */
-async function gone(node: GatewayNode, link: Link): Promise<void> {
-  node.links.delete(link)
-  if (link.ending === null) ending(node, link, 'closed')
-  if (link.session) node.sessions.remove(link.session)
-  await link.running
-  const { session, ending: reason } = link
-  if (!session || node.isClosing) return
-  node.sessions.remove(session)
-  const { stationId, epoch } = session
-  // A newer connection owns the row already.
-  if ((node.sessions.get(stationId)?.epoch ?? 0) > epoch) return
-  try {
-    const left = { stationId, node: node.name, epoch, reason: reason ?? 'closed' }
-    await node.gate.run(async () => {
-      if (!node.isClosing) await node.db.transaction((tx) => close(tx, left))
-    })
-  } catch (error) {
-    node.log('connection.not_closed', { stationId, error })
-  }
 }

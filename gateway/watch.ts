@@ -1,9 +1,9 @@
 import { expire } from '../db/commands.ts'
 import { seen } from '../db/connections.ts'
 import { sweep } from '../db/janitor.ts'
+import { drop, type Link, resume } from './link.ts'
 import type { GatewayNode } from './node.ts'
 import type { SparingLog } from './sparing.ts'
-import { drop, type Link, resume } from './tcp.ts'
 
 const minuteMs = 60_000
 
