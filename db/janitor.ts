@@ -24,7 +24,7 @@ export async function sweep(db: Db, node: string): Promise<number> {
   })
   await db.transaction(async (tx) => {
     const forgotten = await tx<{ id: number }[]>`
-      select id from orders where status = 'pending' and created_at < now() - make_interval(hours => ${GIVE_UP_HOURS})
+      select id from orders where status = 'pending' and deleted_at is null and created_at < now() - make_interval(hours => ${GIVE_UP_HOURS})
       order by id limit ${SWEEP_ROWS} for update skip locked`
     for (const { id } of forgotten)
       await orders.move(tx, id, { to: 'cancelled', evidence: `the cabinet told nothing for ${GIVE_UP_HOURS} hours` })

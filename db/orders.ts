@@ -126,6 +126,7 @@ export async function ejected(
 /** Commands that never left the house take their orders with them: nothing moved. */
 export async function neverSent(tx: Tx, commandIds: number[]): Promise<void> {
   const orders = await tx<{ id: number }[]>`
-    select id from orders where command_id = any(${commandIds}::bigint[]) and status = 'pending' for update`
+    select id from orders where command_id = any(${commandIds}::bigint[]) and status = 'pending'
+    order by id for update`
   for (const { id } of orders) await move(tx, id, { to: 'cancelled', evidence: 'the command was never sent' })
 }

@@ -79,4 +79,10 @@ test('borrowers, answers, lists, returns, logins and the clock never wait for ea
   const twice =
     await db.sql`select 1 from orders where status in ('pending', 'borrow') group by powerbank_id having count(*) > 1`
   expect(twice.length).toBe(0)
+  // Who follows the log hears of the request before what came of it, whichever transaction was slower.
+  const backwards = await db.sql`
+    select 1 from events asked join events came on came.order_id = asked.order_id
+    where asked.kind = 'order.requested' and came.kind in ('order.borrowed', 'order.cancelled')
+      and (came.xid, came.id) < (asked.xid, asked.id)`
+  expect(backwards.length).toBe(0)
 })
