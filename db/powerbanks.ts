@@ -119,7 +119,7 @@ export async function activate(
     throw new Refused('conflict', `the power bank is ${old.status}`, about)
   }
   const [activated] = await tx<{ at: Date }[]>`
-    update powerbanks set status = 'active', write_off_reason = 'none', updated_at = now(),
+    update powerbanks set status = 'active', write_off_reason = 'none', error_type_id = null, updated_at = now(),
       org_unit_id = coalesce(${orgUnitId}::bigint, org_unit_id)
     where id = ${id} returning updated_at as at`
   const bank = (await get(tx, id))!
