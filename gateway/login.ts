@@ -141,11 +141,19 @@ async function refuse(node: GatewayNode, knocking: Knocking, greeting: Greeting,
 
 /**
  * Looks up again whether this cabinet is still ours and which keys it may sign with: an operator may have changed
- * either. Ends the connection of one that is not.
+ * either. Ends the connection of one that is not. Without a database what was known holds, and the doubt stays.
  */
 export async function identifyAgain(node: GatewayNode, session: Session): Promise<boolean> {
-  const known = await node.gate.run(() => identify(node.db.sql, session.boxId, node.keysSecret))
+  let known: Known | null
+  // Before the look: a bell that rings meanwhile must leave its doubt.
   session.isStale = false
+  try {
+    known = await node.gate.run(() => identify(node.db.sql, session.boxId, node.keysSecret))
+  } catch (error) {
+    session.isStale = true
+    node.logSparingly('cabinet.not_identified', { stationId: session.stationId, error })
+    return true
+  }
   session.identifiedAt = node.clock.now
   if (known?.stationId !== session.stationId || (session.needsKey && known.keys.length === 0)) {
     session.carrier.finish('no_longer_known')

@@ -69,9 +69,12 @@ export function serve(stream: Duplex, address: string, node: GatewayNode): Link 
   return link
 }
 
-/** True when what we know of this cabinet must be looked up again before its next frame is believed. */
+/**
+ * True when what we know of this cabinet must be looked up again before its next frame is believed. Not while nobody
+ * could tell: heartbeats are answered without a database.
+ */
 const isDoubtful = (node: GatewayNode, session: Session) =>
-  session.isStale || node.clock.now - session.identifiedAt > node.limits.identifyAgainMs
+  (session.isStale || node.clock.now - session.identifiedAt > node.limits.identifyAgainMs) && node.isDatabaseThere
 
 /**
  * A cabinet's heartbeat is the same nine bytes every time, and so is its answer: once heard, believed and answered with

@@ -132,12 +132,33 @@ test('during a key change the old key and the new one are both good, and each is
   expect(await other.hear()).toMatchObject(welcome)
 })
 
+test('a heartbeat under a wrong key is not answered because a right one was', async () => {
+  const gateway = await gatewayOn(db, { identifyAgainMsMin: 100_000 })
+  const { boxId } = await station(db, 'KEYB')
+  const cabinet = device(socketTo(gateway), 'KEYB')
+  cabinet.say(hello(boxId))
+  await cabinet.hear()
+  for (let n = 0; n < 2; n++) {
+    cabinet.say({ kind: 'heartbeat' })
+    expect(await cabinet.hear()).toMatchObject({ report: 'heartbeat' })
+  }
+  const forged = device(cabinet, 'WRONGKEY')
+  for (let n = 0; n < 5; n++) forged.say({ kind: 'heartbeat' })
+  expect(await cabinet.frame()).toBeNull()
+  expect(gateway.node.counts.ended).toEqual({ malformed: 1 })
+})
+
 test('a key that was taken away opens nothing any more', async () => {
   const gateway = await gatewayOn(db)
   const { id, boxId } = await station(db, 'GONEKEY')
   const cabinet = device(socketTo(gateway), 'GONEKEY')
   cabinet.say(hello(boxId))
   await cabinet.hear()
+  // Heard once and known from then on: even that must end.
+  for (let n = 0; n < 3; n++) {
+    cabinet.say({ kind: 'heartbeat' })
+    expect(await cabinet.hear()).toMatchObject({ report: 'heartbeat' })
+  }
   await db.transaction((tx) => keys.removeAll(tx, id))
   await expect.poll(() => gateway.node.sessions.get(id)?.isStale).toBe(true)
   cabinet.say({ kind: 'heartbeat' })
