@@ -1,0 +1,128 @@
+import { parseArgs } from 'node:util'
+import { type AwayReport, runAway } from './away.ts'
+import { blank, type Report, run } from './kill.ts'
+import { endNow } from './last-things.ts'
+import { planOf } from './plan.ts'
+import { absences, startServer } from './server.ts'
+import { doubtSteps, lookSteps, type Step, steps } from './steps.ts'
+import { awayLine, line, summary } from './table.ts'
+
+/** Longer than everything together on a slow machine; beyond, something hangs. */
+const minutesMax = 60
+const runsMax = 100_000
+const atOnceMax = 16
+const interrupted = 130
+
+const listed = (list: readonly Step[]) => list.map(({ of, name }) => `            ${of.padEnd(7)} ${name}`).join('\n')
+
+const manual = `npm run chaos -- [--scenario kill|database|all] [--runs 100] [--seed 1] [--at-once 6]
+
+kill      The house is killed (kill -9) between two steps of a borrow or of a return, started again, and what its
+          database says is compared with what the simulated cabinets really did: no return lost, no second eject, every
+          order ends. All its wires are tapped, so each step is hit exactly. Some runs kill it again while it mends;
+          some run on the embedded database and kill its owner, or the database as well. The steps:
+${listed(steps)}
+          and while it mends:
+${listed([...lookSteps, ...doubtSteps])}
+database  The database is away for ten seconds in the middle of traffic (${absences.join(', ')}): no return is
+          acknowledged, the API says 503 in its format, the service resumes by itself, nothing is lost.
+
+Every run prints its seed, and --runs 1 --seed <that> lives through the same plan again. Everything stays on this machine, on
+free ports and in directories of its own, and is gone afterwards. Exit 1: a promise was broken.
+`
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      scenario: { type: 'string', default: 'all' },
+      runs: { type: 'string', default: '100' },
+      seed: { type: 'string', default: '1' },
+      'at-once': { type: 'string', default: '6' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  const { scenario, help } = values
+  if (!['kill', 'database', 'all'].includes(scenario))
+    throw new RangeError(`--scenario ${scenario}: kill, database, all`)
+  const whole = (name: 'runs' | 'seed' | 'at-once', most: number) => {
+    const value = Number(values[name])
+    if (!Number.isInteger(value) || value < 0 || value > most)
+      throw new RangeError(`--${name} ${values[name]}: 0–${most}`)
+    return value
+  }
+  return {
+    scenario,
+    help,
+    runs: whole('runs', runsMax),
+    seed: whole('seed', 2 ** 31),
+    atOnce: Math.max(1, whole('at-once', atOnceMax)),
+  }
+}
+
+/** The options, or null and a line that says what is wrong with them. */
+function understood() {
+  try {
+    return options()
+  } catch (error) {
+    process.stderr.write(`chaos: ${(error as Error).message}\n`)
+    process.exitCode = 2
+    return null
+  }
+}
+
+const say = (text: string) => void process.stdout.write(`${text}\n`)
+
+/** Runs overlap: most of a run is waiting for a cabinet to settle. */
+async function kills(seed: number, runs: number, atOnce: number): Promise<boolean> {
+  const server = await startServer()
+  const reports: Report[] = []
+  let next = 0
+  const lane = async () => {
+    while (next < runs) {
+      const plan = planOf(seed + next++)
+      const failed = (error: Error): Report => ({ ...blank(plan), wrongs: [error.stack ?? error.message] })
+      const report = await run(server, plan).catch(failed)
+      reports.push(report)
+      say(`${String(reports.length).padStart(3)}/${runs}  ${line(report)}`)
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: Math.min(atOnce, runs) }, lane))
+  } finally {
+    await server.close()
+  }
+  say(`\n${summary(reports)}`)
+  return reports.every(({ wrongs }) => wrongs.length === 0)
+}
+
+/** One after the other: each has the machine to itself, because times are measured. */
+async function outages(seed: number): Promise<boolean> {
+  const reports: AwayReport[] = []
+  for (const how of absences) {
+    const report = await runAway(how, seed)
+    reports.push(report)
+    say(awayLine(report))
+  }
+  return reports.every(({ wrongs }) => wrongs.length === 0)
+}
+
+async function main() {
+  const given = understood()
+  if (!given) return
+  if (given.help) return say(manual)
+  const { scenario, seed, runs, atOnce } = given
+  const startedAt = performance.now()
+  let isKept = true
+  if (scenario !== 'database') isKept = await kills(seed, runs, atOnce)
+  if (scenario !== 'kill') isKept = (await outages(seed)) && isKept
+  say(`${isKept ? 'every promise kept' : 'PROMISES BROKEN'}, ${Math.round((performance.now() - startedAt) / 1000)} s`)
+  process.exitCode = isKept ? 0 : 1
+}
+
+process.once('exit', endNow)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(interrupted))
+setTimeout(() => {
+  process.stderr.write(`chaos: not done after ${minutesMax} minutes\n`)
+  process.exit(1)
+}, minutesMax * 60_000).unref()
+await main()

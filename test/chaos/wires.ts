@@ -1,0 +1,109 @@
+import { cutter } from '../../protocol/cabinet-tcp/index.ts'
+import { type Message, messages, parameters, textAt } from './postgres-wire.ts'
+import type { Filters } from './tap.ts'
+
+/** Something that is just passing on one of the house's three wires. */
+export interface Sighting {
+  wire: 'database' | 'cabinet' | 'http'
+  way: 'from the house' | 'to the house'
+  /** In words: a statement with its values, a frame's code, a request line. */
+  what: string
+}
+
+/** Looks at what passes. True: it goes no further, and nothing after it does. */
+export type Look = (sighting: Sighting) => boolean
+
+const nothing = Buffer.alloc(0)
+
+/** A direction whose pieces are looked at one by one; from the first that is held on, nothing passes. */
+function gate<T>(cut: (chunk: Buffer) => Iterable<T>, bytes: (piece: T) => Buffer, isHeld: (piece: T) => boolean) {
+  let isShut = false
+  return (chunk: Buffer): Buffer => {
+    const passed: Buffer[] = []
+    for (const piece of cut(chunk)) {
+      isShut ||= isHeld(piece)
+      if (!isShut) passed.push(bytes(piece))
+    }
+    return isShut && passed.length === 0 ? nothing : Buffer.concat(passed)
+  }
+}
+
+const itself = (bytes: Buffer) => bytes
+const hex2 = (value: number) => `0x${value.toString(16).padStart(2, '0')}`
+
+/** Frames of a cabinet that dials the house, known by their code (cabinet-protocol 3). */
+export function cabinetWire(look: Look): Filters {
+  const side = (way: Sighting['way']) => {
+    const knife = cutter()
+    return gate<Buffer>(
+      (chunk) => knife.push(chunk),
+      itself,
+      (frame) => look({ wire: 'cabinet', way, what: hex2(frame[2]!) }),
+    )
+  }
+  return { there: side('to the house'), back: side('from the house') }
+}
+
+const lineOf = (chunk: Buffer) => /^[^\r\n]*/.exec(chunk.toString('latin1'))![0]
+
+/** Requests of people, and their answers with the request they answer: one at a time on each connection. */
+export function httpWire(look: Look): Filters {
+  let request = ''
+  const whole = (chunk: Buffer) => [chunk]
+  return {
+    there: gate(whole, itself, (chunk) => {
+      const line = lineOf(chunk)
+      if (!/^[A-Z]+ \//.test(line)) return false
+      request = line
+      return look({ wire: 'http', way: 'to the house', what: line })
+    }),
+    back: gate(whole, itself, (chunk) => {
+      const line = lineOf(chunk)
+      return line.startsWith('HTTP/') && look({ wire: 'http', way: 'from the house', what: `${line} to ${request}` })
+    }),
+  }
+}
+
+/**
+ * Statements of the house and their replies, told with all the transaction has done when it is the commit. A
+ * reply is seen at its first message, before the house knows anything of it.
+ */
+export function databaseWire(look: Look): Filters {
+  const prepared = new Map<string, string>()
+  let bound = ''
+  let executed = ''
+  let transaction = ''
+  /** What each reply to come will answer; the first is to the greeting. */
+  const asked = ['greeting']
+  let isReplying = false
+
+  const does = (statement: string) => {
+    executed = statement === 'commit' ? `commit\n${transaction}` : statement
+    transaction = statement === 'begin' ? '' : `${transaction}\n${statement}`
+    return look({ wire: 'database', way: 'from the house', what: executed })
+  }
+  const says = ({ type, body }: Message): boolean => {
+    if (type === 'P') prepared.set(textAt(body, 0), textAt(body, textAt(body, 0).length + 1))
+    if (type === 'B') bound = boundText(body, prepared)
+    const isHeld = type === 'E' ? does(bound) : type === 'Q' ? does(textAt(body, 0)) : false
+    if (type === 'S' || type === 'Q') asked.push(executed)
+    return isHeld
+  }
+  const hears = ({ type }: Message): boolean => {
+    // Bells and notices come whenever they like, and answer nothing.
+    if (type === 'A' || type === 'N') return false
+    const isHeld = !isReplying && look({ wire: 'database', way: 'to the house', what: asked[0] ?? '' })
+    isReplying = type !== 'Z'
+    if (type === 'Z') asked.shift()
+    return isHeld
+  }
+  const bytes = (message: Message) => message.bytes
+  return { there: gate(messages(true), bytes, says), back: gate(messages(false), bytes, hears) }
+}
+
+/** A prepared statement with its values. */
+function boundText(body: Buffer, prepared: Map<string, string>): string {
+  const portal = textAt(body, 0)
+  const name = textAt(body, portal.length + 1)
+  return `${prepared.get(name) ?? ''}\n${parameters(body, portal.length + name.length + 2).join('\n')}`
+}
