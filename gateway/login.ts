@@ -61,7 +61,8 @@ export async function login(node: GatewayNode, knocking: Knocking, frame: Buffer
     heartbeatSeconds: Math.max(1, opened.heartbeatSeconds),
     heardAt: node.clock.now,
     identifiedAt: node.clock.now,
-    isStale: false,
+    doubts: 0,
+    doubtsEnded: 0,
     loginPrint,
     carrier,
   }
@@ -145,15 +146,15 @@ async function refuse(node: GatewayNode, knocking: Knocking, greeting: Greeting,
  */
 export async function identifyAgain(node: GatewayNode, session: Session): Promise<boolean> {
   let known: Known | null
-  // Before the look: a bell that rings meanwhile must leave its doubt.
-  session.isStale = false
+  // As of before the look: a bell that rings meanwhile must leave its doubt.
+  const { doubts } = session
   try {
     known = await node.gate.run(() => identify(node.db.sql, session.boxId, node.keysSecret))
   } catch (error) {
-    session.isStale = true
     node.logSparingly('cabinet.not_identified', { stationId: session.stationId, error })
     return true
   }
+  session.doubtsEnded = doubts
   session.identifiedAt = node.clock.now
   if (known?.stationId !== session.stationId || (session.needsKey && known.keys.length === 0)) {
     session.carrier.finish('no_longer_known')

@@ -34,7 +34,7 @@ export interface GatewayOptions {
 /** Listens to the bells. Where one may have been missed, all that it could have said is looked at. */
 async function hear({ db, courier, sessions }: GatewayNode): Promise<() => Promise<void>> {
   const doubt = (session: Session | undefined) => {
-    if (session) session.isStale = true
+    if (session) session.doubts += 1
   }
   const unlisten = await Promise.all([
     db.listen(COMMAND_BELL, (stationId) => courier.ring(Number(stationId)), courier.ringAll),

@@ -27,8 +27,10 @@ export interface Session {
   heardAt: number
   /** The node's clock when the box id and keys were last looked up. */
   identifiedAt: number
-  /** The keys may have changed: look them up before the next frame is believed. */
-  isStale: boolean
+  /** How often what we know of it may have changed; its keys are looked up before the next frame is believed. */
+  doubts: number
+  /** Which of the doubts the last look-up has ended. */
+  doubtsEnded: number
   /** CRC of the login frame: the same bytes from elsewhere are a recording (cabinet-protocol 2.4: no replay protection). */
   loginPrint: number
   carrier: Carrier

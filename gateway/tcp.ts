@@ -74,7 +74,8 @@ export function serve(stream: Duplex, address: string, node: GatewayNode): Link 
  * could tell: heartbeats are answered without a database.
  */
 const isDoubtful = (node: GatewayNode, session: Session) =>
-  (session.isStale || node.clock.now - session.identifiedAt > node.limits.identifyAgainMs) && node.isDatabaseThere
+  (session.doubts !== session.doubtsEnded || node.clock.now - session.identifiedAt > node.limits.identifyAgainMs) &&
+  node.isDatabaseThere
 
 /**
  * A cabinet's heartbeat is the same nine bytes every time, and so is its answer: once heard, believed and answered with
@@ -166,8 +167,10 @@ function hearNow(node: GatewayNode, link: Link, session: Session, frame: Buffer)
   } catch (error) {
     if (!(error instanceof MalformedBody)) throw error
     // The operator may have given it a new key since: looked up once, then heard again.
-    session.isStale = session.needsKey && node.clock.now - session.identifiedAt >= node.limits.identifyAgainMsMin
-    if (session.isStale) return later
+    if (session.needsKey && node.clock.now - session.identifiedAt >= node.limits.identifyAgainMsMin) {
+      session.doubts += 1
+      return later
+    }
     unreadable(node, link, frame, error)
     return null
   }

@@ -160,7 +160,7 @@ test('a key that was taken away opens nothing any more', async () => {
     expect(await cabinet.hear()).toMatchObject({ report: 'heartbeat' })
   }
   await db.transaction((tx) => keys.removeAll(tx, id))
-  await expect.poll(() => gateway.node.sessions.get(id)?.isStale).toBe(true)
+  await expect.poll(() => gateway.node.sessions.get(id)?.doubts).toBe(1)
   cabinet.say({ kind: 'heartbeat' })
   expect(await cabinet.frame()).toBeNull()
   const again = device(socketTo(gateway), 'GONEKEY')
