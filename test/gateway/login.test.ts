@@ -218,9 +218,11 @@ test('twenty logins of one cabinet at once leave one connection, the newest', as
   const { id, boxId } = await station(db, 'KEYB')
   const cabinets = Array.from({ length: 20 }, () => device(socketTo(gateway), 'KEYB'))
   for (const cabinet of cabinets) cabinet.say(hello(boxId))
-  await expect.poll(() => gateway.node.links.size, { timeout: 10_000 }).toBe(1)
+  const here = () => [gateway.node.sessions.get(id)?.epoch, gateway.node.links.size]
+  await expect.poll(here, { timeout: 10_000 }).toEqual([20, 1])
   const [row] = await db.sql`select node, epoch from device_sessions where station_id = ${id}`
   expect(row).toEqual({ node: gateway.node.name, epoch: 20 })
+})
   expect(gateway.node.sessions.get(id)?.epoch).toBe(20)
 })
 
