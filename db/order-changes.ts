@@ -151,8 +151,10 @@ async function assertMayLend(tx: Tx, before: orders.Order, after: References): P
 async function write(tx: Tx, before: orders.Order, after: References, to: orders.OrderStatus): Promise<void> {
   const { id } = before
   const { stationId, userId, powerbankId } = after
-  await tx`
-    update orders set station_id = ${stationId}, user_id = ${userId}, powerbank_id = ${powerbankId} where id = ${id}`
+  // Not needlessly: a row updated twice in a transaction has its references checked anew, which locks what they name.
+  if (!isSame(before, after))
+    await tx`
+      update orders set station_id = ${stationId}, user_id = ${userId}, powerbank_id = ${powerbankId} where id = ${id}`
   if (to === before.status) await record(tx, 'order.changed', { stationId, userId, orderId: id, data: { powerbankId } })
   else if (!(await orders.move(tx, id, { to, evidence: EVIDENCE }))) throw underWay(id)
 }

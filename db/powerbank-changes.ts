@@ -20,7 +20,7 @@ type Held = Pick<Powerbank, 'serialNumber' | 'orgUnitId' | 'soh' | 'status' | 'w
 async function hold(tx: Tx, actor: Actor, id: number): Promise<Held> {
   const [held] = await tx<Held[]>`
     select serial_number, org_unit_id, soh, status, write_off_reason, error_type_id
-    from powerbanks where id = ${id} and deleted_at is null for update`
+    from powerbanks where id = ${id} and deleted_at is null for no key update`
   if (!held) throw new Refused('power_bank_not_found')
   assertInScope(await administered(tx, actor), held.orgUnitId)
   return held

@@ -108,7 +108,7 @@ export async function activate(
   { id, orgUnitId }: { id: number; orgUnitId: number | null },
 ): Promise<{ bank: Powerbank; at: Date }> {
   const [old] = await tx<{ orgUnitId: number | null; status: PowerbankStatus }[]>`
-    select org_unit_id, status from powerbanks where id = ${id} and deleted_at is null for update`
+    select org_unit_id, status from powerbanks where id = ${id} and deleted_at is null for no key update`
   if (!old) throw new Refused('power_bank_not_found')
   if (orgUnitId !== null) await mustExist(tx, orgUnitId, 'target_org_unit_id')
   const scope = await administered(tx, actor)
