@@ -68,7 +68,7 @@ const lost = (why: string) => Object.assign(new Error(why), { code: 'CONNECTION_
  * and throws the driver away.
  */
 export function openClient({ url, applicationName, statementTimeoutMs }: ClientOptions, hooks: Hooks): Client {
-  // The server ends any statement in time; a connection silent for longer is dead, or idle and cheap to make again.
+  // The server ends any statement in time; a connection that owes an answer for longer is dead.
   const silenceMsMax = statementTimeoutMs > 0 && !hooks.onNotify ? statementTimeoutMs + silenceGraceMs : 0
   const options = {
     types: driverTypes,
@@ -107,7 +107,10 @@ function dialer({ once, onOpen, onClose }: Hooks, silenceMsMax: number) {
       if (!failed && socket.bytesRead === 0) socket.emit('error', lost('the database hung up before it said anything'))
       onClose()
     })
-    socket.setTimeout(silenceMsMax, () => socket.destroy())
+    let answeredBytes = 0
+    socket.once('connect', () => socket.on('data', () => (answeredBytes = socket.bytesWritten)))
+    // Only one that owes an answer: a statement may be on its way to an idle one at this very moment.
+    socket.setTimeout(silenceMsMax, () => socket.bytesWritten > answeredBytes && socket.destroy())
     // The driver asks the socket for the name to check a certificate against.
     return Object.assign(socket, { host: host[0] })
   }
