@@ -43,6 +43,23 @@ export interface OrderFilter extends Readable {
   limit: number
 }
 
+type Fragment = ReturnType<Queryable>
+
+/** SQL: the stations of a scope, deleted ones too: their orders stay. */
+const stationsIn = (q: Queryable, units: readonly number[]) =>
+  q`array(select id from stations where org_unit_id = any(${[...units]}))`
+
+/**
+ * SQL: whose orders, as conditions that exclude each other; each is answered from an index of its own, and an order
+ * belongs to the reader if one holds.
+ */
+function shares(q: Queryable, { scope, readerId }: Readable): Fragment[] {
+  if (scope === 'all') return [q`true`]
+  if (scope.length === 0) return [q`o.user_id = ${readerId}`]
+  const theirs: Fragment = q`o.station_id = any(${stationsIn(q, scope)})`
+  return [theirs, q`o.user_id = ${readerId} and not ${theirs}`]
+}
+
 const readable = (q: Queryable, { scope, readerId }: Readable) =>
   q`o.deleted_at is null and (o.user_id = ${readerId} or ${within(q, scope, q`s.org_unit_id`)})`
 
@@ -54,19 +71,27 @@ export const view = (q: Queryable) => q`
   from orders o join stations s on s.id = o.station_id join users u on u.id = o.user_id
   left join powerbanks p on p.id = o.powerbank_id`
 
-/** One page of orders, newest first, and how many there are in all. */
+/**
+ * One page of orders, newest first, and how many there are in all. Which ones they are comes from indexes alone, however
+ * far the page; only those of the page are read.
+ */
 export async function list(q: Queryable, filter: OrderFilter): Promise<{ rows: ListedOrder[]; total: number }> {
-  const { userId = null, stationId = null, status = null, page, limit } = filter
-  const where = q`
-    ${readable(q, filter)}
-    and (${userId}::bigint is null or o.user_id = ${userId})
-    and (${stationId}::bigint is null or o.station_id = ${stationId})
-    and ${status === null ? q`o.status <> 'cancelled'` : q`o.status = ${status}`}`
-  const [counted] = await q<{ total: number }[]>`
-    select count(*) as total from orders o join stations s on s.id = o.station_id where ${where}`
-  const rows = await q<
-    ListedOrder[]
-  >`${view(q)} where ${where} order by o.id desc limit ${limit} offset ${(page - 1) * limit}`
+  const { userId, stationId, status, page, limit } = filter
+  const wanted = q`
+    o.deleted_at is null
+    ${status === undefined ? q`and o.status <> 'cancelled'` : q`and o.status = ${status}`}
+    ${userId === undefined ? q`` : q`and o.user_id = ${userId}`}
+    ${stationId === undefined ? q`` : q`and o.station_id = ${stationId}`}`
+  const offset = (page - 1) * limit
+  const parts = shares(q, filter).map((share): Fragment => q`from orders o where ${share} and ${wanted}`)
+  const counts = parts.map((part): Fragment => q`(select count(*) ${part})`)
+  const tops = parts.map((part): Fragment => q`(select o.id ${part} order by o.id desc limit ${offset + limit})`)
+  const total = counts.reduce((sum, count): Fragment => q`${sum} + ${count}`)
+  const all = tops.reduce((some, top): Fragment => q`${some} union all ${top}`)
+  const [counted] = await q<{ total: number }[]>`select ${total} as total`
+  const rows = await q<ListedOrder[]>`
+    with page as materialized (select id from (${all}) o order by id desc limit ${limit} offset ${offset})
+    ${view(q)} where o.id in (select id from page) order by o.id desc`
   return { rows, total: counted!.total }
 }
 

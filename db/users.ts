@@ -59,13 +59,21 @@ const inside = (q: Queryable, scope: Scope) =>
     : q`exists (select 1 from user_roles m where m.user_id = u.id and m.surface = 'powerbank'
         and ${within(q, scope, q`m.org_unit_id`)})`
 
+/** People whose weightiest role is this one; without any, `user`. */
+function weighing(q: Queryable, role: authority.PowerbankRole) {
+  const have = (roles: readonly string[]) =>
+    q`exists (select 1 from user_roles m where m.user_id = u.id and m.surface = 'powerbank' and m.role = any(${[...roles]}))`
+  const heavier = authority.powerbankRoles.slice(0, authority.powerbankRoles.indexOf(role))
+  return role === 'user' ? q`not ${have(heavier)}` : q`${have([role])} and not ${have(heavier)}`
+}
+
 /** One page of the people in scope, oldest first, and how many there are in all. */
 export async function list(q: Queryable, filter: AccountFilter): Promise<{ rows: Account[]; total: number }> {
   const { scope, status, role, page, limit } = filter
   const where = q`${inside(q, scope)}
-    ${status ? q`and u.status = ${status}` : q``} ${role ? q`and coalesce(place.role, 'user') = ${role}` : q``}`
+    ${status ? q`and u.status = ${status}` : q``} ${role ? q`and ${weighing(q, role)}` : q``}`
   const [counted] = await q<{ total: number }[]>`
-    select count(*) as total from users u ${role ? place(q) : q``} where u.deleted_at is null and ${where}`
+    select count(*) as total from users u where u.deleted_at is null and ${where}`
   const rows = await q<Account[]>`${view(q)} and ${where} order by u.id limit ${limit} offset ${(page - 1) * limit}`
   return { rows, total: counted!.total }
 }

@@ -69,6 +69,7 @@ export const userRoles = pgTable(
   (t) => [
     unique('user_roles_once').on(t.userId, t.surface, t.orgUnitId, t.role).nullsNotDistinct(),
     index('user_roles_unit').on(t.orgUnitId),
+    index('user_roles_role').on(t.surface, t.role, t.userId),
     check(
       'user_roles_known',
       sql`(${t.surface} = 'paygo' and ${t.role} in ('user', 'admin', 'terminal_operator', 'finance_manager'))

@@ -83,6 +83,18 @@ test('the list filters by user, station and status, and pages', async () => {
   expect(await call('GET', '/api/orders?status=lost', { token: service.token })).toMatchObject({ status: 400 })
 })
 
+test('what staff borrowed elsewhere is listed and counted once among the orders of their stations', async () => {
+  const chief = await person('group_admin', group)
+  const theirs = await order(chief, far, 1, 'return')
+  const here = await order(chief, box, 1, 'return')
+  const { body } = await call('GET', '/api/orders?limit=2', { token: chief.token })
+  expect(body.data.map((one: any) => one.id)).toEqual([here, theirs])
+  expect(body.pagination.total).toBe(5)
+  expect(await ids(chief, 'limit=2&page=3')).toEqual([annas])
+  expect(await ids(chief, 'limit=2&page=4')).toEqual([])
+  expect(await ids(chief, `station_id=${far.stationId}`)).toEqual([theirs])
+})
+
 test('a foreign order stays closed', async () => {
   expect(await call('GET', `/api/orders/${annas}`, { token: boris.token })).toMatchObject({ status: 403 })
   expect(await call('GET', `/api/orders/${away}`, { token: admin.token })).toMatchObject({ status: 403 })
