@@ -12,7 +12,6 @@ import { spread } from './pairs.ts'
 import { milliseconds, type Row, thousands } from './table.ts'
 
 const cabinets = 1_000
-const loginsPerSecond = 300
 const p99MsMax = 25
 const runs = 5
 const nanosecondsPerMillisecond = 1e6
@@ -96,7 +95,7 @@ export async function command(bench: Bench): Promise<Row[]> {
   const fleet = start<FleetChild>('fleet-child.ts')
   const { cabinetPort, apiPort } = await house.ask('open', { url, keysSecret, jwtSecret, hasApi: true })
   const target = { apiPort, token: await token(db, jwtSecret), firstId }
-  await fleet.ask('login', { port: cabinetPort, count: cabinets, banks: 0, perSecond: loginsPerSecond })
+  await fleet.ask('login', { port: cabinetPort, count: cabinets, banks: 0 })
   await settled(db)
 
   const rows: Row[] = []

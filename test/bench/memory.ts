@@ -12,7 +12,6 @@ import { kilobytes, type Row, thousands } from './table.ts'
 
 const cabinetsFull = 10_000
 const cabinetsQuick = 1_000
-const loginsPerSecond = 1_000
 const bytesEachMax = 8 * 1_024
 /** Memory a process has given up is returned a little later. */
 const restMs = 2_000
@@ -49,11 +48,11 @@ async function cabinets({ bench, count }: Load, { db, url, keysSecret }: { db: D
   let perSecond = 0
   const weight = await weigh(house, count, async () => {
     const from = performance.now()
-    await fleet.ask('login', { port: cabinetPort, count, banks: 8, perSecond: loginsPerSecond })
+    await fleet.ask('login', { port: cabinetPort, count, banks: 8 })
     perSecond = (count * 1_000) / (performance.now() - from)
     await settled(db)
   })
-  const { online } = await fleet.ask('counts', undefined)
+  const online = await fleet.ask('online', undefined)
   if (online < count) throw new Error(`${count - online} cabinets are not online any more`)
   await house.end()
   await fleet.end()
@@ -79,10 +78,14 @@ export async function memory(bench: Bench): Promise<Row[]> {
   const keysSecret = randomBytes(32).toString('hex')
   const { db, url } = await bench.database()
   await register(db, count, keysSecret)
-  const rounds = await alternate(quick ? 1 : 3, {
-    ours: () => cabinets({ bench, count }, { db, url, keysSecret }),
-    bare: () => bareLinks({ bench, count }),
-  })
+  const rounds = await alternate(
+    quick ? 1 : 2,
+    {
+      ours: () => cabinets({ bench, count }, { db, url, keysSecret }),
+      bare: () => bareLinks({ bench, count }),
+    },
+    { warmsUp: false },
+  )
   const rss = compared(rounds, (weight) => weight.rss, ['ours', 'bare'])
   const heap = compared(rounds, (weight) => weight.heap, ['ours', 'bare'])
   const { median: logins } = spread(rounds.map(({ ours }) => ours.perSecond))

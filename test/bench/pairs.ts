@@ -16,17 +16,18 @@ export function spread(values: readonly number[]): Spread {
 }
 
 /**
- * Runs several ways in turn, round after round, after one round that is thrown away: a busy machine slows all halves
- * of a round alike, so their ratio says more than any figure. Who goes first changes each time.
+ * Runs several ways in turn, round after round: a busy machine slows all halves of a round alike, so their ratio says
+ * more than any figure. Who goes first changes each time. The first round is thrown away, unless nothing can be warm.
  */
 export async function alternate<K extends string, T>(
   rounds: number,
   ways: Record<K, () => Promise<T>>,
+  { warmsUp = true } = {},
 ): Promise<Record<K, T>[]> {
   // Object.keys forgets what the type of `ways` knows.
   const names = Object.keys(ways) as K[]
   const measured: Record<K, T>[] = []
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = warmsUp ? 0 : 1; round <= rounds; round++) {
     const figures: Partial<Record<K, T>> = {}
     for (const at of names.keys()) {
       const name = names[(at + round) % names.length]!
@@ -34,7 +35,7 @@ export async function alternate<K extends string, T>(
     }
     measured.push(figures as Record<K, T>)
   }
-  return measured.slice(1)
+  return warmsUp ? measured.slice(1) : measured
 }
 
 /** A figure of two of the ways, and the spread of its ratio: ours to the baseline's of the same round. */
