@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { close } from '../db/connections.ts'
-import type { Report } from '../protocol/cabinet.ts'
+import type { Report, Voice } from '../protocol/cabinet.ts'
 import type { Cutter } from '../protocol/cabinet-tcp/index.ts'
 import type { MalformedBody } from '../protocol/errors.ts'
 import { count } from './counts.ts'
@@ -30,10 +30,11 @@ export interface Link {
   /** Frames read since the last tick. */
   frames: number
   malformedInARow: number
-  /** The last heartbeat that was believed, as three numbers; see `repeats` in tcp.ts. `beatHead` 0: none yet. */
+  /** The last heartbeat that was believed, and the voice that believed it; see `repeats` in tcp.ts. `beatHead` 0: none yet. */
   beatHead: number
   beatTail: number
   beatEnd: number
+  beatVoice: Voice | null
   /** The node's clock when the connection came, or when the frame under way began (0: none is). */
   openedAt: number
   partialAt: number

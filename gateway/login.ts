@@ -61,8 +61,9 @@ export async function login(node: GatewayNode, knocking: Knocking, frame: Buffer
     heartbeatSeconds: Math.max(1, opened.heartbeatSeconds),
     heardAt: node.clock.now,
     identifiedAt: node.clock.now,
-    doubts: 0,
-    doubtsEnded: 0,
+    keys: known.keys,
+    looking: null,
+    isDoubtful: false,
     loginPrint,
     carrier,
   }
@@ -138,28 +139,4 @@ async function refuse(node: GatewayNode, knocking: Knocking, greeting: Greeting,
   if (answer) carrier.send(answer)
   carrier.finish(reason)
   return null
-}
-
-/**
- * Looks up again whether this cabinet is still ours and which keys it may sign with: an operator may have changed
- * either. Ends the connection of one that is not. Without a database what was known holds, and the doubt stays.
- */
-export async function identifyAgain(node: GatewayNode, session: Session): Promise<boolean> {
-  let known: Known | null
-  // As of before the look: a bell that rings meanwhile must leave its doubt.
-  const { doubts } = session
-  try {
-    known = await node.gate.run(() => identify(node.db.sql, session.boxId, node.keysSecret))
-  } catch (error) {
-    node.logSparingly('cabinet.not_identified', { stationId: session.stationId, error })
-    return true
-  }
-  session.doubtsEnded = doubts
-  session.identifiedAt = node.clock.now
-  if (known?.stationId !== session.stationId || (session.needsKey && known.keys.length === 0)) {
-    session.carrier.finish('no_longer_known')
-    return false
-  }
-  session.voice = session.bind({ keys: known.keys })
-  return true
 }

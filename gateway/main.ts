@@ -8,9 +8,9 @@ import { open } from '../db/open.ts'
 import { type GatewayConfig, gatewayConfig, gatewaySettings } from './config.ts'
 import { goodbye } from './goodbye.ts'
 import { serveMetrics } from './http.ts'
+import { doubt, lookAgain } from './identity.ts'
 import { listen } from './listen.ts'
 import { type GatewayNode, newName, newNode } from './node.ts'
-import type { Session } from './sessions.ts'
 import { watch } from './watch.ts'
 
 /** A running gateway. */
@@ -32,17 +32,17 @@ export interface GatewayOptions {
 }
 
 /** Listens to the bells. Where one may have been missed, all that it could have said is looked at. */
-async function hear({ db, courier, sessions }: GatewayNode): Promise<() => Promise<void>> {
-  const doubt = (session: Session | undefined) => {
-    if (session) session.doubts += 1
-  }
+async function hear(node: GatewayNode): Promise<() => Promise<void>> {
   const unlisten = await Promise.all([
-    db.listen(COMMAND_BELL, (stationId) => courier.ring(Number(stationId)), courier.ringAll),
-    db.listen(
+    node.db.listen(COMMAND_BELL, (stationId) => node.courier.ring(Number(stationId)), node.courier.ringAll),
+    node.db.listen(
       STATION_BELL,
-      (stationId) => doubt(sessions.get(Number(stationId))),
+      (stationId) => {
+        const session = node.sessions.get(Number(stationId))
+        if (session) void lookAgain(node, session)
+      },
       () => {
-        for (const session of sessions.all()) doubt(session)
+        for (const session of node.sessions.all()) doubt(session)
       },
     ),
   ])

@@ -27,10 +27,12 @@ export interface Session {
   heardAt: number
   /** The node's clock when the box id and keys were last looked up. */
   identifiedAt: number
-  /** How often what we know of it may have changed; its keys are looked up before the next frame is believed. */
-  doubts: number
-  /** Which of the doubts the last look-up has ended. */
-  doubtsEnded: number
+  /** The keys its frames may be signed with, as of then. */
+  keys: readonly string[]
+  /** The look-up under way, if one is. */
+  looking: Promise<void> | null
+  /** Something changed since the last look-up began. */
+  isDoubtful: boolean
   /** CRC of the login frame: the same bytes from elsewhere are a recording (cabinet-protocol 2.4: no replay protection). */
   loginPrint: number
   carrier: Carrier

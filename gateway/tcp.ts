@@ -4,6 +4,7 @@ import { cutter } from '../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../protocol/errors.ts'
 import { accepted, receive } from './cabinet.ts'
 import { count } from './counts.ts'
+import { isDue, isWorthALook, lookAgain } from './identity.ts'
 import {
   drop,
   end,
@@ -18,7 +19,7 @@ import {
   send,
   unreadable,
 } from './link.ts'
-import { entropy, identifyAgain, login } from './login.ts'
+import { entropy, login } from './login.ts'
 import type { GatewayNode } from './node.ts'
 import type { Session } from './sessions.ts'
 
@@ -56,6 +57,7 @@ export function serve(stream: Duplex, address: string, node: GatewayNode): Link 
     beatHead: 0,
     beatTail: 0,
     beatEnd: 0,
+    beatVoice: null,
     openedAt: node.clock.now,
     partialAt: 0,
     ending: null,
@@ -70,33 +72,23 @@ export function serve(stream: Duplex, address: string, node: GatewayNode): Link 
 }
 
 /**
- * True when what we know of this cabinet must be looked up again before its next frame is believed. Not while nobody
- * could tell: heartbeats are answered without a database.
- */
-const isDoubtful = (node: GatewayNode, session: Session) =>
-  (session.doubts !== session.doubtsEnded || node.clock.now - session.identifiedAt > node.limits.identifyAgainMs) &&
-  node.isDatabaseThere
-
-/**
  * A cabinet's heartbeat is the same nine bytes every time, and so is its answer: once heard, believed and answered with
  * itself, it needs no second hearing. With a thousand cabinets the hearing is mostly waiting for memory.
  */
-const repeats = (link: Link, chunk: Buffer) =>
+const repeats = (link: Link, session: Session, chunk: Buffer) =>
   chunk.length === beatBytes &&
   link.partialAt === 0 &&
   chunk.readInt32BE(0) === link.beatHead &&
   chunk.readInt32BE(4) === link.beatTail &&
-  chunk[8] === link.beatEnd
+  chunk[8] === link.beatEnd &&
+  // Believed under the keys of now.
+  link.beatVoice === session.voice
 
-function remember(link: Link, beat: Buffer): void {
+function remember(link: Link, session: Session, beat: Buffer): void {
+  link.beatVoice = session.voice
   link.beatHead = beat.readInt32BE(0)
   link.beatTail = beat.readInt32BE(4)
   link.beatEnd = beat[8]!
-}
-
-/** The known heartbeat may have been believed under a key that is gone. */
-function forget(link: Link): void {
-  link.beatHead = 0
 }
 
 /** Answers a heartbeat that is known. */
@@ -104,6 +96,7 @@ function beatAgain(node: GatewayNode, link: Link, session: Session, chunk: Buffe
   link.frames += 1
   link.malformedInARow = 0
   session.heardAt = node.clock.now
+  if (isDue(node, session)) void lookAgain(node, session)
   count(node.counts.heard, 'heartbeat')
   count(node.counts.acknowledged, 'heartbeat')
   send(node, link, chunk)
@@ -113,7 +106,7 @@ function beatAgain(node: GatewayNode, link: Link, session: Session, chunk: Buffe
 function read(node: GatewayNode, link: Link, chunk: Buffer): void {
   if (link.ending !== null) return
   const { session } = link
-  if (session !== null && repeats(link, chunk) && !isDoubtful(node, session)) beatAgain(node, link, session, chunk)
+  if (session !== null && repeats(link, session, chunk)) beatAgain(node, link, session, chunk)
   else readFrames(node, link, chunk)
 }
 
@@ -149,28 +142,24 @@ function take(node: GatewayNode, link: Link, frame: Buffer, replies: Buffer[]): 
   const { session } = link
   link.frames += 1
   if (session) session.heardAt = node.clock.now
-  const report = session && !isDoubtful(node, session) ? hearNow(node, link, session, frame) : later
+  const report = session ? hearNow(node, link, session, frame) : later
   if (report === later) enqueue(node, link, { frame, report: null })
   else if (report?.kind === 'heartbeat') {
     const answer = session!.voice.answer(frame, accepted, noEntropy)
     if (!answer) return
     count(node.counts.acknowledged, report.kind)
     replies.push(answer)
-    if (frame.length === beatBytes && answer.equals(frame)) remember(link, frame)
+    if (frame.length === beatBytes && answer.equals(frame)) remember(link, session!, frame)
   } else if (report) enqueue(node, link, { frame, report })
 }
 
-/** The report of a frame; null when it is unreadable; `later` when the cabinet's keys must be looked up first. */
+/** The report of a frame; null when it is unreadable; `later` when that is worth a look at the cabinet's keys. */
 function hearNow(node: GatewayNode, link: Link, session: Session, frame: Buffer): Report | null | typeof later {
   try {
     return hear(node, link, session, frame)
   } catch (error) {
     if (!(error instanceof MalformedBody)) throw error
-    // The operator may have given it a new key since: looked up once, then heard again.
-    if (session.needsKey && node.clock.now - session.identifiedAt >= node.limits.identifyAgainMsMin) {
-      session.doubts += 1
-      return later
-    }
+    if (isWorthALook(node, session)) return later
     unreadable(node, link, frame, error)
     return null
   }
@@ -204,13 +193,8 @@ async function act(node: GatewayNode, link: Link, heard: Heard): Promise<void> {
     if (link.ending === null) link.session = await login(node, link, frame)
     return
   }
-  if (isDoubtful(node, session)) {
-    forget(link)
-    if (!(await identifyAgain(node, session))) return
-  }
-  const report = heard.report ?? hear(node, link, session, frame)
+  const report = heard.report ?? (await hearAgain(node, link, session, frame))
   if (report.kind === 'login') {
-    forget(link)
     if (link.ending === null) link.session = (await login(node, link, frame)) ?? session
     return
   }
@@ -224,7 +208,19 @@ async function act(node: GatewayNode, link: Link, heard: Heard): Promise<void> {
   send(node, link, answer)
 }
 
+/** A frame that came before the login was done, or that nothing we knew could read. */
+async function hearAgain(node: GatewayNode, link: Link, session: Session, frame: Buffer): Promise<Report> {
+  try {
+    return hear(node, link, session, frame)
+  } catch (error) {
+    if (!(error instanceof MalformedBody && isWorthALook(node, session))) throw error
+    await lookAgain(node, session)
+    return hear(node, link, session, frame)
+  }
+}
+
 function hear(node: GatewayNode, link: Link, session: Session, frame: Buffer): Report {
+  if (isDue(node, session)) void lookAgain(node, session)
   const report = session.voice.hear(frame)
   link.malformedInARow = 0
   count(node.counts.heard, report.kind)

@@ -28,7 +28,7 @@ export const limits: Limits = {
   quarantinePerMinuteMax: 100,
   strangerLinesPerTickMax: 1_000,
   identifyAgainMs: 600_000,
-  identifyAgainMsMin: 0,
+  identifyAgainMsMin: 5_000,
   seenIntervalMs: 40,
   tickMs: 20,
 }
