@@ -1,6 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { assertMayActFor } from '../../db/borrow.ts'
 import { Refused } from '../../db/errors.ts'
 import * as changes from '../../db/powerbank-changes.ts'
 import * as powerbanks from '../../db/powerbanks.ts'
@@ -8,18 +7,13 @@ import { writeOff } from '../../db/write-off.ts'
 import type { Env } from '../context.ts'
 import { Powerbank, spell } from './powerbanks.ts'
 import { refusalBody } from './refusals.ts'
-import { admins } from './rights.ts'
+import { admins, assertSelf } from './rights.ts'
 import { idBody, json, no, ok, router, Time, time, yes } from './surface.ts'
 
 const tags = ['Административные функции']
 const bulkMax = 500
 const textCharactersMax = 500
 const Text = z.string().trim().max(textCharactersMax)
-
-/** The token says who acts; a body that names somebody else must name one in the actor's care. */
-async function assertActor(c: Context<Env>, named: number | null | undefined): Promise<void> {
-  if (named != null) await assertMayActFor(c.var.db.sql, c.var.actor, named)
-}
 
 /** Taking power banks into service and out of it (api-contracts 4.2). */
 export const adminFleet = router()
@@ -59,7 +53,7 @@ adminFleet.openapi(
   }),
   async (c) => {
     const { powerbank_id: id, admin_user_id, reason } = c.req.valid('json')
-    await assertActor(c, admin_user_id)
+    assertSelf(c.var.actor, admin_user_id)
     const bank = await c.var.db.transaction((tx) => changes.deactivate(tx, c.var.actor, id, reason ?? null))
     return c.json(
       yes({
@@ -132,7 +126,7 @@ adminFleet.openapi(
   }),
   async (c) => {
     const { powerbank_ids: ids, admin_user_id, target_org_unit_id } = c.req.valid('json')
-    await assertActor(c, admin_user_id)
+    assertSelf(c.var.actor, admin_user_id)
     const results: z.infer<typeof Outcome>[] = []
     // One after the other: a long list must not take every connection from the others.
     for (const id of new Set(ids)) results.push(await activateOne(c, id, target_org_unit_id ?? null))
@@ -181,7 +175,7 @@ adminFleet.openapi(
   async (c) => {
     const { db, actor } = c.var
     const { user_id: userId, powerbank_id: powerbankId, admin_user_id, note = null } = c.req.valid('json')
-    await assertActor(c, admin_user_id)
+    assertSelf(c.var.actor, admin_user_id)
     const { orderId, bank } = await db.transaction(async (tx) => ({
       orderId: await writeOff(tx, actor, { userId, powerbankId, note }),
       bank: (await powerbanks.get(tx, powerbankId))!,

@@ -1,9 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { assertMayActFor } from '../../db/borrow.ts'
 import * as verbs from '../../db/powerbanks.ts'
 import * as scope from '../../db/scope.ts'
 import { Powerbank, spell } from './powerbanks.ts'
-import { admins } from './rights.ts'
+import { admins, assertSelf } from './rights.ts'
 import { idBody, json, no, ok, pagingBy, router, Time, time, yes } from './surface.ts'
 
 const tags = ['Административные функции']
@@ -78,7 +77,7 @@ adminPowerbanks.openapi(
   async (c) => {
     const { db, actor } = c.var
     const { powerbank_id: id, admin_user_id, target_org_unit_id } = c.req.valid('json')
-    if (admin_user_id != null) await assertMayActFor(db.sql, actor, admin_user_id)
+    assertSelf(actor, admin_user_id)
     const orgUnitId = target_org_unit_id ?? null
     const { bank, at } = await db.transaction((tx) => verbs.activate(tx, actor, { id, orgUnitId }))
     return c.json(

@@ -1,5 +1,4 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { assertMayActFor } from '../../db/borrow.ts'
 import { Refused } from '../../db/errors.ts'
 import * as orders from '../../db/order-list.ts'
 import * as powerbanks from '../../db/powerbanks.ts'
@@ -7,7 +6,7 @@ import * as verbs from '../../db/station-commands.ts'
 import * as stations from '../../db/stations.ts'
 import { sent, settled, spellSent } from './command-answer.ts'
 import { IdempotencyKey, idempotencyOf } from './idempotency.ts'
-import { admins } from './rights.ts'
+import { admins, assertSelf } from './rights.ts'
 import { idBody, json, router, Time, time, yes } from './surface.ts'
 
 const secondMs = 1_000
@@ -50,7 +49,7 @@ forceEject.openapi(
   async (c) => {
     const { db, actor, config } = c.var
     const body = c.req.valid('json')
-    if (body.admin_user_id != null) await assertMayActFor(db.sql, actor, body.admin_user_id)
+    assertSelf(actor, body.admin_user_id)
     const request = { stationId: body.station_id, slot: body.slot_number, idempotency: idempotencyOf(c, body) }
     const commandId = await db.transaction((tx) => verbs.forceEject(tx, actor, request))
     const row = await settled(c, commandId, config.borrowWaitSeconds * secondMs)

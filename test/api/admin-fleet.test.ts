@@ -179,6 +179,14 @@ test('nobody writes off for another’s people or banks, nor in another’s name
   expect(await post('write-off-powerbank', { ...body, user_id: admin.id })).toMatchObject({ status: 404 })
 })
 
+test('not even a service_admin acts in another name, nor in that of nobody', async () => {
+  for (const admin_user_id of [admin.id, 999_999])
+    for (const name of ['activate-powerbank', 'deactivate-powerbank'])
+      expect(await post(name, { powerbank_id: await bank(), admin_user_id }, service.token)).toMatchObject({
+        status: 403,
+      })
+})
+
 test('the status of a bank has the documented keys, in the own units', async () => {
   const box = await cabinet(ground, { orgUnitId: group, banks: [3] })
   const { id, bankId } = box.banks[3]!

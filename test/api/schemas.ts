@@ -1,20 +1,11 @@
-import { createRequire } from 'node:module'
-
-/** What of JSON Schema's judge is used here. */
-interface Ajv {
-  addSchema(schema: object, key: string): Ajv
-  compile(schema: object): ((value: unknown) => boolean) & { errors?: { instancePath: string; message: string }[] }
-}
-
-// ajv comes with the validator of OpenAPI documents, which is a dependency of ours: one judge for both.
-const nearby = createRequire(createRequire(import.meta.url).resolve('@seriousme/openapi-schema-validator'))
-const Ajv2020: new (options: object) => Ajv = nearby('ajv/dist/2020.js').default
-const addFormats: (ajv: Ajv, options: object) => void = nearby('ajv-formats')
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import formats from 'ajv-formats'
 
 /** Judges values against the schemas of an OpenAPI 3.1 document, which are JSON Schema 2020-12. */
 export function judgeOf(document: any) {
   const ajv = new Ajv2020({ strict: false, allErrors: true })
-  addFormats(ajv, { mode: 'full' })
+  // CommonJS seen from a module: the function is one step further in.
+  formats.default(ajv, { mode: 'full' })
   ajv.addSchema({ $id: 'api:/document', components: document.components }, 'api')
   // A reference inside a piece of the document means the document.
   const anchored = (schema: any): any => {
@@ -27,7 +18,7 @@ export function judgeOf(document: any) {
       ]),
     )
   }
-  const compiled = new Map<object, ReturnType<Ajv['compile']>>()
+  const compiled = new Map<object, ReturnType<Ajv2020['compile']>>()
   return {
     /** What is wrong with a value, as `/path message`; empty: nothing. */
     faults(schema: object, value: unknown): string[] {
