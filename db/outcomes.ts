@@ -1,10 +1,11 @@
 import { ensure, type KnownBank } from './bank-ids.ts'
 import { ring } from './bell.ts'
-import { COLUMNS, type CommandRow, withdraw } from './commands.ts'
+import { askInventory, COLUMNS, type CommandRow, withdraw } from './commands.ts'
 import type { Tx } from './connect.ts'
 import { record } from './events.ts'
 import * as orders from './orders.ts'
 import * as places from './places.ts'
+import { saidAt } from './sightings.ts'
 
 /** A command that was sent and not answered; `queued`, because a silent query waits there for its second time. */
 const AWAITED = new Set(['sent', 'unknown', 'queued'])
@@ -115,15 +116,50 @@ async function unmatched(tx: Tx, stationId: number, { kind, slot, bankId }: Answ
   await record(tx, 'answer.unmatched', { stationId, data: { kind, slot, bankId } })
 }
 
+interface Elsewhere {
+  stationId: number
+  slotNumber: number
+  /** The order's loan has ended, there or since. */
+  hasEnded: boolean
+}
+
+/** The cabinet that seems to hold the bank of this command's order, if it is another one than lets it out now. */
+async function elsewhere(tx: Tx, { id, stationId }: CommandRow, bankId: number): Promise<Elsewhere | undefined> {
+  const [place] = await tx<Elsewhere[]>`
+    select sp.station_id, sp.slot_number, o.status = 'return' as has_ended
+    from orders o join station_powerbanks sp on sp.powerbank_id = o.powerbank_id
+    where o.command_id = ${id} and o.powerbank_id = ${bankId} and sp.station_id <> ${stationId}`
+  return place
+}
+
+/**
+ * Has the bank come back, into another cabinet, before the answer to its eject came? A return heard there since says
+ * so; a list may be an older picture, so that cabinet is asked again. (By a command: its row may not be locked here.)
+ */
+async function backAlready(tx: Tx, command: CommandRow, bankId: number): Promise<Elsewhere | undefined> {
+  const place = await elsewhere(tx, command, bankId)
+  if (!place || place.hasEnded) return place
+  const heardAt = await saidAt(tx, place.stationId, bankId, place.slotNumber)
+  if (heardAt !== null && command.sentAt !== null && heardAt >= command.sentAt) return place
+  await askInventory(tx, place.stationId, 'policy')
+  return undefined
+}
+
 /** A bank went out of a slot: the order moves, the slot empties, and is looked at once the cabinet has checked itself. */
 async function moved(tx: Tx, station: places.Place, command: CommandRow, said: Answer): Promise<number | null> {
   const banks = said.bankId ? await ensure(tx, station, [said.bankId]) : undefined
   const bank = banks?.get(said.bankId!)
-  await places.vacate(tx, station.id, command.slot!, bank?.id ?? null)
+  const back = bank && said.kind === 'eject' ? await backAlready(tx, command, bank.id) : undefined
+  await places.vacate(tx, station.id, command.slot!, back ? null : (bank?.id ?? null))
   await places.lookWithin(tx, station.id, orders.SETTLE_SECONDS)
   if (said.kind === 'force_eject') return forceEjected(tx, station.id, command, bank)
   const late = command.status === 'unknown' ? 'late ' : ''
-  return orders.ejected(tx, command.id, bank?.id ?? null, `${late}eject answer`)
+  const orderId = await orders.ejected(tx, command.id, bank?.id ?? null, `${late}eject answer`)
+  if (!back || orderId === null) return orderId
+  const { stationId: returnStationId, slotNumber: returnSlot } = back
+  const evidence = 'return frame, before the eject answer'
+  await orders.move(tx, orderId, { to: 'return', returnStationId, returnSlot, evidence })
+  return orderId
 }
 
 /**

@@ -172,7 +172,7 @@ async function tellMissing(tx: Tx, stationId: number, missing: readonly places.M
 }
 
 /** When this very return was last heard, if lately: a cabinet whose acknowledgement was lost says it again (0x66). */
-async function saidAt(tx: Tx, stationId: number, powerbankId: number, slot: number): Promise<Date | null> {
+export async function saidAt(tx: Tx, stationId: number, powerbankId: number, slot: number): Promise<Date | null> {
   const [said] = await tx<{ at: Date | null }[]>`
     select max(created_at) as at from (
       select kind, data, created_at from events where station_id = ${stationId} order by id desc limit ${RETURN_REPEAT_EVENTS_MAX}
