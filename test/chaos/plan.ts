@@ -1,4 +1,4 @@
-import { dice } from './dice.ts'
+import { type Dice, dice } from './dice.ts'
 import { doubtSteps, lookSteps, type Step, steps } from './steps.ts'
 
 /** Where to kill. */
@@ -34,12 +34,11 @@ export function planOf(seed: number): Plan {
   // There the wire of the database is not ours to tap.
   if (round % 3 === 1 && step.wire !== 'database')
     return { ...plan, database: die.chance(0.5) ? 'embedded' : 'power cut' }
-  const choices = secondOf(step)
-  return { ...plan, second: { step: choices[(seed + round) % choices.length]!, nth: die.whole(1, 2) } }
+  return { ...plan, second: { step: die.pick(secondOf(step, die)), nth: die.whole(1, 2) } }
 }
 
 /** While a doubt is looked into, while a bank that just came back is lent anew, or while the cabinets log in. */
-function secondOf({ leavesDoubt, of }: Step): readonly Step[] {
-  if (leavesDoubt) return [...doubtSteps, ...lookSteps]
+function secondOf({ leavesDoubt, of }: Step, die: Dice): readonly Step[] {
+  if (leavesDoubt) return die.chance(0.5) ? doubtSteps : lookSteps
   return of === 'return' ? anewSteps : lookSteps
 }

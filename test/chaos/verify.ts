@@ -1,7 +1,7 @@
 import type { Queryable } from '../../db/connect.ts'
 import { banksOf } from '../../simulators/box.ts'
 import type { Ask } from './customer.ts'
-import { type Loan, loansOf } from './physical.ts'
+import { type Act, type Loan, loansOf } from './physical.ts'
 import type { World } from './world.ts'
 
 interface OrderRow {
@@ -133,32 +133,36 @@ const untidy = async (q: Queryable): Promise<string[]> => [
 ]
 
 /**
- * Returns whose acknowledgement a cabinet has heard and which the database does not know. One into the cabinet that
- * an open loan came from may be an old one said again: there it is enough that a look is due or under way. Asked while
- * the house is dead: nothing can heal meanwhile.
+ * Returns whose acknowledgement a cabinet has heard and which the database does not know: no order ended there, and
+ * the bank is not known to be there. One into the cabinet that an open loan came from may be an old one said again:
+ * there it is enough that a look is due or under way. Asked while the house is dead: nothing can heal meanwhile.
  */
 export async function forgotten({ db, physical }: World): Promise<string[]> {
   // A bank that has gone out again since is another loan's.
   const last = new Map(physical.acts.map((act) => [act.bankId, act]))
   const acknowledged = [...last.values()].filter(({ acknowledgedAt }) => acknowledgedAt !== null)
   const lost: string[] = []
-  for (const { stationId, slot, bankId } of acknowledged) {
-    const [known] = await db.sql`
-      select 1 from powerbanks p where p.device_id = ${bankId} and (
-        exists (select 1 from orders o where o.powerbank_id = p.id
-          and (o.return_station_id, o.return_slot) = (${stationId}, ${slot}))
-        or exists (select 1 from station_powerbanks sp where sp.powerbank_id = p.id
-          and (sp.station_id, sp.slot_number) = (${stationId}, ${slot}))
-        or (exists (select 1 from orders o where o.powerbank_id = p.id and o.station_id = ${stationId}
-            and o.status in ('pending', 'borrow'))
-          and (exists (select 1 from stations where id = ${stationId} and inventory_due_at is not null)
-            or exists (select 1 from device_commands where station_id = ${stationId} and kind = 'inventory'
-              and status in ('queued', 'sent')))))`
-    if (known) continue
-    const story = JSON.stringify(loansOf(physical.acts).filter((loan) => loan.bankId === bankId))
-    lost.push(`the return of ${bankId} into ${stationId}/${slot} was acknowledged and is not stored: ${story}`)
+  for (const act of acknowledged) {
+    if (await isKnown(db.sql, act)) continue
+    const story = loansOf(physical.acts).filter(({ bankId }) => bankId === act.bankId)
+    lost.push(`a return was acknowledged and is not stored: ${JSON.stringify(act)} of ${JSON.stringify(story)}`)
   }
   return lost
+}
+
+async function isKnown(q: Queryable, { bankId, stationId, slot }: Act): Promise<boolean> {
+  const [known] = await q`
+    select 1 from powerbanks p where p.device_id = ${bankId} and (
+      exists (select 1 from orders o
+        where o.powerbank_id = p.id and (o.return_station_id, o.return_slot) = (${stationId}, ${slot}))
+      or exists (select 1 from station_powerbanks sp
+        where sp.powerbank_id = p.id and (sp.station_id, sp.slot_number) = (${stationId}, ${slot}))
+      or (exists (select 1 from orders o
+          where o.powerbank_id = p.id and o.station_id = ${stationId} and o.status in ('pending', 'borrow'))
+        and (exists (select 1 from stations where id = ${stationId} and inventory_due_at is not null)
+          or exists (select 1 from device_commands
+            where station_id = ${stationId} and kind = 'inventory' and status in ('queued', 'sent')))))`
+  return known !== undefined
 }
 
 /** How the orders stand, for people: `9 return, 2 cancelled`. */
