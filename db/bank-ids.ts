@@ -19,10 +19,25 @@ export interface KnownBank {
   status: string
 }
 
+/** Strangers' banks one cabinet may make known within an hour: a full one of the largest kind, and never the disk. */
+const DISCOVERIES_PER_HOUR_MAX = 300
+/** How far back in a station's log they are counted. */
+const RECENT_EVENTS_MAX = 2_000
+
+/** How many more banks nobody knows this cabinet may name. */
+async function discoveriesLeft(tx: Tx, stationId: number): Promise<number> {
+  const [row] = await tx<{ found: number }[]>`
+    select count(*) as found from (
+      select kind, created_at from events where station_id = ${stationId} order by id desc limit ${RECENT_EVENTS_MAX}
+    ) recent where kind = 'powerbank.discovered' and created_at > now() - interval '1 hour'`
+  return Math.max(0, DISCOVERIES_PER_HOUR_MAX - row!.found)
+}
+
 /**
  * The rows of these power banks, locked by rising id (see `lock` in places.ts). One that nobody has registered
  * becomes `unknown`, in the station's unit, for an administrator to activate (api-contracts 4.9); one whose hex id
- * somebody typed as its serial number is that bank.
+ * somebody typed as its serial number is that bank. A cabinet that invents banks without end is not believed: those
+ * beyond its measure are absent from the answer.
  */
 export async function ensure(
   tx: Tx,
@@ -42,6 +57,8 @@ export async function ensure(
     const added = await tx<{ id: number; serialNumber: string }[]>`
       insert into powerbanks (org_unit_id, serial_number, device_id)
       select ${station.orgUnitId}::bigint, d, d from unnest(${missing}::text[]) d
+      where not exists (select 1 from powerbanks where device_id = d and deleted_at is null)
+      limit ${await discoveriesLeft(tx, station.id)}
       on conflict do nothing returning id, serial_number`
     for (const { id, serialNumber } of added)
       await record(tx, 'powerbank.discovered', { stationId: station.id, data: { powerbankId: id, serialNumber } })

@@ -26,7 +26,7 @@ export interface DemoStation {
   boxId: string
   dialect: 'A' | 'B'
   /** TCP-B's secret; it goes to the simulator by its standard input, never to a log. */
-  key: string
+  key?: string
   slots: number
   /** Hex ids of the power banks the simulated cabinet starts with. */
   banks: string[]
@@ -54,7 +54,8 @@ async function station(tx: Tx, unitId: number, n: number, keysSecret: string): P
   const [{ id } = { id: 0 }] = await tx<{ id: number }[]>`
     insert into stations (org_unit_id, box_id, slots_declared, status, nik)
     values (${unitId}, ${boxId}, ${SLOTS}, 'active', ${`Кабинет ${n + 1}`}) returning id`
-  await keys.add(tx, null, { stationId: id, value: randomBytes(12).toString('hex') }, keysSecret)
+  if (dialectOf(n) === 'B')
+    await keys.add(tx, null, { stationId: id, value: randomBytes(12).toString('hex') }, keysSecret)
   for (let bank = 0; bank < BANKS_PER_STATION; bank++) {
     const deviceId = `44454D4F${(n * BANKS_PER_STATION + bank + 1).toString(16).padStart(8, '0').toUpperCase()}`
     await tx`
@@ -94,7 +95,7 @@ export async function demo(db: Db, keysSecret: string): Promise<Demo> {
       id: row.id,
       boxId: row.boxId,
       dialect: dialectOf(n),
-      key: key!,
+      ...(key !== undefined && { key }),
       slots: row.slotsDeclared,
       banks: row.banks,
     })

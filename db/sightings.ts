@@ -21,6 +21,8 @@ const ASKED_SECONDS = 60
 const RETURN_REPEAT_EVENTS_MAX = 300
 /** The same abnormal report within this is the same event said twice. */
 const ABNORMAL_REPEAT_SECONDS = 60
+/** More from one cabinet within an hour are one broken sensor, or a liar. */
+const ABNORMAL_PER_HOUR_MAX = 120
 
 /** Machines lie: a slot or a bank listed twice counts where it was listed first. */
 function consistent(banks: readonly places.SeenBank[]): places.SeenBank[] {
@@ -128,12 +130,13 @@ export async function inventory(
   source: 'inventory' | 'login',
 ): Promise<void> {
   const station = await places.lock(tx, stationId)
-  const banks = consistent(listed)
+  const clear = consistent(listed)
   const known = await ensure(
     tx,
     station,
-    banks.map((bank) => bank.bankId),
+    clear.map((bank) => bank.bankId),
   )
+  const banks = clear.filter(({ bankId }) => known.has(bankId))
   const slotOf = new Map(banks.map(({ bankId, slot }) => [known.get(bankId)!.id, slot]))
   const open = await openOrders(tx, stationId, [...slotOf.keys()])
   const explained = new Set(open.map((order) => order.powerbankId))
@@ -204,7 +207,10 @@ const believable = (bank: places.SeenBank): places.SeenBank =>
 export async function returned(tx: Tx, stationId: number, bank: places.SeenBank): Promise<void> {
   const station = await places.lock(tx, stationId)
   const known = await ensure(tx, station, [bank.bankId])
-  const { id, status } = known.get(bank.bankId)!
+  const row = known.get(bank.bankId)
+  // Beyond what one cabinet may make known: taken, and left for the next list of its slots to name.
+  if (!row) return
+  const { id, status } = row
   // The slots are looked at once the cabinet has checked itself: for the level, and for what this leaves open.
   await places.lookWithin(tx, stationId, orders.SETTLE_SECONDS)
   const heardBefore = await saidAt(tx, stationId, id, bank.slot)
@@ -238,6 +244,9 @@ export async function abnormal(
       select 1 from slot_abnormal_reports where station_id = ${stationId} and slot_number = ${slot}
         and event_type = ${String(event)} and terminal_id is not distinct from ${bankId}
         and created_at > now() - make_interval(secs => ${ABNORMAL_REPEAT_SECONDS}))
+      and (select count(*) from (
+        select created_at from slot_abnormal_reports where station_id = ${stationId} order by id desc limit ${ABNORMAL_PER_HOUR_MAX}
+      ) recent where created_at > now() - interval '1 hour') < ${ABNORMAL_PER_HOUR_MAX}
     returning id`
   if (!filed) return
   await record(tx, 'slot.abnormal', { stationId, data: { reportId: filed.id, event, slot, bankId } })

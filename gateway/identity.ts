@@ -22,7 +22,7 @@ async function look(node: GatewayNode, session: Session): Promise<void> {
     try {
       const known = await node.gate.run(() => identify(node.db.sql, session.boxId, node.keysSecret))
       session.identifiedAt = node.clock.now
-      if (known?.stationId === session.stationId && !(session.needsKey && known.keys.length === 0))
+      if (known?.stationId === session.stationId && session.needsKey === known.keys.length > 0)
         renew(session, known.keys)
       else session.carrier.finish('no_longer_known')
     } catch (error) {

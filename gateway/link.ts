@@ -27,6 +27,8 @@ export interface Link {
   /** The work on the queue; null while nothing waits. */
   running: Promise<void> | null
   isPaused: boolean
+  /** A newer connection of the same cabinet waits for this one: nothing more is read here. */
+  isYielding: boolean
   /** Frames read since the last tick. */
   frames: number
   malformedInARow: number
@@ -63,6 +65,7 @@ export function pause(link: Link): void {
 /** Reads on where reading was stopped, once there is room again. */
 export function resume(node: GatewayNode, link: Link): void {
   if (!link.isPaused || link.frames > framesPerTickMax(node)) return
+  if (link.isYielding && link.ending === null) return
   if (link.ending === null && link.queue.length * 2 > node.limits.framesWaitingMax) return
   link.isPaused = false
   link.stream.resume()

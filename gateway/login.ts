@@ -24,6 +24,8 @@ type Reason = Parameters<typeof quarantine>[1]['reason']
 type Known = NonNullable<Awaited<ReturnType<typeof identify>>>
 
 const nonceMax = 2 ** 32
+/** How long a login waits for what an older socket of its cabinet has said. */
+const giveWayMs = 2_000
 const nowSeconds = () => Math.floor(Date.now() / 1000)
 
 /** TCP-B's login answer carries a random number and the time (cabinet-protocol 0x60); other answers look at neither. */
@@ -40,6 +42,8 @@ export async function login(node: GatewayNode, knocking: Knocking, frame: Buffer
   const known = await node.gate.run(() => identify(node.db.sql, greeting.boxId, node.keysSecret))
   if (!known) return refuse(node, knocking, greeting, frame, 'unknown_box_id')
   if (greeting.needsKey && known.keys.length === 0) return refuse(node, knocking, greeting, frame, 'no_key')
+  // A key that could be sidestepped by speaking the dialect without one would protect nothing.
+  if (!greeting.needsKey && known.keys.length > 0) return refuse(node, knocking, greeting, frame, 'bad_token')
   const voice = greeting.voice({ keys: known.keys })
   const report = believed(() => voice.hear(frame))
   if (!report) return refuse(node, knocking, greeting, frame, 'bad_token')
@@ -49,8 +53,13 @@ export async function login(node: GatewayNode, knocking: Knocking, frame: Buffer
     return null
   }
   const loginPrint = crc32(frame)
-  await giveWay(node, knocking, known.stationId, loginPrint)
-  const opened = await node.gate.run(() => enter(node, known, greeting, address, report, frame))
+  const before = await giveWay(node, knocking, known.stationId, loginPrint)
+  const opened = await node.gate
+    .run(() => enter(node, known, greeting, address, report, frame))
+    .catch((error) => {
+      before?.goOn()
+      throw error
+    })
   const session: Session = {
     stationId: known.stationId,
     boxId: greeting.boxId,
@@ -78,15 +87,29 @@ export async function login(node: GatewayNode, knocking: Knocking, frame: Buffer
   return session
 }
 
-/** What an older socket of the same cabinet said is older than this login: it is worked off first. */
-async function giveWay(node: GatewayNode, { address, carrier }: Knocking, stationId: number, loginPrint: number) {
-  const before = node.sessions.get(stationId)
-  if (!before || before.carrier === carrier) return
+/**
+ * What an older socket of the same cabinet said is older than this login: it is worked off first, but not for long. A
+ * socket that is kept busy must not keep the cabinet out.
+ * @returns the older connection, which reads nothing until it is told to go on
+ */
+async function giveWay(
+  { sessions, counts, log }: GatewayNode,
+  { address, carrier }: Knocking,
+  stationId: number,
+  loginPrint: number,
+) {
+  const before = sessions.get(stationId)
+  if (!before || before.carrier === carrier) return null
   if (before.needsKey && before.loginPrint === loginPrint) {
-    node.counts.loginsRepeated += 1
-    node.log('login.repeated', { stationId, boxId: before.boxId, address })
+    counts.loginsRepeated += 1
+    log('login.repeated', { stationId, boxId: before.boxId, address })
   }
-  await before.carrier.settled()
+  const patience = Promise.withResolvers<'late'>()
+  const timer = setTimeout(patience.resolve, giveWayMs, 'late')
+  const outcome = await Promise.race([before.carrier.settled(), patience.promise])
+  clearTimeout(timer)
+  if (outcome === 'late') before.carrier.cut('superseded')
+  return before.carrier
 }
 
 /** The whole login in one transaction: the connection is the newest, the slots are known, the questions are queued. */

@@ -8,8 +8,11 @@ export interface Carrier {
   isOpen(): boolean
   /** Takes nothing more, works off what was heard, then ends. `reason` as `noun_or_verb`, for logs and rows. */
   finish(reason: string): void
-  /** Stops reading for a moment, and resolves once nothing that was heard waits for the database. */
+  /** Stops reading, until `goOn`, and resolves once nothing that was heard waits for the database. */
   settled(): Promise<void>
+  goOn(): void
+  /** Ends at once: what waits unheard was never acknowledged, so an honest cabinet says it again. */
+  cut(reason: string): void
 }
 
 /** A cabinet that is logged in here. */

@@ -44,14 +44,21 @@ export function serve(stream: Duplex, address: string, node: GatewayNode): Link 
       isOpen: () => link.ending === null,
       finish: (reason) => finish(node, link, reason),
       settled: async () => {
+        link.isYielding = true
         pause(link)
         await link.running
       },
+      goOn: () => {
+        link.isYielding = false
+        resume(node, link)
+      },
+      cut: (reason) => drop(node, link, reason),
     },
     session: null,
     queue: [],
     running: null,
     isPaused: false,
+    isYielding: false,
     frames: 0,
     malformedInARow: 0,
     beatHead: 0,

@@ -92,15 +92,14 @@ export function auth(config: ApiConfig) {
 
   app.openapi(loginRoute, async (c) => {
     const { phone_e164: phone, password: plain } = c.req.valid('json')
-    slowDown(c, Math.max(logins.take(c.env.address), failures.wait(phone)))
+    // Counted before the slow hash, or a hundred at once would all be tried; a right password clears the count.
+    slowDown(c, Math.max(logins.take(c.env.address), failures.take(phone)))
     const { db } = c.var
     const found = await identity.credentials(db.sql, { phone })
     const right = await inTime(password.verify(plain, found?.passwordHash ?? null))
-    if (!right || found?.status !== 'active') {
-      failures.take(phone)
-      // One text for all reasons: it must not tell whether the phone is known (api-contracts 4.1).
+    // One text for all reasons: it must not tell whether the phone is known (api-contracts 4.1).
+    if (!right || found?.status !== 'active')
       throw new Refused('unauthorised', 'login refused', { text: 'Неверный телефон или пароль' })
-    }
     failures.clear(phone)
     const about = { hours: config.tokenHours, ip: c.env.address, userAgent: c.req.header('user-agent') ?? null }
     const { sessionId, expiresAt } = await db.transaction((tx) =>

@@ -35,7 +35,7 @@ test.each(posts)('%s sends one %s and shows the frame that left', async (path, k
       status: 'answered',
     },
   })
-  expect(box.heard.filter((command) => command.kind === kind)).toHaveLength(1)
+  await expect.poll(() => box.heard.filter((command) => command.kind === kind).length).toBe(1)
 })
 
 test.each(posts)('%s is refused for an unknown, a foreign and an offline station', async (path, _, more) => {

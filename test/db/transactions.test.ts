@@ -119,7 +119,8 @@ test('two transactions that block each other are both done', async () => {
       await tx`update pairs set n = n + 1 where id = ${second}`
     })
   await Promise.all([add(1, 2), add(2, 1)])
-  expect(runs).toBe(3)
+  // Usually one of them is told to begin again; on a busy machine, both.
+  expect(runs).toBeGreaterThan(2)
   expect(await db.sql`select n from pairs`).toEqual([{ n: 2 }, { n: 2 }])
 })
 

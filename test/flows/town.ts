@@ -51,7 +51,7 @@ export async function town(change: Parameters<typeof house>[0] = {}) {
     const id = await db.transaction(async (tx) => {
       const [row] = await tx<{ id: number }[]>`
         insert into stations (org_unit_id, box_id, slots_declared, status) values (${orgUnitId}, ${boxId}, 8, 'active') returning id`
-      await keys.add(tx, null, { stationId: row!.id, value: secret }, keysSecret)
+      if (dialect === 'B') await keys.add(tx, null, { stationId: row!.id, value: secret }, keysSecret)
       return row!.id
     })
     const box = cabinet(dialer(false), {
