@@ -10,7 +10,7 @@ import { type Opened, open } from './db/open.ts'
 import { gatewayConfig, gatewaySettings } from './gateway/config.ts'
 import { startGateway } from './gateway/main.ts'
 
-const shape = z.object({ ...databaseSettings, ...gatewaySettings, ...apiSettings.shape })
+const shape = z.object({ ...databaseSettings, ...apiSettings.shape, ...gatewaySettings })
 
 /** The address somebody on this machine would type. */
 const here = (host: string) => (host === '0.0.0.0' || host === '::' ? 'localhost' : host)

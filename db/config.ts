@@ -90,7 +90,8 @@ function giveUp(error: unknown): never {
   const { name, code, message } = error as Error & { code?: string }
   if (!forPeople.has(name) && code === undefined) throw error
   // An attempt on several addresses (::1 and 127.0.0.1) fails with an empty message of its own.
-  process.stderr.write(`${message || code}\n`)
+  const advice = code === 'EADDRINUSE' ? ' (a port of the settings is taken: name another, or 0 for any free one)' : ''
+  process.stderr.write(`${message || code}${advice}\n`)
   process.exit(1)
 }
 

@@ -36,6 +36,8 @@ export async function open({ databaseUrl, dataDir, log }: OpenOptions): Promise<
   const url = databaseUrl || own!.url
   const migrated = await migrateWhenThere(url, log).catch(async (error) => {
     await own?.stop()
+    const { message, code } = error as Error & { code?: string }
+    if (databaseUrl && error instanceof Error && code !== undefined) error.message = `DATABASE_URL: ${message || code}`
     throw error
   })
   if (migrated.length > 0) log('database.migrated', { tags: migrated })

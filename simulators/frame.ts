@@ -111,7 +111,7 @@ const encode = defineCommand({
   meta: {
     name: 'encode',
     description:
-      'Make frames of our words: {"kind":"eject","slot":3} becomes {"ok":true,"hex":"…"}. Defaults: B, from server.',
+      'Make frames of our words: {"kind":"eject","slot":3} --key K becomes {"ok":true,"hex":"…"}. Defaults: B (needs --key), from server.',
   },
   args: {
     input: { type: 'positional', required: true, description: 'JSON, or - for JSON lines on standard input' },
