@@ -34,6 +34,9 @@ export const users = pgTable(
     dateOfBirth: date(),
     avatarUrl: text(),
     languageCode: text().notNull().default('ru'),
+    /** Who 1C knows this person as. */
+    externalId: text(),
+    bitrixContactId: text(),
     /** Own limit of open borrow orders; null: the unit's default (api-contracts 4.8). */
     powerbankLimit: integer(),
     rejectReason: text(),
@@ -46,6 +49,8 @@ export const users = pgTable(
     uniqueIndex('users_email').on(sql`lower(${t.email})`).where(sql`${t.deletedAt} is null`),
     uniqueIndex('users_phone').on(t.phone).where(sql`${t.deletedAt} is null`),
     uniqueIndex('users_username').on(sql`lower(${t.username})`).where(sql`${t.deletedAt} is null`),
+    uniqueIndex('users_external_id').on(t.externalId).where(sql`${t.deletedAt} is null`),
+    uniqueIndex('users_bitrix_contact').on(t.bitrixContactId).where(sql`${t.deletedAt} is null`),
     index('users_status').on(t.status, t.id),
     check('users_status_known', sql`${t.status} in ('pending', 'active', 'blocked')`),
     check('users_reachable', sql`num_nonnulls(${t.email}, ${t.phone}, ${t.username}) > 0`),
@@ -91,6 +96,8 @@ export const sessions = pgTable(
     surface: text().notNull(),
     expiresAt: at().notNull(),
     revokedAt: at(),
+    /** SHA-256 of the one refresh token that is good now; null: the surface has none. An older one is a stolen one. */
+    refreshHash: text(),
     ip: text(),
     userAgent: text(),
     createdAt: createdAt(),
@@ -115,5 +122,9 @@ export const auditLog = pgTable(
     userAgent: text(),
     createdAt: createdAt(),
   },
-  (t) => [index('audit_log_entity').on(t.entityType, t.entityId, t.id), index('audit_log_user').on(t.userId, t.id)],
+  (t) => [
+    index('audit_log_entity').on(t.entityType, t.entityId, t.id),
+    index('audit_log_user').on(t.userId, t.id),
+    index('audit_log_action').on(t.action, t.id),
+  ],
 )
