@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { sign } from '../../api/token.ts'
 import type { Db, Tx } from '../../db/connect.ts'
 import * as identity from '../../db/identity.ts'
@@ -150,7 +151,8 @@ async function furnish(tx: Tx, { seed, cabinets, banksEach, people }: WorldOptio
     const [row] = await tx<{ id: number }[]>`
       insert into stations (org_unit_id, box_id, slots_declared, status)
       values (${unit!.id}, ${boxId}, ${SLOTS}, 'active') returning id`
-    await keys.add(tx, null, { stationId: row!.id, value: stationKey }, secrets.KEYS_SECRET)
+    // A cabinet that has a key may not speak the dialect that knows none.
+    if (dialect === 'B') await keys.add(tx, null, { stationId: row!.id, value: stationKey }, secrets.KEYS_SECRET)
     await tx`
       insert into powerbanks (org_unit_id, serial_number, device_id, status)
       select ${unit!.id}::bigint, d, d, 'active' from unnest(${banks}::text[]) d`
@@ -189,7 +191,9 @@ const dial = ({ boxId, dialect, banks }: Furnished, port: number) =>
 
 /** Waits until every bank is known where it is, and no question is under way. */
 async function settled({ db, stations }: World, { cabinets, banksEach }: WorldOptions) {
-  await Promise.all(stations.map(({ box }) => box.loggedIn))
+  const late = pause(LOGIN_SECONDS_MAX * 1000, 'late' as const, { ref: false })
+  const everybody = Promise.all(stations.map(({ box }) => box.loggedIn))
+  if ((await Promise.race([everybody, late])) === 'late') throw new Error('not every cabinet was let in')
   const left = await settles(db, LOGIN_SECONDS_MAX, async () => {
     const [seen] = await db.sql<{ banks: number; commands: number }[]>`
       select (select count(*) from station_powerbanks) as banks,
