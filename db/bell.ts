@@ -5,6 +5,8 @@ export const COMMAND_BELL = 'voltbay_command'
 export const ANSWER_BELL = 'voltbay_answer'
 export const EVENT_BELL = 'voltbay_event'
 export const NOTICE_BELL = 'voltbay_notice'
+/** A notice from outside was stored that nobody waits for. */
+export const INBOX_BELL = 'voltbay_inbox'
 /** Payload: a station's id. What a gateway knows of it, its keys, has changed. */
 export const STATION_BELL = 'voltbay_station'
 
