@@ -3,7 +3,10 @@
  * dialects knows a byte. Sources: cabinet-protocol sections 2 and 3.
  */
 
-/** A power bank's identity as the wire has it: the raw bytes in upper-case hex (`4443484154000016`). */
+/**
+ * A power bank's identity as the wire has it: the raw bytes in upper-case hex. Eight of them over TCP
+ * (`4443484154000016`), the four of the serial number over MQTT (`026ED580`, printed as 40818048).
+ */
 export type BankId = string
 
 /** One occupied slot. Only what the dialect really said is present. */
@@ -33,10 +36,16 @@ export type Report =
   | { kind: 'login'; boxId: string; slots?: number; banks?: Bank[] }
   | { kind: 'heartbeat' }
   | { kind: 'returned'; bank: Bank }
-  /** `event` 1: gone without an unlock command; 2: return detected but no bank; others unknown (0x83). */
+  /**
+   * `event` 1: gone without an unlock command; 2: return detected but no bank; others unknown (0x83). Over MQTT the
+   * state of a return that went wrong (5.5, 0x40).
+   */
   | { kind: 'abnormal'; event: number; slot: number; bankId: BankId | null }
   | { kind: 'inventory'; slots?: number; banks: Bank[] }
-  /** `ok` false is a refusal by the cabinet; only an inventory proves that the bank stayed (0x65). */
+  /**
+   * `ok` false is a refusal by the cabinet; only an inventory proves that the bank stayed (0x65). `slot` 0: not said, as
+   * by old firmware over MQTT (5.5, 0x31); such an answer belongs to the eject of its bank.
+   */
   | { kind: 'eject'; slot: number; bankId: BankId | null; ok: boolean; result: number }
   | { kind: 'force_eject'; slot: number; bankId: BankId | null; ok: boolean; result: number }
   | { kind: 'restart' }
@@ -49,9 +58,12 @@ export type Report =
   | { kind: 'set_apn'; ok: boolean }
   | { kind: 'software_version'; version: string }
 
-/** What we tell a cabinet to do. `slot` is 1-based; `level` 0–15; seconds 1–255. */
+/**
+ * What we tell a cabinet to do. `slot` is 1-based; `level` 0–15; seconds 1–255. The bank that `slot` should hold is what
+ * an eject over MQTT asks for (5.4, popup_sn); TCP asks by slot alone.
+ */
 export type Command =
-  | { kind: 'eject'; slot: number }
+  | { kind: 'eject'; slot: number; bankId?: BankId }
   | { kind: 'force_eject'; slot: number }
   | { kind: 'inventory' }
   | { kind: 'restart' }
@@ -79,6 +91,12 @@ export interface Secrets {
   keys: readonly string[]
 }
 
+/** When a command was given and how long it holds; cabinets with firmware that looks drop one that is older (5.4). */
+export interface When {
+  unixSeconds: number
+  ttlSeconds: number
+}
+
 /** One connection's translator, bound to its cabinet's secrets. Holds the last token, VSN and the key in use; no I/O. */
 export interface Voice {
   /**
@@ -86,8 +104,11 @@ export interface Voice {
    * @throws MalformedBody bad checksum, bad token, unknown code or unreadable body
    */
   hear(frame: Buffer): Report
-  /** A command as a frame ready to be written. */
-  tell(command: Command): Buffer
+  /**
+   * A command as a frame ready to be written. @throws RangeError a value or a command this wire cannot carry
+   * @param when said with movements where the wire has room for it (MQTT); TCP has none
+   */
+  tell(command: Command, when?: When): Buffer
   /**
    * The acknowledgement of a report, or null where the wire has none.
    * @param entropy server nonce (u32) and Unix seconds for TCP-B's login answer (0x60); `protocol/` has no clock

@@ -23,8 +23,9 @@ export type Shape =
   | { is: 'hex'; bytes: number }
   | { is: 'oneOf'; names: Record<string, number> }
   | { is: 'flags'; names: readonly string[] }
-  | { is: 'text' | 'rest' | 'textOrHex' }
+  | { is: 'text' | 'tail' | 'rest' | 'textOrHex' }
   | { is: 'records'; layout: Layout }
+  | { is: 'boards'; board: Layout; hole: Layout }
   | { is: 'optional'; of: Shape }
 
 /** A field that may be missing at the end of a body; once one is missing, so are all that follow. */
@@ -158,6 +159,23 @@ export const text: Field<string> = {
   write: writeText,
 }
 
+/** The characters that follow, without a length in front of them. Latin-1 as `text`. Always last. */
+export const tail: Field<string> = {
+  shape: { is: 'tail' },
+  doc: 'characters to the end',
+  read: (parser, name) =>
+    toTheEnd(parser, name, (bytes) => {
+      const value = bytes.toString('latin1')
+      if (control.test(value)) throw new MalformedBody('control characters in a text')
+      return value
+    }),
+  write(value, into) {
+    const bytes = Buffer.from(value, 'latin1')
+    if (control.test(value) || bytes.toString('latin1') !== value) throw new RangeError('a text the wire cannot carry')
+    into.push(...bytes)
+  },
+}
+
 /** Whatever follows, as hex: the part of a body nobody has explained. Always last. */
 export const rest: Field<string> = {
   shape: { is: 'rest' },
@@ -179,8 +197,8 @@ export const textOrHex: Field<{ text: string } | { hex: string }> = {
   write: (value, into) => ('text' in value ? writeText(value.text, into) : writeHex(value.hex, into)),
 }
 
-// `readUntil: 'eof'` does not move the parser, so the end is reached by hand.
-function toTheEnd(parser: Parser, name: string, formatter: (bytes: Buffer) => unknown): Parser {
+/** Reads all that is left. `readUntil: 'eof'` does not move the parser, so the end is reached by hand. */
+export function toTheEnd(parser: Parser, name: string, formatter: (bytes: Buffer) => unknown): Parser {
   const length = `$${name}Length`
   return parser
     .buffer(length, { readUntil: 'eof', formatter: (bytes) => bytes.length })

@@ -28,6 +28,7 @@ function valuesOf(shape: Shape): fc.Arbitrary<unknown> {
     case 'flags':
       return fc.record(Object.fromEntries(shape.names.map((name) => [name, fc.boolean()])))
     case 'text':
+    case 'tail':
       return textOf
     case 'rest':
       return hexOf(0, 20)
@@ -40,9 +41,26 @@ function valuesOf(shape: Shape): fc.Arbitrary<unknown> {
       )
     case 'records':
       return fc.array(bodyOf(shape.layout), { maxLength: 48 })
+    case 'boards':
+      return boardsOf(shape.board, shape.hole)
     case 'optional':
       return shape.of.is === 'rest' ? hexOf(1, 20) : valuesOf(shape.of)
   }
+}
+
+// Hole numbers run on across boards, so a board's own number may not look like the next; and where the board has a high
+// byte of area codes, its holes carry it.
+function boardsOf(board: Layout, hole: Layout): fc.Arbitrary<unknown> {
+  const one = fc.record({ header: bodyOf(board), holes: fc.array(bodyOf(hole), { minLength: 1, maxLength: 20 }) })
+  return fc.array(one, { minLength: 1, maxLength: 8 }).map((boards) => {
+    let number = 1
+    return boards.map(({ header, holes }) => {
+      const start = number
+      const high = [0x00, 0x0b, 0xff].includes(Number(header.config)) ? 0 : Number(header.config) << 8
+      const numbered = holes.map((each) => ({ ...each, hole: number++ & 0xff, area: high | Number(each.area) }))
+      return { ...header, board: (start + 255) & 0xff, holes: numbered }
+    })
+  })
 }
 
 /** Every body of a layout: the optional tail is cut anywhere, and nothing follows a gap. */

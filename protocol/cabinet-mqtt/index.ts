@@ -1,0 +1,12 @@
+/** Volinks Powerbank Protocol V1: JSON commands down, A8 frames up, over MQTT; signed HTTP to find the broker. */
+export { bankIdOf, snOf } from './bank.ts'
+export * from './bootstrap.ts'
+export type { Firmware, Make } from './define.ts'
+export type { Heard, MqttCabinetVoice } from './device.ts'
+export { cabinetVoice } from './device.ts'
+export { isAnswered, qosOf, requests, speaks, uplinks } from './dialect.ts'
+export { frameBytesMax } from './frame.ts'
+export { isSigned, sign, signed } from './sign.ts'
+export type { Channel } from './topics.ts'
+export { isUuid, topicOf, topics } from './topics.ts'
+export { voice, warnings } from './voice.ts'

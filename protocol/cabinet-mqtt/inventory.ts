@@ -1,0 +1,168 @@
+import type { Bank } from '../cabinet.ts'
+import { MalformedBody } from '../errors.ts'
+import { bankIdOf, snOf } from './bank.ts'
+import type { Board, Hole } from './boards.ts'
+import { boards } from './boards.ts'
+import { request, uplink } from './define.ts'
+
+/** As many as the platform numbers; beyond, hole numbers begin anew at 0 and nobody could tell two of them apart. */
+const holesMax = 255
+const notRead = 255
+
+/** cabinet-protocol 5.4. */
+export const check = request({
+  cmd: 'check',
+  doc: 'What the holes hold. Old firmware lists only the five fullest banks. Within 5 s of a pop-up it may still list the bank.',
+  kind: 'inventory',
+  members: {},
+  answer: 0x10,
+  qos: 1,
+  from: () => ({}),
+  asks: () => ({ kind: 'inventory' }),
+  examples: [{ json: '{"cmd":"check"}', words: {} }],
+})
+
+/** cabinet-protocol 5.4. */
+export const checkAll = request({
+  ...check,
+  cmd: 'check_all',
+  doc: 'What the holes hold, asked of old firmware.',
+  examples: [{ json: '{"cmd":"check_all"}', words: {} }],
+})
+
+/** cabinet-protocol 5.4, 5.7. */
+export const uploadAll = request({
+  cmd: 'upload_all',
+  doc: 'Makes the cabinet upload its 0x10 frame over HTTP; there is no answer here.',
+  kind: null,
+  members: {},
+  answer: null,
+  qos: 1,
+  examples: [{ json: '{"cmd":"upload_all"}', words: {} }],
+})
+
+/**
+ * A hole with a bank in it. The charger's voltage is not the battery's and stays out of our words, and so does the raw
+ * one; a bank in a hole that is not normal, or whose level is not read, is not for rent (5.5): a fault.
+ */
+function bankOf({ sn, state, levelPercent, celsius, deciamps, sensors }: Hole, slot: number): Bank {
+  const isLevel = levelPercent <= 100
+  return {
+    slot,
+    bankId: bankIdOf(sn),
+    ...(isLevel && { levelPercent }),
+    milliamps: deciamps * 100,
+    ...(celsius !== notRead && { celsius }),
+    faults: {
+      bank: state !== 'normal' || !isLevel,
+      typeC: state === 'type_c_short',
+      lightning: false,
+      microUsb: false,
+    },
+    charging: deciamps > 0,
+    // 1 on empty holes in all captures.
+    inserted: !sensors.microSwitch,
+  }
+}
+
+const sensors = { microSwitch: true, solenoid: false }
+const noBits = { bit5: false, bit4: false, bit3: false, bit2: false, bit1: false, bit0: false }
+
+/** An empty hole as captured. */
+const emptyHole = (hole: number): Hole => ({
+  hole,
+  state: 'empty',
+  reserved: 0,
+  batteryRaw: 0,
+  area: 0,
+  sn: 0,
+  levelPercent: 0,
+  celsius: 1,
+  decivolts: 0,
+  deciamps: 0,
+  software: 0,
+  sensors: { ...sensors, ...noBits },
+})
+
+function faultState({ faults }: Bank): Hole['state'] {
+  if (faults?.typeC) return 'type_c_short'
+  return faults?.bank ? 'charging_abnormal' : 'normal'
+}
+
+/** The device's half of `bankOf`: a charging bank is fed 5 V. */
+const holeOf = (bank: Bank): Hole => ({
+  ...emptyHole(bank.slot),
+  state: faultState(bank),
+  batteryRaw: 226,
+  sn: snOf(bank.bankId),
+  levelPercent: bank.levelPercent ?? notRead,
+  celsius: bank.celsius ?? notRead,
+  decivolts: bank.charging ? 50 : 0,
+  deciamps: Math.round((bank.milliamps ?? 0) / 100),
+  software: 25,
+  sensors: { microSwitch: bank.inserted === false, solenoid: false, ...noBits },
+})
+
+/** A board as captured, numbered from 1. */
+const board = (number: number, holes: Hole[]): Board => ({
+  board: number,
+  reserved: 4,
+  config: 0,
+  celsius: 0,
+  software: 4,
+  hardware: 15,
+  holes,
+})
+
+function boardsOf(holes: Hole[], perBoard: number): Board[] {
+  const list: Board[] = []
+  for (let at = 0; at < holes.length; at += perBoard) list.push(board(list.length + 1, holes.slice(at, at + perBoard)))
+  return list
+}
+
+const exampleHoles = [1, 2, 4].map(emptyHole)
+const exampleBank: Hole = {
+  ...emptyHole(3),
+  state: 'normal',
+  batteryRaw: 226,
+  area: 73,
+  sn: 40818052,
+  levelPercent: 100,
+  celsius: 22,
+  software: 25,
+  sensors: { microSwitch: false, solenoid: false, ...noBits },
+}
+
+/** cabinet-protocol 5.5, 0x10. Named without `slots`, the holes of our words are all there is (old firmware's `check`). */
+export const cabinetInfo = uplink({
+  code: 0x10,
+  name: 'cabinet_info',
+  doc: 'What every hole holds: the answer to check and check_all, and the body of the HTTP upload. Serial number 0, or state `empty`: no bank.',
+  kinds: ['inventory'],
+  isUnasked: false,
+  isWholeOnly: true,
+  up: { boards },
+  means({ boards }) {
+    const holes = boards.flatMap((board) => board.holes)
+    if (holes.length > holesMax) throw new MalformedBody(`${holes.length} holes`)
+    // Add-on boards fill the serial numbers of their empty holes with what is none (captured, 180 holes).
+    const isEmpty = ({ sn, state }: Hole) => sn === 0 || state === 'empty'
+    const banks = holes.flatMap((hole, at) => (isEmpty(hole) ? [] : [bankOf(hole, at + 1)]))
+    return { kind: 'inventory', slots: holes.length, banks }
+  },
+  says(report, { holesPerBoard }) {
+    if (report.kind !== 'inventory') throw new RangeError(`no report ${report.kind}`)
+    const bySlot = new Map(report.banks.map((bank) => [bank.slot, holeOf(bank)]))
+    const { slots } = report
+    const every = Array.from({ length: slots ?? 0 }, (_, at) => bySlot.get(at + 1) ?? emptyHole(at + 1))
+    return { boards: boardsOf(slots === undefined ? [...bySlot.values()] : every, holesPerBoard) }
+  },
+  examples: [
+    {
+      frame:
+        'A800471001040000040F010000000000000000000100000080020000000000000000000100000080' +
+        '030100E249026ED584641600001900040000000000000000000100000080D4',
+      body: { boards: [board(1, [...exampleHoles.slice(0, 2), exampleBank, ...exampleHoles.slice(2)])] },
+    },
+  ],
+})
