@@ -28,6 +28,7 @@ export type RefusalCode =
   | 'eject_failed'
   | 'too_many_commands'
   | 'idempotency_mismatch'
+  | 'insufficient_funds'
 
 /** The state says no: nothing was changed. `about` is data for the surface's answer (limits, fields), never a secret. */
 export class Refused extends Error {

@@ -33,6 +33,7 @@ export const status: Record<RefusalCode, readonly [ContentfulStatusCode, string]
   eject_failed: [400, 'Станция не смогла выдать повербанк'],
   too_many_commands: [429, 'Слишком много команд в очереди станции, повторите позже'],
   idempotency_mismatch: [400, 'Ключ идемпотентности уже использован для другого запроса'],
+  insufficient_funds: [400, 'Недостаточно средств'],
 }
 
 /** A `duplicate` says what is taken. */

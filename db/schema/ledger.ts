@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { bigint, check, customType, index, jsonb, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core'
+import { bigint, check, customType, date, index, jsonb, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core'
 import { at, createdAt, id, ref } from './common.ts'
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
@@ -27,7 +27,7 @@ export const ledgerBooks = pgTable(
   (t) => [unique('ledger_books_owner').on(t.ownerKind, t.ownerId, t.unit)],
 )
 
-/** What a book is divided into: `balance`, `held`, and the other side, `house`. */
+/** What a book is divided into: `balance`, `held`, the other side, `house`, and `clearing` on the way to another book. */
 export const ledgerAccounts = pgTable(
   'ledger_accounts',
   {
@@ -113,3 +113,15 @@ export const ledgerHolds = pgTable(
     check('ledger_holds_ended', sql`(${t.status} = 'held') = (${t.endedAt} is null)`),
   ],
 )
+
+/** The nightly proof of the books: one row a night, whichever process did it. */
+export const ledgerProofs = pgTable('ledger_proofs', {
+  /** The day, in UTC, on which the night ended. */
+  night: date().primaryKey(),
+  startedAt: at().notNull(),
+  /** Null: under way, or its process died of it. */
+  endedAt: at(),
+  postings: bigint({ mode: 'number' }),
+  /** The first break, in words; null: none. */
+  broken: text(),
+})
