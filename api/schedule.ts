@@ -1,4 +1,6 @@
-import type { Db } from '../db/connect.ts'
+import * as certificates from '../db/certificates.ts'
+import { expire } from '../db/certificates-changes.ts'
+import type { Db, Tx } from '../db/connect.ts'
 import type { Log } from '../db/log.ts'
 import * as overdue from '../db/overdue.ts'
 
@@ -8,23 +10,33 @@ const TICK_MS = 30_000
 /** What happens by the clock: each returns how often it did. Any number of processes may run them; each thing happens once. */
 const jobs = {
   remind: ({ db }: Ground) => overdue.remind(db),
-  writeOff: async ({ db, log }: Ground) => {
-    let count = 0
-    for (const loan of await overdue.lost(db.sql)) {
-      try {
-        if (await db.transaction((tx) => overdue.writeOff(tx, loan))) count++
-      } catch (error) {
-        // The others are due all the same.
-        log('clock.failed', { job: 'writeOff', orderId: loan.id, error })
-      }
-    }
-    return count
-  },
+  writeOff: async (ground: Ground) =>
+    each(ground, 'writeOff', await overdue.lost(ground.db.sql), (tx, loan) => overdue.writeOff(tx, loan)),
+  expireCertificates: async (ground: Ground) =>
+    each(ground, 'expireCertificates', await certificates.due(ground.db.sql), (tx, { id }) => expire(tx, id)),
 }
 
 interface Ground {
   db: Db
   log: Log
+}
+
+/** Does what is due to each, in a transaction each; returns to how many. What fails is logged: the others are due all the same. */
+async function each<T extends { id: number }>(
+  { db, log }: Ground,
+  job: string,
+  due: readonly T[],
+  act: (tx: Tx, one: T) => Promise<boolean>,
+): Promise<number> {
+  let count = 0
+  for (const one of due) {
+    try {
+      if (await db.transaction((tx) => act(tx, one))) count++
+    } catch (error) {
+      log('clock.failed', { job, id: one.id, error })
+    }
+  }
+  return count
 }
 
 /** Does what is due now. A job that fails is logged, and comes again at the next tick. */
