@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import { BadSettings, databaseSettings, port, whole } from '../db/config.ts'
+import type { PointRules } from '../db/points.ts'
 import { proxies } from './client-ip.ts'
 import type { Smtp } from './tasks/mailer.ts'
+
+const minorPerPoint = 100
 
 /** What the API may be told by the environment. */
 export const apiSettings = z.object({
@@ -17,6 +20,20 @@ export const apiSettings = z.object({
     .optional()
     .describe('addresses and networks whose X-Forwarded-For is believed, as 127.0.0.1,10.0.0.0/8'),
   TOKEN_HOURS: whole(1, 8_760).default(24).describe('how long a login lasts'),
+  ACCESS_MINUTES: whole(1, 1_440).default(30).describe('how long an access token lasts where there is a refresh token'),
+  REFRESH_DAYS: whole(1, 365).default(30).describe('how long a refresh token lasts that nobody uses'),
+  LOYALTY_REQUESTS_PER_SECOND: whole(1, 1_000_000)
+    .default(10)
+    .describe('requests of one address to the loyalty surface'),
+  LOYALTY_LOGINS_PER_MINUTE: whole(1, 1_000_000)
+    .default(5)
+    .describe('registrations, logins and refreshes of one address on the loyalty surface'),
+  LOYALTY_POINTS_DAYS: whole(1, 36_500).optional().describe('how long points are good; unset: for ever'),
+  LOYALTY_TIERS: z
+    .string()
+    .regex(/^\d{1,9},\d{1,9},\d{1,9}$/, 'must look like 1000,5000,15000')
+    .default('1000,5000,15000')
+    .describe('points ever earned that make a card silver, gold and platinum'),
   RETURN_CONFIRMATION_TIMEOUT_SECONDS: whole(1, 60)
     .default(10)
     .describe('how long POST /api/return/wait-confirmation waits for the power bank'),
@@ -37,6 +54,15 @@ export const apiSettings = z.object({
     .describe('sender of the letters; required with SMTP_URL'),
 })
 
+/** The loyalty programme's settings (api-contracts 3). */
+export interface LoyaltyConfig {
+  /** Of one address (seed 002, "Rate Limiting"). */
+  requestsPerSecond: number
+  /** Registrations, logins and refreshes of one address. */
+  loginsPerMinute: number
+  rules: PointRules
+}
+
 /** The API's settings, checked at start. */
 export interface ApiConfig {
   host: string
@@ -50,6 +76,10 @@ export interface ApiConfig {
   trustedProxies: readonly string[]
   /** How long a login lasts (data-model C6). */
   tokenHours: number
+  /** Where a surface has refresh tokens, its access tokens last so long, and a refresh token itself so long unused. */
+  accessMinutes: number
+  refreshDays: number
+  loyalty: LoyaltyConfig
   /** Of `POST /api/return/wait-confirmation`; never the client's choice (seed 003). */
   returnConfirmationTimeoutSeconds: number
   /** How long a borrow request waits for the cabinet (api-contracts 4.5). */
@@ -63,6 +93,16 @@ export interface ApiConfig {
   phoneFailureMinutes: number
   /** Null: letters are kept in the outbox and none goes out. */
   smtp: Smtp | null
+}
+
+/** @throws BadSettings */
+function pointRules(tiers: string, pointsDays: number | undefined): PointRules {
+  const [silverMinor = 0, goldMinor = 0, platinumMinor = 0] = tiers
+    .split(',')
+    .map((points) => Number(points) * minorPerPoint)
+  if (!(silverMinor <= goldMinor && goldMinor <= platinumMinor))
+    throw new BadSettings(['LOYALTY_TIERS must rise: silver, gold, platinum'])
+  return { silverMinor, goldMinor, platinumMinor, pointsDays: pointsDays ?? null }
 }
 
 const list = (text: string) => text.split(/[\s,]+/).filter(Boolean)
@@ -90,6 +130,13 @@ export function apiConfig(
     publicUrl: settings.PUBLIC_URL?.replace(/\/$/, '') ?? null,
     trustedProxies,
     tokenHours: settings.TOKEN_HOURS,
+    accessMinutes: settings.ACCESS_MINUTES,
+    refreshDays: settings.REFRESH_DAYS,
+    loyalty: {
+      requestsPerSecond: settings.LOYALTY_REQUESTS_PER_SECOND,
+      loginsPerMinute: settings.LOYALTY_LOGINS_PER_MINUTE,
+      rules: pointRules(settings.LOYALTY_TIERS, settings.LOYALTY_POINTS_DAYS),
+    },
     returnConfirmationTimeoutSeconds: settings.RETURN_CONFIRMATION_TIMEOUT_SECONDS,
     borrowWaitSeconds: settings.BORROW_WAIT_SECONDS,
     cabinetPort: settings.CABINET_PORT,

@@ -1,10 +1,11 @@
 import { type Door, door, type Surface } from './app.ts'
 import type { Ground } from './context.ts'
+import { loyalty } from './loyalty/app.ts'
 import { powerbank } from './powerbank/app.ts'
 import { site } from './site.ts'
 
 /** The contracts this house serves. A new one is a line here. */
-const contracts: ((ground: Ground) => Surface)[] = [powerbank]
+const contracts: ((ground: Ground) => Surface)[] = [powerbank, loyalty]
 
 /** The whole API on a ground: every surface, and the site's own pages about them. */
 export function api(ground: Ground): Door {

@@ -19,6 +19,13 @@ export const config: ApiConfig = {
   keysSecret: 'another secret of the tests, long enough',
   trustedProxies: [],
   tokenHours: 24,
+  accessMinutes: 30,
+  refreshDays: 30,
+  loyalty: {
+    requestsPerSecond: 100_000,
+    loginsPerMinute: 100_000,
+    rules: { silverMinor: 100_000, goldMinor: 500_000, platinumMinor: 1_500_000, pointsDays: null },
+  },
   returnConfirmationTimeoutSeconds: 1,
   borrowWaitSeconds: 1,
   cabinetPort: 9066,

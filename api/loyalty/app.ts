@@ -1,0 +1,35 @@
+import { createMiddleware } from 'hono/factory'
+import type { Surface } from '../app.ts'
+import { bearer } from '../auth.ts'
+import { arrive, type Env, type Ground } from '../context.ts'
+import { limitBody, limiter } from '../limit.ts'
+import { failure, refuse } from './refusals.ts'
+import { router, slowDown } from './surface.ts'
+
+const bodyBytesMax = 1_048_576
+
+/** What needs no token of a user. */
+const open: ReturnType<typeof router>[] = []
+/** What needs one. */
+const closed: ReturnType<typeof router>[] = []
+
+/** So many requests of one address in a second (seed 002, "Rate Limiting"); counted once the request is known to be ours. */
+function inMeasure(perSecond: number) {
+  const requests = limiter(perSecond, 1)
+  return createMiddleware<Env>(async (c, next) => {
+    slowDown(c, requests.take(c.env.address))
+    await next()
+  })
+}
+
+/** The loyalty surface: points, certificates, referrals (seed 002; api-contracts 3). */
+export function loyalty(ground: Ground): Surface {
+  const app = router()
+  app.onError(failure)
+  app.use(arrive(ground), inMeasure(ground.config.loyalty.requestsPerSecond), limitBody(bodyBytesMax))
+  for (const part of open) app.route('/api', part)
+  // Registered after the open routes: everything below needs a token, without having to say so.
+  app.use(bearer('loyalty'))
+  for (const part of closed) app.route('/api', part)
+  return { name: 'loyalty', app, refuse }
+}
