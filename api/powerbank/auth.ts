@@ -6,9 +6,10 @@ import * as identity from '../../db/identity.ts'
 import * as password from '../../db/password.ts'
 import type { ApiConfig } from '../config.ts'
 import { limiter } from '../limit.ts'
+import { hashInTime, inTime } from '../passwords.ts'
+import { Email, FullName, Password, Phone } from '../person.ts'
 import { sign } from '../token.ts'
-import { hashInTime, inTime } from './passwords.ts'
-import { Email, Fio, Password, Phone, User, user } from './people.ts'
+import { User, user } from './people.ts'
 import { json, no, ok, router, yes } from './surface.ts'
 
 const tags = ['Авторизация и пользователи']
@@ -26,7 +27,7 @@ const registerRoute = createRoute({
     body: {
       required: true,
       ...json(
-        z.object({ fio: Fio, phone_e164: Phone, email: Email, password: Password.optional() }).openapi('Register'),
+        z.object({ fio: FullName, phone_e164: Phone, email: Email, password: Password.optional() }).openapi('Register'),
       ),
     },
   },

@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import { Refused } from '../../db/errors.ts'
 import type { Choice, Entry, Taken } from '../../db/user-import.ts'
+import { Email, FullName, Phone } from '../person.ts'
 import type { TableRow } from '../workbook.ts'
-import { Email, Fio, Phone } from './people.ts'
 
 /** The sheet people are listed on (api-contracts 4.13). */
 export const SHEET = 'Пользователи'
@@ -56,7 +56,7 @@ function fullName(text: string): string {
   if (control.test(text)) throw new Wrong('содержит недопустимые символы')
   const words = text.split(/\s+/)
   if (words.length < 2) throw new Wrong('нужны фамилия и имя, не меньше двух слов')
-  return parsed(Fio, words.join(' '))
+  return parsed(FullName, words.join(' '))
 }
 
 /** `8 (900) 123-45-67`, `79001234567` and `9001234567` are all +79001234567. */

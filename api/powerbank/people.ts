@@ -5,30 +5,6 @@ import type { Person } from '../../db/identity.ts'
 import type * as users from '../../db/users.ts'
 import { Time, time, timeOrNull } from './surface.ts'
 
-const nameCharactersMax = 200
-const emailCharactersMax = 254
-const passwordCharactersMin = 6
-const passwordCharactersMax = 128
-
-/** Body fields of a person, as seed 003 names them. */
-export const Fio = z.string().trim().min(1).max(nameCharactersMax).openapi({ example: 'Иван Иванов' })
-export const Phone = z
-  .string()
-  .trim()
-  .regex(/^\+[1-9]\d{9,14}$/, 'ожидается телефон в формате E.164, например +79001234567')
-  .openapi({ example: '+79001234567' })
-export const Email = z
-  .string()
-  .trim()
-  .max(emailCharactersMax)
-  .pipe(z.email('ожидается адрес электронной почты'))
-  .openapi({ type: 'string', format: 'email', example: 'ivan@example.com' })
-export const Password = z
-  .string()
-  .min(passwordCharactersMin, `не короче ${passwordCharactersMin} символов`)
-  .max(passwordCharactersMax, `не длиннее ${passwordCharactersMax} символов`)
-  .openapi({ format: 'password', example: 'password123' })
-
 export const Role = z.enum(powerbankRoles)
 export const UserStatus = z.enum(['pending', 'active', 'blocked'])
 

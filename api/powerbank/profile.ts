@@ -2,7 +2,8 @@ import { createRoute, z } from '@hono/zod-openapi'
 import * as admission from '../../db/admission.ts'
 import { Refused } from '../../db/errors.ts'
 import * as identity from '../../db/identity.ts'
-import { Email, Fio, User, user } from './people.ts'
+import { Email, FullName } from '../person.ts'
+import { User, user } from './people.ts'
 import { json, no, ok, router, yes } from './surface.ts'
 
 const tags = ['Авторизация и пользователи']
@@ -38,7 +39,7 @@ profile.openapi(
     summary: 'Обновление профиля пользователя',
     description: 'Меняются только fio и email; не переданное остаётся как было.',
     request: {
-      body: { required: true, ...json(z.object({ fio: Fio, email: Email }).partial().openapi('ProfileChange')) },
+      body: { required: true, ...json(z.object({ fio: FullName, email: Email }).partial().openapi('ProfileChange')) },
     },
     responses: {
       200: { description: 'Изменённый профиль', ...json(ok({ data: User }).openapi('ProfileChanged')) },

@@ -3,8 +3,9 @@ import { hasRole } from '../../db/actor.ts'
 import { Refused } from '../../db/errors.ts'
 import * as scope from '../../db/scope.ts'
 import * as verbs from '../../db/users.ts'
-import { hashInTime } from './passwords.ts'
-import { Account, account, Email, Fio, Password, Phone, Role, UserStatus } from './people.ts'
+import { hashInTime } from '../passwords.ts'
+import { Email, FullName, Password, Phone } from '../person.ts'
+import { Account, account, Role, UserStatus } from './people.ts'
 import { STAFF, staff } from './rights.ts'
 import { idBody, idParam, json, no, ok, page, paged, paging, router, yes } from './surface.ts'
 
@@ -14,7 +15,7 @@ const path = '/users/{user_id}'
 const params = z.object({ user_id: idParam })
 
 const fields = {
-  fio: Fio,
+  fio: FullName,
   phone_e164: Phone,
   email: Email,
   role: Role,
