@@ -81,7 +81,12 @@ export function handle(tx: Tx, stationId: number, report: Report, hex: string): 
  * One report of a cabinet, in one transaction. Resolves after the commit: only then may anything be said back.
  * The caller sees to it that a cabinet's reports come one at a time.
  */
-export async function receive(node: GatewayNode, session: Session, report: Report, hex: string): Promise<Verdict> {
+export async function receive(
+  node: Pick<GatewayNode, 'db' | 'courier'>,
+  session: Session,
+  report: Report,
+  hex: string,
+): Promise<Verdict> {
   const { stationId } = session
   const { verdict, commandId } = await node.db.transaction((tx) => handle(tx, stationId, report, hex))
   if (report.kind === 'server_address' && report.heartbeatSeconds > 0)
