@@ -67,14 +67,14 @@ export async function get(q: Queryable, actor: Actor, id: number): Promise<Certi
 /** One page of all certificates, newest first, and how many there are. */
 export async function list(
   q: Queryable,
-  { status: wanted, page, limit }: { status?: CertificateStatus | undefined; page: number; limit: number },
+  { status: wanted, limit, offset }: { status?: CertificateStatus | undefined; limit: number; offset: number },
 ): Promise<{ rows: Certificate[]; total: number }> {
   // The stored status too: it has the index, and only `active` can be otherwise in truth.
   const stored = wanted === 'expired' ? ['expired', 'active'] : [wanted ?? '']
   const where = wanted ? q`c.status = any(${stored}::text[]) and ${status(q)} = ${wanted}` : q`true`
   const [counted] = await q<{ total: number }[]>`select count(*) as total from certificates c where ${where}`
   const rows = await q<Certificate[]>`
-    select ${columns(q)} from certificates c where ${where} order by c.id desc limit ${limit} offset ${(page - 1) * limit}`
+    select ${columns(q)} from certificates c where ${where} order by c.id desc limit ${limit} offset ${offset}`
   return { rows, total: counted!.total }
 }
 

@@ -183,7 +183,7 @@ test('staff hand on anybody’s, also what has no owner yet; others only their o
 test('the list pages by what is true now, newest first', async () => {
   const { id } = await issue()
   await lapse(id)
-  const page = (status?: certificates.CertificateStatus) => certificates.list(db.sql, { status, page: 1, limit: 3 })
+  const page = (status?: certificates.CertificateStatus) => certificates.list(db.sql, { status, limit: 3, offset: 0 })
   const all = await page()
   expect(all.rows.map((one) => one.id)).toEqual([id, id - 1, id - 2])
   expect((await page('expired')).rows[0]).toMatchObject({ id, status: 'expired' })
