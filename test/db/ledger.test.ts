@@ -2,22 +2,15 @@ import { expect, test } from 'vitest'
 import type { Tx } from '../../db/connect.ts'
 import * as ledger from '../../db/ledger.ts'
 import { testDb } from '../postgres.ts'
-import { act, next } from './world.ts'
+import { purse } from './purse.ts'
+import { act } from './world.ts'
 
 const { db } = await testDb()
 const most = Number.MAX_SAFE_INTEGER
 
-const owner = (): ledger.Owner => ({ kind: 'user', id: next() })
-/** A posting between an owner's balance and the house. */
-const moving = (to: ledger.Owner, amount: number, change: Partial<ledger.NewPosting> = {}): ledger.NewPosting => ({
-  owner: to,
-  unit: 'points',
-  key: `key ${next()}`,
-  kind: 'test',
-  entries: { balance: amount, house: -amount },
-  createdBy: null,
-  ...change,
-})
+const owner = () => purse(db).owner
+const moving = (to: ledger.Owner, amount: number, change: Partial<ledger.NewPosting> = {}) =>
+  purse(db).moving(amount, { owner: to, ...change })
 const post = (posting: ledger.NewPosting) => act(db, (tx) => ledger.post(tx, posting))
 const balance = (of: ledger.Owner, account?: ledger.AccountName) => ledger.balance(db.sql, of, 'points', account)
 const postings = async (of: ledger.Owner) =>
