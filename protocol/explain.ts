@@ -1,3 +1,6 @@
+import { requestOf, uplinkOf } from './cabinet-mqtt/dialect.ts'
+import * as a8 from './cabinet-mqtt/frame.ts'
+import { decodeMembers, parseCommand } from './cabinet-mqtt/json.ts'
 import type { Dialect } from './cabinet-tcp/dialect.ts'
 import { A, B } from './cabinet-tcp/dialect.ts'
 import type { Frame } from './cabinet-tcp/frame.ts'
@@ -9,9 +12,12 @@ import { decodeBody } from './field.ts'
 /** Which end of the wire said it. */
 export type From = 'device' | 'server'
 
+/** What a frame may be spoken in. */
+export type Tongue = 'A' | 'B' | 'mqtt'
+
 /** What is known about a frame; what is not given is found out. */
 export interface Hints {
-  dialect?: 'A' | 'B'
+  dialect?: Tongue
   from?: From
   /** TCP-B's secret; without it `tokenOk` is null. */
   key?: string
@@ -21,15 +27,19 @@ export interface Hints {
 export interface Explained {
   command: string
   name: string
-  dialect: 'A' | 'B'
+  dialect: Tongue
   from: From
-  vsn: number
-  token: string
-  checksumOk: boolean
-  /** Null where nobody can tell: no key, or a dialect whose token means nothing (TCP-A). */
+  /** TCP only, and so is the token. */
+  vsn?: number
+  token?: string
+  /** Null where there is none: a JSON command. */
+  checksumOk: boolean | null
+  /** Null where nobody can tell: no key, or a dialect whose token means nothing (TCP-A) or that has none (MQTT). */
   tokenOk: boolean | null
+  /** MQTT: what is wrong with it and is no reason not to hear it. */
+  warnings?: string[]
   body: Record<string, unknown>
-  also: { dialect: 'A' | 'B'; from: From }[]
+  also: { dialect: Tongue; from: From }[]
 }
 
 interface Reading {
@@ -61,11 +71,47 @@ function likelihood(frame: Frame, reading: Reading, signed: boolean): number {
   return points
 }
 
+const brace = 0x7b
+
+/** True where a whole MQTT payload is meant, which is never cut: no TCP frame begins as one does, its length would be beyond the bound. */
+export const isMqtt = (bytes: Buffer, { dialect }: Hints): boolean =>
+  dialect === 'mqtt' || (dialect === undefined && (bytes[0] === a8.head || bytes[0] === brace))
+
+function explainMqtt(bytes: Buffer, { from }: Hints): Explained {
+  if (bytes[0] === brace) {
+    if (from === 'device') throw new MalformedBody('cabinets say no JSON')
+    const said = parseCommand(bytes)
+    const { cmd, members } = requestOf(said.get('cmd')!)
+    const body = decodeMembers(members, said)
+    const known = { dialect: 'mqtt', from: 'server', checksumOk: null, tokenOk: null } as const
+    return { command: cmd, name: cmd, ...known, body, also: [] }
+  }
+  const { code, data, checkOk, warnings } = a8.open(bytes)
+  const { name, up, kinds } = uplinkOf(code)
+  const isEcho = kinds.includes('heartbeat')
+  if (from === 'server' && !isEcho) throw new MalformedBody('of frames the server says heartbeats only')
+  return {
+    command: hexCode(code),
+    name,
+    dialect: 'mqtt',
+    from: from ?? 'device',
+    checksumOk: checkOk,
+    tokenOk: null,
+    warnings,
+    body: decodeBody(up, data),
+    // An echo is the same bytes.
+    also: isEcho && from === undefined ? [{ dialect: 'mqtt', from: 'server' }] : [],
+  }
+}
+
+const hexCode = (code: number) => `0x${code.toString(16).toUpperCase()}`
+
 /**
- * Any whole frame in words, for the CLI, the console and logs. A bad checksum is told, not refused.
+ * Any whole frame or MQTT payload in words, for the CLI, the console and logs. A bad checksum is told, not refused.
  * @throws MalformedBody not one frame, or no dialect and direction (of those the hints leave) can read it
  */
 export function explain(bytes: Buffer, hints: Hints = {}): Explained {
+  if (isMqtt(bytes, hints)) return explainMqtt(bytes, hints)
   const frame = open(bytes)
   const dialects = [B, A].filter(({ letter }) => !hints.dialect || hints.dialect === letter)
   const sides = (['device', 'server'] as const).filter((from) => !hints.from || hints.from === from)
@@ -85,7 +131,7 @@ export function explain(bytes: Buffer, hints: Hints = {}): Explained {
   const [best, ...others] = ranked
   if (!best) throw refusal ?? new MalformedBody('no layout fits')
   return {
-    command: `0x${frame.code.toString(16).toUpperCase()}`,
+    command: hexCode(frame.code),
     name: best.name,
     dialect: best.dialect.letter,
     from: best.from,

@@ -7,22 +7,29 @@ import { createInterface } from 'node:readline'
 import type { ArgsDef, CommandDef } from 'citty'
 import { defineCommand, runMain } from 'citty'
 import type { Command, Report } from '../protocol/cabinet.ts'
+import * as mqtt from '../protocol/cabinet-mqtt/index.ts'
 import { cabinetVoice, cutter, greet } from '../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../protocol/errors.ts'
-import type { Hints } from '../protocol/explain.ts'
-import { explain } from '../protocol/explain.ts'
+import type { Hints, Tongue } from '../protocol/explain.ts'
+import { explain, isMqtt } from '../protocol/explain.ts'
 
 const lineCharsMax = 1_048_576
 
 type Answer = { ok: boolean } & Record<string, unknown>
 
-// A serial console prints CSBOX:"<hex>" (cabinet-protocol 2.2); people paste 0x, blanks and colons.
+// A serial console prints CSBOX:"<hex>" (cabinet-protocol 2.2); people paste 0x, blanks and colons, and JSON as it is.
 function bytesOf(line: string): Buffer {
   if (line.length > lineCharsMax) throw new RangeError(`a line of more than ${lineCharsMax} characters`)
+  if (line.trimStart().startsWith('{')) return Buffer.from(line.trim())
   const quoted = /^\s*CSBOX(?:GET)?:"([^"]*)"/i.exec(line)
   const digits = (quoted?.[1] ?? line).replace(/0x|[\s:]/gi, '')
   if (!/^([0-9a-f]{2})*$/i.test(digits)) throw new RangeError('not hex')
   return Buffer.from(digits, 'hex')
+}
+
+function inWords(frame: Buffer, hints: Hints): object {
+  const { checksumOk, tokenOk, body, also, ...said } = explain(frame, hints)
+  return { ...said, checksum_ok: checksumOk, token_ok: tokenOk, body, ...(also.length > 0 && { also }) }
 }
 
 function decodeLine(line: string, hints: Hints): Answer {
@@ -30,10 +37,8 @@ function decodeLine(line: string, hints: Hints): Answer {
   const frames: object[] = []
   try {
     const bytes = bytesOf(line)
-    for (const frame of knife.push(bytes)) {
-      const { checksumOk, tokenOk, body, also, ...said } = explain(frame, hints)
-      frames.push({ ...said, checksum_ok: checksumOk, token_ok: tokenOk, body, ...(also.length > 0 && { also }) })
-    }
+    if (isMqtt(bytes, hints)) return { ok: true, frames: [inWords(bytes, hints)], rest: '' }
+    for (const frame of knife.push(bytes)) frames.push(inWords(frame, hints))
     const rest = hexOf(knife.rest())
     if (frames.length > 0 || rest === '') return { ok: true, frames, rest }
     return { ok: false, error: `incomplete: ${bytes.length} bytes are not a whole frame`, frames, rest }
@@ -42,11 +47,15 @@ function decodeLine(line: string, hints: Hints): Answer {
   }
 }
 
+const mqttBytes = (words: object, from: Hints['from']) =>
+  from === 'device' ? mqtt.cabinetVoice().say(words as Report) : mqtt.voice().tell(words as Command)
+
 function encodeLine(line: string, { dialect = 'B', from = 'server', key = '' }: Hints): Answer {
   try {
     // What is no word of ours has no definition or does not fit its fields, and is refused there.
     const words = JSON.parse(line)
     if (typeof words?.kind !== 'string') throw new RangeError('words need a kind')
+    if (dialect === 'mqtt') return { ok: true, hex: hexOf(mqttBytes(words, from)) }
     const device = cabinetVoice(dialect, { key })
     if (from === 'device') return { ok: true, hex: hexOf(device.say(words as Report, words)) }
     const voice = greet(device.say({ kind: 'login', boxId: 'workbench' })).voice({ keys: [key] })
@@ -80,7 +89,7 @@ async function each(input: string, work: (line: string) => Answer) {
 }
 
 const options = {
-  dialect: { type: 'enum', options: ['A', 'B'], description: 'TCP dialect; decode tries both when absent' },
+  dialect: { type: 'enum', options: ['A', 'B', 'mqtt'], description: 'Dialect; decode finds out when absent' },
   from: { type: 'enum', options: ['device', 'server'], description: 'Who sent it; decode tries both when absent' },
   key: { type: 'string', valueHint: 'K', description: "TCP-B's secret key, to check or make the token" },
 } satisfies ArgsDef
@@ -89,7 +98,7 @@ type Given = Record<'dialect' | 'from' | 'key', string | undefined>
 
 // citty has checked the two lists.
 const hintsOf = ({ dialect, from, key }: Given): Hints => ({
-  ...(dialect !== undefined && { dialect: dialect as 'A' | 'B' }),
+  ...(dialect !== undefined && { dialect: dialect as Tongue }),
   ...(from !== undefined && { from: from as 'device' | 'server' }),
   ...(key !== undefined && { key }),
 })
@@ -101,7 +110,11 @@ const decode = defineCommand({
       'Explain frames: {"ok":true,"frames":[…],"rest":""} a line. Exit 1 if any line failed or held no whole frame.',
   },
   args: {
-    input: { type: 'positional', required: true, description: 'Hex, or - for hex lines on standard input' },
+    input: {
+      type: 'positional',
+      required: true,
+      description: 'Hex (or an MQTT command as its JSON text), or - for such lines on standard input',
+    },
     ...options,
   },
   run: ({ args }) => each(args.input, (line) => decodeLine(line, hintsOf(args))),
@@ -121,7 +134,7 @@ const encode = defineCommand({
 })
 
 const main: CommandDef = defineCommand({
-  meta: { name: 'frame', description: 'The workbench for cabinet frames (TCP dialects A and B)' },
+  meta: { name: 'frame', description: 'The workbench for cabinet frames (TCP dialects A and B, MQTT)' },
   subCommands: { decode, encode },
 })
 

@@ -8,6 +8,7 @@ import { A, B } from '../protocol/cabinet-tcp/index.ts'
 import { tokenDefaultA } from '../protocol/cabinet-tcp/token.ts'
 import type { AnyDefinition } from '../protocol/define.ts'
 import type { Layout } from '../protocol/field.ts'
+import { mqttPart } from './docs-mqtt.ts'
 
 /** Invented; the specification's worked example uses it too. */
 const key = 'EXAMPLEKEY'
@@ -81,7 +82,8 @@ socket.write(voice.tell({ kind: 'eject', slot: 3 }))
 \`\`\`
 
 \`cabinetVoice(dialect, { key })\` is the same from the other end, for simulators. \`npm run -s frame -- decode <hex|->\` explains any
-frame. A new command is one file in \`cabinet-tcp/\` and its name in the list in \`cabinet-tcp/dialect.ts\`.
+frame. A new command is one file in \`cabinet-tcp/\` and its name in the list in \`cabinet-tcp/dialect.ts\`; the MQTT family, at the
+end of this page, is \`cabinet-mqtt/\` in the same manner.
 
 ## The frame of TCP-A and TCP-B
 
@@ -102,7 +104,7 @@ said back, ${tokenDefaultA.toString(16)} before that. The login's magic picks th
 Kinds of field: \`u8\`, \`u16\`, \`u32\` unsigned, \`i8\` signed; *String* is a u16 length, the characters and a NUL counted in the
 length; ids are raw bytes, shown as upper-case hex; \`[…]\` may be missing at the end. A code without a name reads \`code7\`.
 
-## Commands
+## The commands of TCP-A and TCP-B
 
 Examples are payloads of public captures where there are any, under headers made for this page: TCP-A with its default token,
 TCP-B signed with the key \`${key}\`.`
@@ -117,7 +119,7 @@ export function protocolPage(): string {
   const table = ['| code | name | our word | speaks first |', '|---|---|---|---|', ...rows.map(({ row }) => row)].join(
     '\n',
   )
-  return `${[preface, table, ...rows.map(({ text }) => text)].join('\n\n')}\n`
+  return `${[preface, table, ...rows.map(({ text }) => text), mqttPart()].join('\n\n')}\n`
 }
 
 const documents = [{ file: new URL('../protocol/README.md', import.meta.url), render: protocolPage }]

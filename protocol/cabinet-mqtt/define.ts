@@ -40,8 +40,6 @@ export interface Uplink<U extends Layout> {
   doc: string
   /** Our words for what it says; empty where the platform has none. */
   kinds: readonly Report['kind'][]
-  /** The device speaks first. */
-  isUnasked: boolean
   /** A part of it would be a lie, so one that is shorter than it says is refused. */
   isWholeOnly?: true
   up: U

@@ -22,8 +22,8 @@ export const requests: readonly AnyRequest[] = [
   setWifi,
 ]
 
-/** Every A8 frame (5.5). */
-export const uplinks: readonly AnyUplink[] = [cabinetInfo, popped, selfTest, poppedSn, returned, heart, wifiList]
+/** Every A8 frame (5.5); of two with the same word the first is the usual one. */
+export const uplinks: readonly AnyUplink[] = [cabinetInfo, popped, poppedSn, returned, selfTest, heart, wifiList]
 
 const byCode = new Map(uplinks.map((uplink) => [uplink.code, uplink]))
 const byCmd = new Map(requests.map((request) => [request.cmd, request]))

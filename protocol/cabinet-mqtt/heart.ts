@@ -9,7 +9,6 @@ export const heart = uplink({
     'Every 9 minutes on the heart topic; the cabinet expects the same bytes back there, and reboots after two unanswered. ' +
     'CSQ is the signal, 0–31, 99 for none; BP the backup power, of which only 0 was seen.',
   kinds: ['heartbeat'],
-  isUnasked: true,
   up: { board: u8, status: tail },
   means: () => ({ kind: 'heartbeat' }),
   says: () => ({ board: 0x10, status: 'CSQ:27;BP:0' }),

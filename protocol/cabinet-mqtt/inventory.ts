@@ -139,7 +139,6 @@ export const cabinetInfo = uplink({
   name: 'cabinet_info',
   doc: 'What every hole holds: the answer to check and check_all, and the body of the HTTP upload. Serial number 0, or state `empty`: no bank.',
   kinds: ['inventory'],
-  isUnasked: false,
   isWholeOnly: true,
   up: { boards },
   means({ boards }) {

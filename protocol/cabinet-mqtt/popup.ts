@@ -72,7 +72,6 @@ export const poppedSn = uplink({
     'The answer to popup_sn. Old firmware says the control board where the hole should be. Only `ejected` is success; ' +
     'only an inventory proves that a bank stayed.',
   kinds: ['eject'],
-  isUnasked: false,
   up: { hole: u8, sn: u32, state: popupState, reserved: u8 },
   means: ({ hole, sn, state }, firmware) => ({
     kind: 'eject',
@@ -102,7 +101,6 @@ export const popped = uplink({
   name: 'popup_result',
   doc: 'The answer to popup. Only `ejected` is success; only an inventory proves that a bank stayed.',
   kinds: ['force_eject'],
-  isUnasked: false,
   up: { board: u8, hole: u8, state: popupState, reserved: u8 },
   means: ({ hole, state }) => ({ kind: 'force_eject', slot: hole, bankId: null, ...outcome(state) }),
   says(report, { holesPerBoard }) {

@@ -45,7 +45,6 @@ export const returned = uplink({
     'Said unasked when a bank is put in, also when that went wrong; a success is said over HTTP as well. ' +
     'Old firmware leaves out the level, or the version too.',
   kinds: ['returned', 'abnormal'],
-  isUnasked: true,
   up: {
     board: u8,
     hole: u8,
@@ -86,8 +85,7 @@ export const selfTest = uplink({
   code: 0x28,
   name: 'return_self_test',
   doc: 'Follows a return whose anti-theft switch failed, within 5 minutes; the states are those of a return.',
-  kinds: [],
-  isUnasked: true,
+  kinds: ['returned', 'abnormal'],
   up: {
     board: u8,
     hole: u8,

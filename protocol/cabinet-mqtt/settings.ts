@@ -92,7 +92,6 @@ export const wifiList = uplink({
   name: 'wifi_list',
   doc: 'The answer to getWifi: quoted names, in brackets and with commas between them.',
   kinds: [],
-  isUnasked: false,
   up: { names: tail },
   means() {
     throw new MalformedBody('a list of wireless networks, for which the platform never asks')
