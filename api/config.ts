@@ -28,6 +28,9 @@ export const apiSettings = z.object({
   LOYALTY_LOGINS_PER_MINUTE: whole(1, 1_000_000)
     .default(5)
     .describe('registrations, logins and refreshes of one address on the loyalty surface'),
+  VERIFICATIONS_PER_MINUTE: whole(1, 1_000_000)
+    .default(30)
+    .describe('questions of one address about certificates, by code, without a login'),
   LOYALTY_POINTS_DAYS: whole(1, 36_500).optional().describe('how long points are good; unset: for ever'),
   LOYALTY_TIERS: z
     .string()
@@ -60,6 +63,8 @@ export interface LoyaltyConfig {
   requestsPerSecond: number
   /** Registrations, logins and refreshes of one address. */
   loginsPerMinute: number
+  /** Questions of one address about certificates without a login; pictures of codes that are none count too. */
+  verificationsPerMinute: number
   rules: PointRules
 }
 
@@ -135,6 +140,7 @@ export function apiConfig(
     loyalty: {
       requestsPerSecond: settings.LOYALTY_REQUESTS_PER_SECOND,
       loginsPerMinute: settings.LOYALTY_LOGINS_PER_MINUTE,
+      verificationsPerMinute: settings.VERIFICATIONS_PER_MINUTE,
       rules: pointRules(settings.LOYALTY_TIERS, settings.LOYALTY_POINTS_DAYS),
     },
     returnConfirmationTimeoutSeconds: settings.RETURN_CONFIRMATION_TIMEOUT_SECONDS,

@@ -138,7 +138,7 @@ export interface Reward {
   id: number
   eventId: number
   recipientUserId: number
-  rewardType: string
+  rewardType: 'fixed' | 'percentage' | 'points'
   rewardAmount: number
   referralLevel: number
   awardedAt: Date

@@ -3,6 +3,10 @@ import type { Surface } from '../app.ts'
 import { bearer } from '../auth.ts'
 import { arrive, type Env, type Ground } from '../context.ts'
 import { limitBody, limiter } from '../limit.ts'
+import { certificates } from './certificates.ts'
+import { verification } from './certificates-public.ts'
+import { qr } from './qr.ts'
+import { referrals } from './referrals.ts'
 import { failure, refuse } from './refusals.ts'
 import { router, slowDown } from './surface.ts'
 
@@ -11,7 +15,7 @@ const bodyBytesMax = 1_048_576
 /** What needs no token of a user. */
 const open: ReturnType<typeof router>[] = []
 /** What needs one. */
-const closed: ReturnType<typeof router>[] = []
+const closed: ReturnType<typeof router>[] = [certificates, referrals]
 
 /** So many requests of one address in a second (seed 002, "Rate Limiting"); counted once the request is known to be ours. */
 function inMeasure(perSecond: number) {
@@ -28,6 +32,8 @@ export function loyalty(ground: Ground): Surface {
   app.onError(failure)
   app.use(arrive(ground), inMeasure(ground.config.loyalty.requestsPerSecond), limitBody(bodyBytesMax))
   for (const part of open) app.route('/api', part)
+  app.route('/api', verification(ground.config.loyalty))
+  app.route('/', qr(ground.config.loyalty))
   // Registered after the open routes: everything below needs a token, without having to say so.
   app.use(bearer('loyalty'))
   for (const part of closed) app.route('/api', part)

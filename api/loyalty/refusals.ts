@@ -44,6 +44,7 @@ export const status: Record<RefusalCode, readonly [ContentfulStatusCode, string]
 const taken: Record<string, string> = {
   email: 'Пользователь с таким email уже зарегистрирован',
   phone: 'Пользователь с таким телефоном уже зарегистрирован',
+  custom_code: 'Такой реферальный код уже занят',
 }
 
 /** The words for `about.reason`, where a verb says more than its code. */
@@ -52,6 +53,17 @@ const reasons: Record<string, string> = {
   account_inactive: 'Счёт лояльности не активен',
   user_unknown: 'Пользователь не найден',
   user_inactive: 'Учётная запись не активна',
+  certificate_unknown: 'Сертификат не найден',
+  certificate_used: 'Сертификат уже использован',
+  certificate_expired: 'Срок действия сертификата истёк',
+  certificate_cancelled: 'Сертификат отменён',
+  validity_past: 'Срок действия должен быть в будущем',
+  recipient_unknown: 'Получатель не зарегистрирован',
+  transfer_to_owner: 'Сертификат уже принадлежит получателю',
+  document_used: 'Документ уже учтён с другим содержанием',
+  referral_code_unknown: 'Реферальный код не найден или не действует',
+  own_referral_code: 'Нельзя использовать собственный реферальный код',
+  referrer_type_foreign: 'Этот тип назначает только администратор',
 }
 
 /** Refusals that are HTTP's own: no verb was asked. */

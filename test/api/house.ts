@@ -24,6 +24,7 @@ export const config: ApiConfig = {
   loyalty: {
     requestsPerSecond: 100_000,
     loginsPerMinute: 100_000,
+    verificationsPerMinute: 100_000,
     rules: { silverMinor: 100_000, goldMinor: 500_000, platinumMinor: 1_500_000, pointsDays: null },
   },
   returnConfirmationTimeoutSeconds: 1,
