@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { BadSettings, databaseSettings, port, whole } from '../db/config.ts'
 import type { PointRules } from '../db/points.ts'
 import { proxies } from './client-ip.ts'
+import { type ProviderConfig, providerConfig, providerSettings } from './providers/config.ts'
 import type { Smtp } from './tasks/mailer.ts'
 
 const minorPerPoint = 100
@@ -55,6 +56,7 @@ export const apiSettings = z.object({
     .regex(/^(?:[^<>\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/, 'must look like Voltbay <no-reply@example.org>')
     .optional()
     .describe('sender of the letters; required with SMTP_URL'),
+  ...providerSettings,
 })
 
 /** The loyalty programme's settings (api-contracts 3). */
@@ -85,6 +87,7 @@ export interface ApiConfig {
   accessMinutes: number
   refreshDays: number
   loyalty: LoyaltyConfig
+  providers: ProviderConfig
   /** Of `POST /api/return/wait-confirmation`; never the client's choice (seed 003). */
   returnConfirmationTimeoutSeconds: number
   /** How long a borrow request waits for the cabinet (api-contracts 4.5). */
@@ -143,6 +146,7 @@ export function apiConfig(
       verificationsPerMinute: settings.VERIFICATIONS_PER_MINUTE,
       rules: pointRules(settings.LOYALTY_TIERS, settings.LOYALTY_POINTS_DAYS),
     },
+    providers: providerConfig(settings),
     returnConfirmationTimeoutSeconds: settings.RETURN_CONFIRMATION_TIMEOUT_SECONDS,
     borrowWaitSeconds: settings.BORROW_WAIT_SECONDS,
     cabinetPort: settings.CABINET_PORT,

@@ -9,8 +9,10 @@ import { jsonLog, type Log } from '../db/log.ts'
 import { open } from '../db/open.ts'
 import { type ApiConfig, apiConfig, apiSettings } from './config.ts'
 import { live } from './live.ts'
+import { providersOf } from './providers/notices.ts'
 import { startSchedule } from './schedule.ts'
 import { api } from './surfaces.ts'
+import { startInbox } from './tasks/inbox.ts'
 import { startMail } from './tasks/mail.ts'
 
 const headersTimeoutMs = 10_000
@@ -57,6 +59,7 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
     throw error
   }
   const mail = await startMail({ db, log, smtp: config.smtp })
+  const inbox = await startInbox({ db, log, providers: providersOf(config.providers, config.loyalty.rules) })
   const schedule = startSchedule({ db, log })
   return {
     port: (server.address() as AddressInfo).port,
@@ -70,7 +73,7 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
       await closed
       clearInterval(idle)
       clearTimeout(impatience)
-      await Promise.all([schedule.close(), mail.close(), waiters.close()])
+      await Promise.all([schedule.close(), inbox.close(), mail.close(), waiters.close()])
     },
   }
 }

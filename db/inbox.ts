@@ -51,8 +51,9 @@ export interface Outcome {
   why?: string
 }
 
-/** States in which nothing was done for it yet. */
+/** States in which nothing was done for a notice yet. */
 const open: readonly State[] = ['received', 'failed', 'unmatched']
+export const isOpen = ({ state }: Notice) => open.includes(state)
 /** After so many failures of ours it waits for an operator. */
 const ATTEMPTS_MAX = 6
 /** 10 s, 40 s, 160 s, 11 min, 43 min. */
@@ -130,31 +131,33 @@ export async function keepUnread(tx: Tx, given: Omit<NewNotice, 'dedupKey' | 'co
 }
 
 /**
- * Works a notice once: its row, what it causes and its result in one transaction. One that is done already is given
- * back as it is. A failure of ours is counted and thrown on; it is due again later, at most six times. Locks the
- * notice before anything else.
- * @throws Refused not_found
+ * Works a notice once: what it causes, its state and its result in one transaction. `prepare` runs before it and may
+ * ask the outside; it gives what is to be done. A notice that is done is given back as it is. A failure of ours is
+ * counted and thrown on; it is due again later, at most six times. Locks the notice before anything else.
+ * @throws Refused not_found, and what `prepare` and its work throw
  */
 export async function work(
   db: Db,
   id: number,
-  act: (tx: Tx, notice: Stored) => Promise<Outcome>,
+  prepare: (notice: Stored) => Promise<(tx: Tx) => Promise<Outcome>>,
 ): Promise<{ notice: Notice; isWorked: boolean }> {
+  const stored = await get(db.sql, id)
+  if (!stored) throw new Refused('not_found', `notice ${id}`)
+  if (!isOpen(stored)) return { notice: stored, isWorked: false }
   try {
+    const act = await prepare(stored)
     return await db.transaction(async (tx) => {
-      const [notice] = await tx<Stored[]>`
-        select ${columns(tx)}, raw, address from inbox where id = ${id} for update`
-      if (!notice) throw new Refused('not_found', `notice ${id}`)
-      if (!open.includes(notice.state)) return { notice, isWorked: false }
-      const { state, result, why = null } = await act(tx, notice)
+      const [notice] = await tx<Notice[]>`select ${columns(tx)} from inbox where id = ${id} for update`
+      if (!isOpen(notice!)) return { notice: notice!, isWorked: false }
+      const { state, result, why = null } = await act(tx)
       const [worked] = await tx<Notice[]>`
         update inbox set state = ${state}, result = ${tx.json(result as any)}, last_error = ${why},
           attempts = attempts + 1, worked_at = now()
-        where id = ${id} and state = ${notice.state} returning ${columns(tx)}`
+        where id = ${id} and state = ${notice!.state} returning ${columns(tx)}`
       return { notice: worked!, isWorked: true }
     })
   } catch (error) {
-    if (!(error instanceof Refused && error.code === 'not_found')) await fail(db, id, error as Error)
+    await fail(db, id, error as Error)
     throw error
   }
 }
@@ -165,7 +168,7 @@ export async function fail(db: Db, id: number, error: Error): Promise<void> {
     (tx) => tx`
       update inbox set attempts = attempts + 1, worked_at = now(),
         last_error = ${error.message.slice(0, errorCharactersMax)},
-        state = case when attempts + 1 >= ${ATTEMPTS_MAX} then 'failed' else 'received' end
+        state = case when state = 'failed' or attempts + 1 >= ${ATTEMPTS_MAX} then 'failed' else 'received' end
       where id = ${id} and state = any(${[...open]}::text[])`,
   )
 }

@@ -10,6 +10,9 @@ import * as identity from '../../db/identity.ts'
 import type { Log } from '../../db/log.ts'
 import { testDb } from '../postgres.ts'
 
+/** What 1C and Bitrix24 send as `X-Webhook-Token`. */
+export const webhookToken = 'hook-token-0123456789abcdef'
+
 /** Settings of a test: no limit in the way unless a test asks for it. */
 export const config: ApiConfig = {
   host: '127.0.0.1',
@@ -26,6 +29,10 @@ export const config: ApiConfig = {
     loginsPerMinute: 100_000,
     verificationsPerMinute: 100_000,
     rules: { silverMinor: 100_000, goldMinor: 500_000, platinumMinor: 1_500_000, pointsDays: null },
+  },
+  providers: {
+    onec: { tokens: [webhookToken], timeZone: 'Europe/Moscow' },
+    bitrix: { mode: 'header', tokens: [webhookToken] },
   },
   returnConfirmationTimeoutSeconds: 1,
   borrowWaitSeconds: 1,

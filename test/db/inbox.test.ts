@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Tx } from '../../db/connect.ts'
 import * as inbox from '../../db/inbox.ts'
 import { testDb } from '../postgres.ts'
 
@@ -16,15 +17,15 @@ const document = (content = 'a visit', change: Partial<inbox.NewNotice> = {}): i
 })
 const receive = (given: inbox.NewNotice) => db.transaction((tx) => inbox.receive(tx, given))
 const done = { state: 'done', result: { n: 1 } } as const
-const act = async () => done
+const act = async () => async () => done
 const failing = async () => {
   throw new Error('our side failed')
 }
 /** An effect that can be counted. */
-const effect = (id: number) => (tx: any) =>
-  tx`insert into audit_log (surface, action, entity_type, entity_id) values ('loyalty', 'test', 'notice', ${id})`.then(
-    () => done,
-  )
+const effect = (id: number) => async () => async (tx: Tx) => {
+  await tx`insert into audit_log (surface, action, entity_type, entity_id) values ('loyalty', 'test', 'notice', ${id})`
+  return done
+}
 const effects = async (id: number) =>
   (await sql`select 1 from audit_log where entity_type = 'notice' and entity_id = ${id}`).length
 
@@ -77,7 +78,7 @@ test('while it is being worked, other content is a conflict too', async () => {
 test.each(['unmatched', 'failed'] as const)('a %s notice may be corrected: nothing was done for it', async (state) => {
   const given = document('patient X')
   const { notice } = await receive(given)
-  await inbox.work(db, notice.id, async () => ({ state, result: {} }))
+  await inbox.work(db, notice.id, async () => async () => ({ state, result: {} }))
   const corrected = await receive({ ...given, content: 'patient Y' })
   expect(corrected.is).toBe('new')
   expect(await inbox.get(sql, notice.id)).toMatchObject({ state: 'ignored', raw: given.raw })
@@ -99,8 +100,8 @@ test('of a subject’s state the latest word stands, and an earlier one said aga
 
 test('what an attempt did is undone with it, counted, and due again later; six failures wait for an operator', async () => {
   const { notice } = await receive(document())
-  const breaking = async (tx: any) => {
-    await effect(notice.id)(tx)
+  const breaking = async () => async (tx: Tx) => {
+    await (await effect(notice.id)())(tx)
     return failing()
   }
   await expect(inbox.work(db, notice.id, breaking)).rejects.toThrow('our side failed')
@@ -118,6 +119,8 @@ test('what an attempt did is undone with it, counted, and due again later; six f
   expect(await inbox.get(sql, notice.id)).toMatchObject({ state: 'failed', attempts: 6 })
   await sql`update inbox set worked_at = now() - interval '1 day' where id = ${notice.id}`
   expect(await inbox.due(sql, 1_000)).not.toContain(notice.id)
+  await expect(inbox.work(db, notice.id, failing)).rejects.toThrow('our side failed')
+  expect(await inbox.get(sql, notice.id)).toMatchObject({ state: 'failed', attempts: 7 })
   // An operator's replay.
   expect(await inbox.work(db, notice.id, act)).toMatchObject({
     isWorked: true,
@@ -137,7 +140,7 @@ test('a notice that is done is given back as it is, and a late failure does not 
 
 test('what names somebody unknown is looked at again for a day', async () => {
   const { notice } = await receive(document())
-  await inbox.work(db, notice.id, async () => ({ state: 'unmatched', result: {}, why: 'no such patient' }))
+  await inbox.work(db, notice.id, async () => async () => ({ state: 'unmatched', result: {}, why: 'no such patient' }))
   expect(await inbox.due(sql, 1_000)).not.toContain(notice.id)
   await sql`update inbox set worked_at = now() - interval '10 minutes' where id = ${notice.id}`
   expect(await inbox.due(sql, 1_000)).toContain(notice.id)

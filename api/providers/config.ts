@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { BadSettings } from '../../db/config.ts'
+import type { BitrixConfig } from './bitrix.ts'
+import type { OnecConfig } from './onec.ts'
+
+const secretCharsMin = 16
+
+const webhookToken = () => z.string().min(secretCharsMin, `must have at least ${secretCharsMin} characters`).optional()
+
+const isTimeZone = (name: string) => {
+  try {
+    return Boolean(new Intl.DateTimeFormat('en-US', { timeZone: name }))
+  } catch {
+    return false
+  }
+}
+
+/** Who may tell us things, and by which secrets (providers, section 10). */
+export const providerSettings = {
+  ONEC_WEBHOOK_TOKEN: webhookToken().describe('what 1C sends as X-Webhook-Token; unset: 1C is not heard'),
+  ONEC_WEBHOOK_TOKEN_PREVIOUS: webhookToken().describe(
+    'the token before it, good as well while 1C is told the new one',
+  ),
+  ONEC_TIME_ZONE: z
+    .string()
+    .refine(isTimeZone, 'must be a time zone like Europe/Moscow')
+    .default('Europe/Moscow')
+    .describe('what dates of 1C without a zone mean'),
+  BITRIX_AUTH_MODE: z
+    .enum(['header', 'application_token'], 'must be header or application_token')
+    .default('header')
+    .describe('how Bitrix24 proves itself: own middleware by X-Webhook-Token, native webhooks by their token'),
+  BITRIX_WEBHOOK_TOKEN: webhookToken().describe('mode header: the token; unset: Bitrix24 is not heard'),
+  BITRIX_WEBHOOK_TOKEN_PREVIOUS: webhookToken().describe('mode header: the token before it'),
+  BITRIX_APPLICATION_TOKEN: webhookToken().describe('mode application_token: the token of the outgoing webhook'),
+  BITRIX_MEMBER_ID: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('the member_id of the portal; required with BITRIX_APPLICATION_TOKEN'),
+  BITRIX_WEBHOOK_URL: z
+    .url({ protocol: /^https?$/, error: 'must look like https://example.bitrix24.ru/rest/1/secret' })
+    .optional()
+    .describe('incoming webhook of the portal, to ask for contacts that native webhooks only name'),
+}
+
+/** Null: this one is not heard, and gets 503. */
+export interface ProviderConfig {
+  onec: OnecConfig | null
+  bitrix: BitrixConfig | null
+}
+
+const given = (...tokens: (string | undefined)[]) => tokens.filter((token) => token !== undefined)
+const schema = z.object(providerSettings)
+
+function bitrixConfig(settings: z.output<typeof schema>): BitrixConfig | null {
+  if (settings.BITRIX_AUTH_MODE === 'header') {
+    if (!settings.BITRIX_WEBHOOK_TOKEN) return null
+    return { mode: 'header', tokens: given(settings.BITRIX_WEBHOOK_TOKEN, settings.BITRIX_WEBHOOK_TOKEN_PREVIOUS) }
+  }
+  if (!settings.BITRIX_APPLICATION_TOKEN) return null
+  if (!settings.BITRIX_MEMBER_ID)
+    throw new BadSettings(['BITRIX_MEMBER_ID is required when BITRIX_APPLICATION_TOKEN is set'])
+  return {
+    mode: 'application_token',
+    tokens: [settings.BITRIX_APPLICATION_TOKEN],
+    memberId: settings.BITRIX_MEMBER_ID,
+    restUrl: settings.BITRIX_WEBHOOK_URL ?? null,
+  }
+}
+
+/** @throws BadSettings */
+export function providerConfig(settings: z.output<typeof schema>): ProviderConfig {
+  const { ONEC_WEBHOOK_TOKEN: token, ONEC_WEBHOOK_TOKEN_PREVIOUS: previous, ONEC_TIME_ZONE: timeZone } = settings
+  return { onec: token ? { tokens: given(token, previous), timeZone } : null, bitrix: bitrixConfig(settings) }
+}

@@ -1,0 +1,116 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { z } from 'zod'
+import type { Tx } from '../../db/connect.ts'
+import type { Outcome } from '../../db/inbox.ts'
+
+/** A notice in our words. */
+export interface Heard<W> {
+  words: W
+  /** What makes it the same notice for its sender. */
+  dedupKey: string
+  /** What it says, the same whenever it says the same. */
+  content: string
+  /** It tells how something is, not what happened once (db/inbox.ts). */
+  isState: boolean
+  /** Its sender wants an answer at once; it is worked afterwards. */
+  isLater: boolean
+}
+
+/** One who tells us things over HTTP: what is theirs ends here (HOUSE 2). */
+export interface Provider<W = any> {
+  name: '1c' | 'bitrix24'
+  /** Whether whoever sent these bytes knows the secret. In constant time. */
+  isAuthentic(raw: Buffer, headers: Headers): boolean
+  /** The bytes as they may be stored: secrets that travel in the body are masked. */
+  keep(raw: Buffer, contentType: string | undefined): Buffer
+  /**
+   * Reads stored bytes. Pure.
+   * @throws Unreadable
+   */
+  hear(raw: Buffer, headers: Record<string, string>): Heard<W>
+  /** Asks the outside for what the notice does not say; never within a transaction. */
+  look?(words: W): Promise<W>
+  /** Does what the notice asks for. */
+  act(tx: Tx, words: W): Promise<Outcome>
+}
+
+/** Bytes that are no notice of this provider. `issues`: it is JSON, but not with the fields it must have. */
+export class Unreadable extends Error {
+  readonly issues: z.core.$ZodIssue[]
+  constructor(why: string, issues: z.core.$ZodIssue[] = []) {
+    super(why)
+    this.name = 'Unreadable'
+    this.issues = issues
+  }
+}
+
+const digest = (text: string) => createHash('sha256').update(text).digest()
+
+/** Whether `given` is one of the secrets, in a time that tells nothing about them. */
+export function isOneOf(secrets: readonly string[], given: string | null): boolean {
+  let found = false
+  for (const secret of secrets) if (timingSafeEqual(digest(secret), digest(given ?? ''))) found = true
+  return found && given !== null && given !== ''
+}
+
+const byteOrderMark = '\u{feff}'
+
+/**
+ * The text of a body, without the byte order mark that 1C may put in front (providers, section 7).
+ * @throws Unreadable
+ */
+export function textOf(raw: Buffer): string {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(raw)
+    return text.startsWith(byteOrderMark) ? text.slice(1) : text
+  } catch {
+    throw new Unreadable('the body is not UTF-8')
+  }
+}
+
+/** A number of JSON as it was written: what it is exactly, a double may have forgotten. */
+export interface Numeral {
+  readonly numeral: string
+}
+const numerals = new WeakSet<object>()
+
+export const isNumeral = (value: unknown): value is Numeral =>
+  typeof value === 'object' && value !== null && numerals.has(value)
+
+function numeral(text: string): Numeral {
+  const made = { numeral: text }
+  numerals.add(made)
+  return made
+}
+
+type Reviver = (this: any, key: string, value: any, context: { source?: string }) => any
+const keepNumbers: Reviver = (_key, value, { source }) => (typeof value === 'number' ? numeral(source!) : value)
+
+/**
+ * A JSON body whose numbers are `Numeral`s.
+ * @throws Unreadable
+ */
+export function jsonOf(raw: Buffer): unknown {
+  const text = textOf(raw)
+  try {
+    // TypeScript's library does not know the reviver's third argument yet.
+    return JSON.parse(text, keepNumbers as Parameters<typeof JSON.parse>[1])
+  } catch {
+    throw new Unreadable('the body is not JSON')
+  }
+}
+
+const depthMax = 16
+
+/**
+ * One text for all ways to write the same value: keys in order, numbers as short as they go.
+ * @throws Unreadable nested too deep
+ */
+export function canonical(value: unknown, depth = 0): string {
+  if (depth > depthMax) throw new Unreadable('the body is nested too deep')
+  if (isNumeral(value)) return String(Number(value.numeral))
+  if (Array.isArray(value)) return `[${value.map((one) => canonical(one, depth + 1)).join()}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${members.map(([key, one]) => `${JSON.stringify(key)}:${canonical(one, depth + 1)}`).join()}}`
+}
