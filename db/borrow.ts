@@ -113,6 +113,8 @@ export async function borrow(tx: Tx, actor: Actor, request: BorrowRequest): Prom
     stationId,
     kind: 'eject',
     slot: bank.slotNumber,
+    // Over MQTT a cabinet is asked for the bank, not for the slot (cabinet-protocol 5.4); other wires leave it out.
+    ...(bank.deviceId !== null && { args: { bankId: bank.deviceId } }),
     requestedBy: actor.userId,
     origin: 'api',
     idempotency,

@@ -13,6 +13,8 @@ export interface Candidate {
   slotNumber: number
   powerbankId: number
   serialNumber: string
+  /** What cabinets call it; null: a bank no cabinet has named yet. */
+  deviceId: string | null
   powerbankStatus: string
   level: number | null
   /** Millivolts. */
@@ -54,8 +56,8 @@ export function explain(free: readonly Candidate[], chosen: Candidate): Reason {
 
 /** SQL: the banks in slots (aliases `sp`, `p`), with health; telemetry a dialect does not send is no fault. */
 export const candidates = (q: Queryable, where: ReturnType<Queryable>) => q`
-  select sp.station_id, sp.slot_number, p.id as powerbank_id, p.serial_number, p.status as powerbank_status, sp.level, sp.voltage,
-    sp.temperature, p.soh, sp.last_update,
+  select sp.station_id, sp.slot_number, p.id as powerbank_id, p.serial_number, p.device_id, p.status as powerbank_status,
+    sp.level, sp.voltage, sp.temperature, p.soh, sp.last_update,
     coalesce(sp.level < ${LEVEL_MIN_PERCENT}, false)
       or coalesce(sp.voltage not between ${MILLIVOLTS_MIN} and ${MILLIVOLTS_MAX}, false)
       or coalesce(sp.temperature not between ${CELSIUS_MIN} and ${CELSIUS_MAX}, false)

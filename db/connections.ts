@@ -8,8 +8,10 @@ import { lock, lookWithin } from './places.ts'
  * How long after the last sign of life a cabinet still counts as online: two heartbeats and five seconds
  * (cabinet-protocol 4), and ten more because each node writes its cabinets' `seen_at` in batches.
  */
-const ONLINE_SLACK_SECONDS = 15
+export const ONLINE_SLACK_SECONDS = 15
 const DEFAULT_HEARTBEAT_SECONDS = 30
+/** The longest that a cabinet which hung up may be waited for. Over MQTT heartbeats are ten minutes apart (5.6). */
+const GRACE_SECONDS_MAX = 60
 /** Cabinets that knocked and are remembered; beyond, whoever has been quiet longest is forgotten. */
 const QUARANTINE_ROWS_MAX = 10_000
 
@@ -19,10 +21,11 @@ export const isOnline = (q: Queryable) => q`
 
 /**
  * SQL: may something be asked of this cabinet (alias `ds`)? A weak SIM hangs up and dials again every few minutes, so
- * one heartbeat of grace is given; what is asked waits in the queue meanwhile.
+ * one heartbeat of grace is given, a minute at most over MQTT; what is asked waits in the queue meanwhile.
  */
 export const isReachable = (q: Queryable) => q`
-  (${isOnline(q)} or coalesce(ds.disconnected_at > now() - make_interval(secs => ds.heartbeat_seconds), false))`
+  (${isOnline(q)} or coalesce(ds.disconnected_at > now() - make_interval(secs =>
+    case when ds.dialect = 'mqtt' then least(ds.heartbeat_seconds, ${GRACE_SECONDS_MAX}) else ds.heartbeat_seconds end), false))`
 
 /** Whose box id is this, and which keys may sign its frames (newest first)? Null: nobody's. */
 export async function identify(
@@ -52,15 +55,27 @@ export async function open(
     node,
     dialect,
     address,
-    vsn,
-  }: { stationId: number; node: string; dialect: string; address: string; vsn: number },
+    vsn = null,
+    heartbeatSeconds = null,
+  }: {
+    stationId: number
+    node: string
+    dialect: string
+    address: string
+    vsn?: number | null
+    /** Where the dialect fixes it; else what the cabinet was set to holds. */
+    heartbeatSeconds?: number | null
+  },
 ): Promise<{ epoch: number; heartbeatSeconds: number }> {
   await lock(tx, stationId)
   const [session] = await tx<{ epoch: number; heartbeatSeconds: number }[]>`
     insert into device_sessions as ds (station_id, node, epoch, dialect, address, vsn, heartbeat_seconds, connected_at, seen_at)
-    values (${stationId}, ${node}, 1, ${dialect}, ${address}, ${vsn}, ${DEFAULT_HEARTBEAT_SECONDS}, now(), now())
+    values (${stationId}, ${node}, 1, ${dialect}, ${address}, ${vsn},
+      coalesce(${heartbeatSeconds}::int, ${DEFAULT_HEARTBEAT_SECONDS}), now(), now())
     on conflict (station_id) do update set node = excluded.node, epoch = ds.epoch + 1, dialect = excluded.dialect,
-      address = excluded.address, vsn = excluded.vsn, connected_at = now(), seen_at = now(), disconnected_at = null
+      address = excluded.address, vsn = excluded.vsn, connected_at = now(), seen_at = now(), disconnected_at = null,
+      heartbeat_seconds = coalesce(${heartbeatSeconds}::int,
+        case when ds.dialect = 'mqtt' then ${DEFAULT_HEARTBEAT_SECONDS} else ds.heartbeat_seconds end)
     returning epoch, heartbeat_seconds`
   await restarted(tx, stationId)
   await abandon(tx, [stationId], 'the cabinet logged in again')
@@ -118,7 +133,7 @@ export async function quarantine(
   about: {
     boxId: string
     dialect: string
-    reason: 'unknown_box_id' | 'no_key' | 'bad_token'
+    reason: 'unknown_box_id' | 'no_key' | 'bad_token' | 'sim_changed'
     address: string
     slots?: number | undefined
   },

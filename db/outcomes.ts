@@ -13,6 +13,10 @@ const AWAITED = new Set(['sent', 'unknown', 'queued'])
 const LATE_HOURS = 24
 /** How far back among a station's commands the answered one is looked for. */
 const RECENT_COMMANDS_MAX = 256
+const UNSPEAKABLE = "the cabinet's protocol has no such command"
+
+/** A bank of the MQTT family (cabinet-protocol 5.5), whose movements are asked for by bank and not by slot. */
+const NUMBERED = /^[0-9A-F]{8}$/
 
 /** A cabinet's answer in our words: `kind` and `slot` say which command it answers. */
 export interface Answer {
@@ -54,18 +58,24 @@ const lessons: Record<string, (tx: Tx, stationId: number, answer: Answer, comman
 
 /**
  * The one command a cabinet's answer belongs to, locked: by station, kind and, for movements, slot, for the wire
- * has no correlation id. A command whose time ran out still takes its late answer, unless the same was sent again
- * since: then the answer is to that, or a repetition.
+ * has no correlation id. Over MQTT a bank is asked for, so its number says as much where the slot does not (old firmware
+ * has a board's address there, a refusal may have neither: 5.5). A command whose time ran out still takes its late answer,
+ * unless the same was sent again since: then the answer is to that, or a repetition.
  */
-async function openFor(tx: Tx, stationId: number, kind: string, slot: number | null): Promise<CommandRow | undefined> {
+async function openFor(tx: Tx, stationId: number, said: Answer): Promise<CommandRow | undefined> {
+  const { kind, slot = null, bankId } = said
+  const number = bankId && NUMBERED.test(bankId) ? bankId : null
+  const isNameless = slot === 0 && !bankId && said.ok === false
   const [last] = await tx<CommandRow[]>`
     select ${tx(COLUMNS)} from device_commands
     where id = (
       select id from (
-        select id, kind, slot, is_movement, status, sent_at from device_commands
+        select id, kind, slot, is_movement, status, sent_at, args->>'bankId' as bank_id from device_commands
         where station_id = ${stationId} order by id desc limit ${RECENT_COMMANDS_MAX}
       ) recent
-      where kind = ${kind} and (not is_movement or slot = ${slot}) and sent_at > now() - make_interval(hours => ${LATE_HOURS})
+      where kind = ${kind} and sent_at > now() - make_interval(hours => ${LATE_HOURS})
+        and (not is_movement or case when ${number}::text is not null and bank_id is not null then bank_id = ${number}
+          else slot = ${slot} or (${isNameless} and status = 'sent') end)
       order by (status = 'sent') desc, id desc limit 1)
     for update`
   return last && AWAITED.has(last.status) ? last : undefined
@@ -174,7 +184,7 @@ export async function answer(
   hex: string,
 ): Promise<{ commandId: number; orderId: number | null } | null> {
   const station = await places.lock(tx, stationId)
-  const command = await openFor(tx, stationId, said.kind, said.slot ?? null)
+  const command = await openFor(tx, stationId, said)
   const isMovement = said.kind === 'eject' || said.kind === 'force_eject'
   if (!command) {
     if (isMovement) await unmatched(tx, stationId, said)
@@ -189,4 +199,21 @@ export async function answer(
     return { commandId: command.id, orderId: null }
   }
   return { commandId: command.id, orderId: await moved(tx, station, command, said) }
+}
+
+/**
+ * Commands this cabinet's wire has no word for fail at once, with the orders that wait for them; of two that say so one
+ * does it.
+ */
+export async function unspeakable(tx: Tx, stationId: number, ids: readonly number[]): Promise<void> {
+  await places.lock(tx, stationId)
+  const failed = await tx<{ id: number }[]>`
+    update device_commands set status = 'failed', evidence = ${UNSPEAKABLE}, answered_at = now()
+    where station_id = ${stationId} and id = any(${[...ids]}::bigint[]) and status = 'queued' returning id`
+  if (failed.length === 0) return
+  await orders.neverSent(
+    tx,
+    failed.map(({ id }) => id),
+  )
+  for (const { id } of failed) await ring(tx, `command ${id}`)
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { BadSettings, flag, port, whole } from '../db/config.ts'
+import type { BrokerAccess } from './mqtt-cluster-client.ts'
 
 const list = (text: string) => text.split(/[\s,]+/).filter(Boolean)
 
@@ -26,11 +27,49 @@ export const gatewaySettings = {
   CABINET_WRITE_BUFFER_BYTES: whole(1_024, 1 << 30)
     .default(262_144)
     .describe('bytes waiting for a cabinet that does not read; beyond, it is dropped'),
+  MQTT_PORT: port().default(1883).describe('port of the embedded broker, for cabinets that speak MQTT'),
+  MQTT_WS_PORT: port().default(8083).describe('the same over WebSocket'),
+  MQTT_TLS_PORT: port().optional().describe('the same over TLS, with CABINET_TLS_CERT and _KEY; unset: none'),
+  MQTT_URL: z
+    .url({ protocol: /^(mqtts?|wss?)$/ })
+    .optional()
+    .describe('a broker of your own (MQTT 5), as mqtts://broker:8883: no broker is embedded then'),
+  MQTT_USERNAME: z.string().optional().describe('how we show ourselves to it; or in the URL'),
+  MQTT_PASSWORD: z.string().optional().describe('the password with it'),
+  MQTT_SHARE_GROUP: z
+    .string()
+    .regex(/^[^/+#\s]+$/)
+    .default('voltbay')
+    .describe('gateway nodes of one group split what this broker brings'),
+  MQTT_CLIENT_ID: z
+    .string()
+    .regex(/^[\w.:-]{1,64}$/)
+    .optional()
+    .describe('one per node, kept from start to start: the broker then keeps what a node that died had in hand'),
+  MQTT_PUBLIC_HOST: z
+    .string()
+    .optional()
+    .describe("the broker's host as cabinets are told it; unset: of PUBLIC_URL, of HOST, or as they call us"),
+  MQTT_PUBLIC_PORT: whole(1, 65_535).optional().describe('its port as cabinets are told it; unset: MQTT_PORT'),
+  MQTT_PACKET_BYTES: whole(1_024, 1 << 20)
+    .default(66_560)
+    .describe('one MQTT packet at most; a longer one closes its connection'),
+  MQTT_PACKETS_PER_SECOND: whole(1, 1_000_000)
+    .default(1_000)
+    .describe('packets of one connection read in a second; the rest waits. Real cabinets say a few a minute'),
+  MQTT_BYTES_PER_SECOND: whole(1_024, 1 << 30)
+    .default(262_144)
+    .describe('bytes of one connection read in a second; the rest waits'),
+  CABINET_HTTP_PORT: port().default(9068).describe('port where MQTT cabinets ask for the broker, over HTTP'),
   CABINET_SEEN_SECONDS: whole(1, 60).default(5).describe('how often the times of the last sign of life are written'),
 }
 
 /** The same, read. */
 export type GatewaySettings = z.output<z.ZodObject<typeof gatewaySettings>>
+/** Told by the API's settings, where both run in one process. */
+interface Public {
+  PUBLIC_URL?: string | undefined
+}
 
 /** Bounds of what one device, and all of them, may ask of a node. */
 export interface Limits {
@@ -63,6 +102,25 @@ export interface Limits {
   tickMs: number
 }
 
+/** The embedded broker. */
+export interface MqttConfig {
+  port: number
+  wsPort: number
+  tls: { port: number; cert: Buffer; key: Buffer } | null
+  /** Where cabinets ask for the broker. */
+  httpPort: number
+  /** What they are told; null: the name by which they call us, the port we listen on. */
+  publicHost: string | null
+  publicPort: number | null
+  packetBytesMax: number
+  packetsPerSecondMax: number
+  bytesPerSecondMax: number
+  /** Without any message for so long a cabinet is gone (cabinet-protocol 5.6). */
+  silentMs: number
+  /** Topics that begin so are open to clients without a name: for tests of the protocol itself, never a setting. */
+  openNamespace?: string
+}
+
 /** Everything `startGateway` needs to know. */
 export interface GatewayConfig {
   host: string
@@ -71,6 +129,10 @@ export interface GatewayConfig {
   allow: string[]
   reusePort: boolean
   metricsPort: number
+  /** Null: no broker here. */
+  mqtt: MqttConfig | null
+  /** A broker of somebody else, instead of ours. */
+  broker?: BrokerAccess | null
   /** Opens the station keys at rest. */
   keysSecret: string
   limits: Limits
@@ -89,18 +151,23 @@ const fixed = {
   tickMs: 1_000,
 }
 
+/** Two heartbeats and a little (cabinet-protocol 5.6: offline after 20 to 25 minutes). */
+const mqttSilentMs = 1_215_000
+
 /**
  * The gateway's configuration out of its settings; reads the TLS files.
  * @throws BadSettings
  */
-export function gatewayConfig(settings: GatewaySettings, keysSecret: string): GatewayConfig {
+export function gatewayConfig(settings: GatewaySettings & Public, keysSecret: string): GatewayConfig {
   return {
     host: settings.HOST,
     cabinetPort: settings.CABINET_PORT,
-    tls: tlsOf(settings),
+    tls: tlsOf(settings, 'CABINET_TLS_PORT'),
     allow: list(settings.CABINET_ALLOW ?? ''),
     reusePort: settings.CABINET_REUSE_PORT,
     metricsPort: settings.METRICS_PORT,
+    mqtt: mqttOf(settings),
+    broker: brokerOf(settings),
     keysSecret,
     limits: {
       ...fixed,
@@ -115,10 +182,41 @@ export function gatewayConfig(settings: GatewaySettings, keysSecret: string): Ga
   }
 }
 
-function tlsOf(settings: GatewaySettings): GatewayConfig['tls'] {
-  const { CABINET_TLS_PORT: tlsPort, CABINET_TLS_CERT: cert, CABINET_TLS_KEY: key } = settings
+function brokerOf(settings: GatewaySettings): BrokerAccess | null {
+  if (settings.MQTT_URL === undefined) return null
+  const url = new URL(settings.MQTT_URL)
+  const username = settings.MQTT_USERNAME ?? (decodeURIComponent(url.username) || null)
+  const password = settings.MQTT_PASSWORD ?? (decodeURIComponent(url.password) || null)
+  url.username = ''
+  url.password = ''
+  const { MQTT_CLIENT_ID: clientId = null, MQTT_SHARE_GROUP: shareGroup } = settings
+  return { url: url.href, username, password, clientId, shareGroup }
+}
+
+/** Addresses to listen on, which nobody can dial. */
+const anywhere = new Set(['0.0.0.0', '::'])
+
+function mqttOf(settings: GatewaySettings & Public): MqttConfig {
+  const { HOST, PUBLIC_URL, MQTT_PUBLIC_HOST } = settings
+  const own = anywhere.has(HOST) ? null : HOST
+  return {
+    port: settings.MQTT_PORT,
+    wsPort: settings.MQTT_WS_PORT,
+    tls: tlsOf(settings, 'MQTT_TLS_PORT'),
+    httpPort: settings.CABINET_HTTP_PORT,
+    publicHost: MQTT_PUBLIC_HOST ?? (PUBLIC_URL ? new URL(PUBLIC_URL).hostname : own),
+    publicPort: settings.MQTT_PUBLIC_PORT ?? null,
+    packetBytesMax: settings.MQTT_PACKET_BYTES,
+    packetsPerSecondMax: settings.MQTT_PACKETS_PER_SECOND,
+    bytesPerSecondMax: settings.MQTT_BYTES_PER_SECOND,
+    silentMs: mqttSilentMs,
+  }
+}
+
+function tlsOf(settings: GatewaySettings, name: 'CABINET_TLS_PORT' | 'MQTT_TLS_PORT'): GatewayConfig['tls'] {
+  const { [name]: tlsPort, CABINET_TLS_CERT: cert, CABINET_TLS_KEY: key } = settings
   if (tlsPort === undefined) return null
-  if (!cert || !key) throw new BadSettings(['CABINET_TLS_PORT needs CABINET_TLS_CERT and CABINET_TLS_KEY'])
+  if (!cert || !key) throw new BadSettings([`${name} needs CABINET_TLS_CERT and CABINET_TLS_KEY`])
   const read = (name: string, path: string) => {
     try {
       return readFileSync(path)

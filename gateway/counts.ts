@@ -22,6 +22,8 @@ export interface Counts {
   ended: Tally
   /** Reports our side could not store. */
   failures: number
+  /** What devices published to the broker, by what became of it: `acknowledged`, `poisoned`, `refused`, `failed`. */
+  publishes: Tally
 }
 
 export const newCounts = (): Counts => ({
@@ -37,6 +39,7 @@ export const newCounts = (): Counts => ({
   brokenStreams: 0,
   ended: {},
   failures: 0,
+  publishes: {},
 })
 
 export function count(tally: Tally, name: string): void {

@@ -1,6 +1,7 @@
 import { claim, type Waiting, waiting } from '../db/commands.ts'
 import type { Db } from '../db/connect.ts'
 import type { Log } from '../db/log.ts'
+import { answer, unspeakable as fail } from '../db/outcomes.ts'
 import type { Command } from '../protocol/cabinet.ts'
 import { type Counts, count } from './counts.ts'
 import type { Session, Sessions } from './sessions.ts'
@@ -10,6 +11,10 @@ const measuredMax = 10_000
 
 /** Commands claimed in one statement, at most: after a restart thousands wait at once. */
 const lettersMax = 200
+
+/** A cabinet that looks drops a command older than its row's own deadline (cabinet-protocol 5.4). */
+const ttlSeconds = 15
+const msPerSecond = 1_000
 
 /** Brings commands from their rows to the cabinets. */
 export interface Courier {
@@ -29,6 +34,7 @@ interface Letter {
   hex: string
   kind: string
   frame: Buffer
+  command: Command
   session: Session
 }
 
@@ -38,26 +44,45 @@ export interface Post {
   db: Db
   log: Log
   counts: Counts
-  sessions: Sessions
+  sessions: Pick<Sessions, 'get'>
+  /** Where other nodes may hold these cabinets as well: sees to it that `sessions` knows those of these rows. */
+  prepare?(rows: readonly Waiting[]): Promise<void>
   /** Hears how long a command took from its bytes to the commit of its answer. */
   observe(kind: string, seconds: number): void
 }
 
+/** What waits, sorted: what can be brought now, and what the cabinet's wire has no word for. */
+interface Bag {
+  letters: Letter[]
+  unspeakable: Map<number, number[]>
+}
+
 /** The frames of what waits. What cannot be brought now is left out, and stays in its row. */
-function lettersOf({ sessions, log }: Post, rows: readonly Waiting[]): Letter[] {
-  return rows.flatMap(({ id, stationId, epoch, kind, args }) => {
+function bagOf({ sessions, log }: Post, rows: readonly Waiting[]): Bag {
+  const letters: Letter[] = []
+  const unspeakable = new Map<number, number[]>()
+  for (const { id, stationId, epoch, kind, args } of rows) {
     const session = sessions.get(stationId)
     // Not logged in here yet, its login's answer has not been written (that login will ring again), or it is leaving.
-    if (session?.epoch !== epoch || !session.carrier.isOpen()) return []
+    if (session?.epoch !== epoch || !session.carrier.isOpen()) continue
+    // The row was validated by whoever enqueued it; a kind or value the dialect cannot say fails here.
+    const command = { kind, ...args } as Command
     try {
-      // The row was validated by whoever enqueued it; a kind or value the dialect cannot say throws here.
-      const frame = session.voice.tell({ kind, ...args } as Command)
-      return [{ id, epoch, hex: frame.toString('hex').toUpperCase(), kind, frame, session }]
+      if (session.lacks?.speaks(command.kind) === false) throw new RangeError(`no word for ${kind}`)
+      const when = { unixSeconds: Math.floor(Date.now() / msPerSecond), ttlSeconds }
+      const frame = session.voice.tell(command, when)
+      letters.push({ id, epoch, hex: frame.toString('hex').toUpperCase(), kind, frame, command, session })
     } catch (error) {
       log('command.unspeakable', { commandId: id, stationId, kind, error })
-      return []
+      unspeakable.set(stationId, [...(unspeakable.get(stationId) ?? []), id])
     }
-  })
+  }
+  return { letters, unspeakable }
+}
+
+/** Nothing will come back, but for a restart, which ends in a login: that it was said is all there is to know. */
+async function said(db: Db, { stationId }: Session, { kind }: Command): Promise<void> {
+  if (kind !== 'restart') await db.transaction((tx) => answer(tx, stationId, { kind }, ''))
 }
 
 /** Measures how long commands take. */
@@ -94,16 +119,21 @@ export function courier(post: Post): Courier {
       const stationIds = isAll ? undefined : [...rung]
       isAll = false
       rung.clear()
-      const letters = lettersOf(post, await waiting(db.sql, name, stationIds))
+      const rows = await waiting(db.sql, name, stationIds)
+      await post.prepare?.(rows)
+      const { letters, unspeakable } = bagOf(post, rows)
+      for (const [stationId, ids] of unspeakable) await db.transaction((tx) => fail(tx, stationId, ids))
       for (let from = 0; from < letters.length; from += lettersMax) {
         const some = letters.slice(from, from + lettersMax)
         const claimed = new Set(await claim(db.sql, name, some))
-        for (const { id, kind, frame, session } of some) {
+        for (const { id, kind, frame, command, session } of some) {
           if (!claimed.has(id)) continue
-          session.carrier.send(frame)
+          session.carrier.send(frame, command)
           count(counts.told, kind)
           watch.start(id, kind)
         }
+        for (const { id, command, session } of some)
+          if (claimed.has(id) && session.lacks?.isAnswered(command.kind) === false) await said(db, session, command)
       }
     }
   }
@@ -128,7 +158,7 @@ export function courier(post: Post): Courier {
 
   return {
     ring(stationId) {
-      if (!sessions.get(stationId)) return
+      if (!post.prepare && !sessions.get(stationId)) return
       rung.add(stationId)
       start()
     },

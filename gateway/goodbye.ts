@@ -1,4 +1,5 @@
 import { releaseNode } from '../db/connections.ts'
+import type { Link } from './link.ts'
 import type { GatewayNode } from './node.ts'
 
 /** How long cabinets may take to close their side when we stop. */
@@ -6,6 +7,9 @@ const goodbyeMs = 1_000
 
 /** How long what was heard may take; what is left then was never acknowledged and is said again. */
 const workMs = 5_000
+
+/** What ends here: a TCP connection, or one of the broker's. */
+type Farewell = Pick<Link, 'stream' | 'carrier' | 'running'>
 
 /** Waits for work, or for so long. */
 async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
@@ -21,7 +25,7 @@ async function within(milliseconds: number, work: Promise<unknown>): Promise<voi
  */
 export async function goodbye(node: GatewayNode): Promise<void> {
   node.isClosing = true
-  const links = [...node.links]
+  const links: Farewell[] = [...node.links, ...node.lines]
   const closed = Promise.all(links.map(({ stream }) => new Promise((resolve) => stream.once('close', resolve))))
   for (const link of links) link.carrier.finish('gateway_stopped')
   await within(workMs, Promise.all(links.map((link) => link.running)))

@@ -20,6 +20,12 @@ async function look(node: GatewayNode, session: Session): Promise<void> {
   while (session.isDoubtful) {
     session.isDoubtful = false
     try {
+      if (session.isWelcome) {
+        const isWelcome = await node.gate.run(session.isWelcome)
+        session.identifiedAt = node.clock.now
+        if (!isWelcome) session.carrier.finish('no_longer_known')
+        continue
+      }
       const known = await node.gate.run(() => identify(node.db.sql, session.boxId, node.keysSecret))
       session.identifiedAt = node.clock.now
       if (known?.stationId === session.stationId && session.needsKey === known.keys.length > 0)

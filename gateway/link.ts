@@ -124,14 +124,18 @@ export async function gone(node: GatewayNode, link: Link): Promise<void> {
   if (link.ending === null) ending(node, link, 'closed')
   if (link.session) node.sessions.remove(link.session)
   await link.running
-  const { session, ending: reason } = link
-  if (!session || node.isClosing) return
+  if (link.session) await leave(node, link.session, link.ending ?? 'closed')
+}
+
+/** Writes down that a session is over, unless a newer connection owns the cabinet or the node releases all it has. */
+export async function leave(node: GatewayNode, session: Session, reason: string): Promise<void> {
+  if (node.isClosing) return
   node.sessions.remove(session)
   const { stationId, epoch } = session
   // A newer connection owns the row already.
   if ((node.sessions.get(stationId)?.epoch ?? 0) > epoch) return
   try {
-    const left = { stationId, node: node.name, epoch, reason: reason ?? 'closed' }
+    const left = { stationId, node: node.name, epoch, reason }
     await node.gate.run(async () => {
       if (!node.isClosing) await node.db.transaction((tx) => close(tx, left))
     })

@@ -9,7 +9,10 @@ import { serve } from './tcp.ts'
 /** Connections the kernel holds for us when all cabinets dial at once. */
 const backlog = 4_096
 const keepAliveMs = 60_000
-const handshakeMs = 15_000
+export const handshakeMs = 15_000
+
+/** How every device's connection is held. */
+export const line = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs, allowHalfOpen: true }
 
 /** The open doors. */
 export interface Doors {
@@ -19,7 +22,7 @@ export interface Doors {
 }
 
 /** IPv4 in an IPv6 socket is the IPv4 address. */
-const plain = (address: string) => address.replace(/^::ffff:(?=\d+\.)/, '')
+export const plain = (address: string) => address.replace(/^::ffff:(?=\d+\.)/, '')
 const family = (address: string) => (isIPv6(address) ? 'ipv6' : 'ipv4')
 
 /**
@@ -41,8 +44,11 @@ export function networks(entries: readonly string[]): BlockList | null {
   return list
 }
 
-/** Who may come in: by address, by number, by number of one address. Counts a connection until it is closed. */
-function doorkeeper(node: GatewayNode, allow: readonly string[]): (socket: Socket) => boolean {
+/** Who may come in at any of the doors: by address, by number, by number of one address. Counts it until it is closed. */
+export type MayEnter = (socket: Socket) => boolean
+
+/** @throws BadSettings */
+export function doorkeeper(node: GatewayNode, allow: readonly string[]): MayEnter {
   const { connectionsMax, connectionsPerAddressMax } = node.limits
   const allowed = networks(allow)
   const perAddress = new Map<string, number>()
@@ -73,7 +79,12 @@ function doorkeeper(node: GatewayNode, allow: readonly string[]): (socket: Socke
   }
 }
 
-const listening = (server: Server, port: number, { host, reusePort }: GatewayConfig) =>
+/** The port it listens on. Rejects with the system's error when it is taken. */
+export const listening = (
+  server: Server,
+  port: number,
+  { host, reusePort }: Pick<GatewayConfig, 'host' | 'reusePort'>,
+) =>
   new Promise<number>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ port, host, backlog, reusePort }, () => {
@@ -83,9 +94,7 @@ const listening = (server: Server, port: number, { host, reusePort }: GatewayCon
   })
 
 /** Opens the cabinets' ports. Rejects with the system's error when one is taken. */
-export async function listen(node: GatewayNode, config: GatewayConfig): Promise<Doors> {
-  const mayEnter = doorkeeper(node, config.allow)
-  const line = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs, allowHalfOpen: true }
+export async function listen(node: GatewayNode, config: GatewayConfig, mayEnter: MayEnter): Promise<Doors> {
   const enter = (socket: Socket) => serve(socket, plain(socket.remoteAddress ?? ''), node)
   const tcp = createServer(line, (socket) => {
     if (mayEnter(socket)) enter(socket)

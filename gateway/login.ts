@@ -92,7 +92,7 @@ export async function login(node: GatewayNode, knocking: Knocking, frame: Buffer
  * socket that is kept busy must not keep the cabinet out.
  * @returns the older connection, which reads nothing until it is told to go on
  */
-async function giveWay(
+export async function giveWay(
   { sessions, counts, log }: GatewayNode,
   { address, carrier }: Knocking,
   stationId: number,

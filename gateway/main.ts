@@ -9,14 +9,18 @@ import { type GatewayConfig, gatewayConfig, gatewaySettings } from './config.ts'
 import { goodbye } from './goodbye.ts'
 import { serveMetrics } from './http.ts'
 import { doubt, lookAgain } from './identity.ts'
-import { listen } from './listen.ts'
+import { type Doors, doorkeeper, listen } from './listen.ts'
+import { listenMqtt, type MqttDoors } from './mqtt-doors.ts'
+import { type Cluster, joinCluster } from './mqtt-cluster.ts'
 import { type GatewayNode, newName, newNode } from './node.ts'
 import { watch } from './watch.ts'
 
 /** A running gateway. */
 export interface Gateway {
-  ports: { cabinet: number; cabinetTls: number | null; metrics: number }
+  ports: Doors['ports'] & { metrics: number } & { [Door in keyof MqttDoors['ports']]: number | null }
   node: GatewayNode
+  /** Its part in a broker that is not ours; null: the broker is embedded. */
+  cluster: Cluster | null
   /** Where it counts; a process that serves more adds its own. */
   registry: Registry
   /** Stops accepting, finishes the reports in hand, gives the cabinets back, closes. */
@@ -30,6 +34,8 @@ export interface GatewayOptions {
   /** The name of this node in the rows; never one that was used before. */
   node?: string
 }
+
+const noBroker = { mqtt: null, mqttWs: null, mqttTls: null }
 
 /** Listens to the bells. Where one may have been missed, all that it could have said is looked at. */
 async function hear(node: GatewayNode): Promise<() => Promise<void>> {
@@ -57,7 +63,7 @@ export async function startGateway({ config, db, log, node: name = newName() }: 
   const { node, numbers, strangers } = newNode({ config, db, log, name })
   const deaf = await hear(node)
   const clock = watch(node, strangers)
-  const undo = [deaf, clock.stop, async () => numbers.close()]
+  const undo: (() => unknown)[] = [deaf, clock.stop, () => numbers.close()]
   try {
     const web = { host: config.host, port: config.metricsPort }
     const http = await serveMetrics(web, numbers.registry, () => ({
@@ -66,16 +72,25 @@ export async function startGateway({ config, db, log, node: name = newName() }: 
       cabinets: node.sessions.count(),
     }))
     undo.push(http.close)
-    const doors = await listen(node, config)
+    const mayEnter = doorkeeper(node, config.allow)
+    const broker = config.mqtt && !config.broker ? await listenMqtt(node, config, config.mqtt, mayEnter) : null
+    if (broker) undo.push(broker.close, broker.end)
+    const cluster = config.broker ? await joinCluster(node, config.broker, numbers.observe) : null
+    if (cluster) undo.push(cluster.close)
+    const doors = await listen(node, config, mayEnter)
     return {
-      ports: { ...doors.ports, metrics: http.port },
+      ports: { ...doors.ports, metrics: http.port, ...(broker?.ports ?? noBroker) },
       node,
+      cluster,
       registry: numbers.registry,
       async close() {
         doors.close()
+        broker?.close()
+        await cluster?.close()
         await deaf()
         await clock.stop()
         await goodbye(node)
+        await broker?.end()
         numbers.close()
         await http.close()
       },

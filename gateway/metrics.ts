@@ -7,6 +7,7 @@ export interface Sources {
   counts: Counts
   cabinets(): number
   connections(): number
+  lines(): number
   reportsWaiting(): number
   isDatabaseThere(): boolean
 }
@@ -97,10 +98,11 @@ function processGauges(registry: Registry): () => void {
 }
 
 /** The registry of one node. */
-export function metrics({ counts, cabinets, connections, reportsWaiting, isDatabaseThere }: Sources): Metrics {
+export function metrics({ counts, cabinets, connections, lines, reportsWaiting, isDatabaseThere }: Sources): Metrics {
   const registry = new Registry()
   gauge(registry, 'voltbay_cabinets_connected', 'Cabinets logged in on this node', cabinets)
   gauge(registry, 'voltbay_cabinet_connections', 'Open connections, logged in or not', connections)
+  gauge(registry, 'voltbay_mqtt_connections', 'Open connections to the broker, logged in or not', lines)
   gauge(registry, 'voltbay_cabinet_reports_waiting', 'Logins and reports waiting for the database', reportsWaiting)
   gauge(registry, 'voltbay_database_up', '1 while the database answers', () => Number(isDatabaseThere()))
   counter(registry, 'voltbay_cabinet_connections_total', 'Connections accepted', () => counts.accepted)
@@ -134,6 +136,10 @@ export function metrics({ counts, cabinets, connections, reportsWaiting, isDatab
   ])
   tally(registry, 'voltbay_cabinet_logins_refused_total', 'Logins not let in', 'reason', [{}, counts.loginsRefused])
   tally(registry, 'voltbay_cabinet_connections_ended_total', 'Connections ended', 'reason', [{}, counts.ended])
+  tally(registry, 'voltbay_mqtt_publishes_total', 'Publishes of devices, by what became of them', 'outcome', [
+    {},
+    counts.publishes,
+  ])
   const latency = new Histogram({
     name: 'voltbay_cabinet_command_seconds',
     help: 'From the bytes of a command to the commit of its answer',

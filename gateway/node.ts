@@ -8,6 +8,7 @@ import { type Courier, courier } from './courier.ts'
 import { type Gate, gate } from './gate.ts'
 import type { Link } from './link.ts'
 import { type Metrics, metrics } from './metrics.ts'
+import type { Line } from './mqtt-line.ts'
 import { type Sessions, sessions } from './sessions.ts'
 import { type SparingLog, sparing } from './sparing.ts'
 
@@ -30,6 +31,8 @@ export interface GatewayNode {
   courier: Courier
   /** Every open connection, logged in or not. */
   links: Set<Link>
+  /** Every open connection to the broker. */
+  lines: Set<Line>
   /** Strangers that may still be written down in this minute. */
   quarantinesLeft: number
   /** False while the database does not answer. */
@@ -56,6 +59,7 @@ export function newNode({ config, db, log, name }: { config: GatewayConfig; db: 
     counts,
     cabinets: cabinets.count,
     connections: () => node.links.size,
+    lines: () => node.lines.size,
     reportsWaiting: reports.waiting,
     isDatabaseThere: () => node.isDatabaseThere,
   })
@@ -72,6 +76,7 @@ export function newNode({ config, db, log, name }: { config: GatewayConfig; db: 
     sessions: cabinets,
     courier: courier({ name, db, log, counts, sessions: cabinets, observe: numbers.observe }),
     links: new Set(),
+    lines: new Set(),
     quarantinesLeft: limits.quarantinePerMinuteMax,
     isDatabaseThere: true,
     isClosing: false,

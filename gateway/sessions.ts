@@ -1,10 +1,13 @@
-import type { Greeting, Voice } from '../protocol/cabinet.ts'
+import type { Command, Greeting, Voice } from '../protocol/cabinet.ts'
 
 /** What carries a session's bytes, whatever the transport. */
 export interface Carrier {
-  /** Writes one frame; a cabinet that does not read is dropped instead of filling our memory. */
-  send(bytes: Buffer): void
-  /** False once it is ending, for whatever reason. */
+  /**
+   * Writes one frame; a cabinet that does not read is dropped instead of filling our memory. A broker carries each
+   * `command` as it must be carried: movements never twice.
+   */
+  send(bytes: Buffer, command?: Command): void
+  /** False once it is ending, for whatever reason, and while nobody listens at its other end. */
   isOpen(): boolean
   /** Takes nothing more, works off what was heard, then ends. `reason` as `noun_or_verb`, for logs and rows. */
   finish(reason: string): void
@@ -39,6 +42,13 @@ export interface Session {
   /** CRC of the login frame: the same bytes from elsewhere are a recording (cabinet-protocol 2.4: no replay protection). */
   loginPrint: number
   carrier: Carrier
+  /** What its wire lacks; absent where it has a word and an answer for every command (TCP). */
+  lacks?: {
+    speaks(kind: Command['kind']): boolean
+    isAnswered(kind: Command['kind']): boolean
+  }
+  /** Is it still let in? Absent where its box id and keys say so (TCP). */
+  isWelcome?(): Promise<boolean>
 }
 
 /** Who is connected here. The rows say who is connected where; this only says where its bytes go. */

@@ -2,6 +2,7 @@ import { expire } from '../db/commands.ts'
 import { seen } from '../db/connections.ts'
 import { sweep } from '../db/janitor.ts'
 import { drop, type Link, resume } from './link.ts'
+import { lookAt } from './mqtt-line.ts'
 import type { GatewayNode } from './node.ts'
 import type { SparingLog } from './sparing.ts'
 
@@ -73,6 +74,7 @@ export function watch(node: GatewayNode, sparing: SparingLog): Watch {
   const timer = setInterval(() => {
     clock.now = performance.now()
     for (const link of node.links) look(node, link)
+    for (const line of node.lines) lookAt(node, line)
     if (clock.now - minuteAt >= minuteMs) {
       minuteAt = clock.now
       node.quarantinesLeft = limits.quarantinePerMinuteMax

@@ -21,6 +21,9 @@ const environment = {
   HOST: '127.0.0.1',
   CABINET_PORT: '0',
   METRICS_PORT: '0',
+  MQTT_PORT: '0',
+  MQTT_WS_PORT: '0',
+  CABINET_HTTP_PORT: '0',
   API_PORT: '0',
   CABINET_FRAMES_PER_SECOND: '1000000',
 }

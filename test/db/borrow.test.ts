@@ -78,7 +78,7 @@ test('an order is an eject command for that slot', async () => {
   ).toEqual({
     kind: 'eject',
     slot: 2,
-    args: { slot: 2 },
+    args: { slot: 2, bankId: it.banks[1]!.bankId },
     origin: 'api',
     requestedBy: it.user,
     status: 'queued',

@@ -132,13 +132,13 @@ test('a command claimed under an old epoch is not written', async () => {
   expect(gateway.node.counts.told).toEqual({})
 })
 
-test('a command the dialect cannot say is left to expire, and stops nobody', async () => {
+test('a command the dialect cannot say fails at once, and stops nobody', async () => {
   const gateway = await gatewayOn(db)
   const cabinet = await inside(gateway)
   const bad = await ask(cabinet.id, 'set_volume', { args: { level: 4_000 } })
   await ask(cabinet.id, 'volume')
   expect(await cabinet.hear()).toEqual({ kind: 'volume' })
-  expect(await statusOf(bad.id)).toBe('queued')
+  expect(await statusOf(bad.id)).toBe('failed')
   expect(gateway.said('command.unspeakable')[0]?.about).toMatchObject({ commandId: bad.id, kind: 'set_volume' })
 })
 

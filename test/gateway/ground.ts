@@ -50,6 +50,7 @@ export async function gatewayOn(db: Db, changes: Partial<Limits> = {}, config: P
       allow: [],
       reusePort: false,
       metricsPort: 0,
+      mqtt: null,
       keysSecret,
       limits: { ...limits, ...changes },
       ...config,

@@ -1,0 +1,228 @@
+import type { Duplex } from 'node:stream'
+import type { Client } from 'aedes'
+import type { Credential } from '../db/mqtt-credentials.ts'
+import type { Command } from '../protocol/cabinet.ts'
+import { qosOf, topics } from '../protocol/cabinet-mqtt/index.ts'
+import { BrokenStream } from '../protocol/errors.ts'
+import type { MqttConfig } from './config.ts'
+import { count } from './counts.ts'
+import { leave } from './link.ts'
+import { type Meter, meter } from './mqtt-meter.ts'
+import type { GatewayNode } from './node.ts'
+import type { Carrier, Session } from './sessions.ts'
+
+/** Before a device is known it may say CONNECT and what follows it at once, but nothing long. */
+const strangerPacketBytesMax = 4_096
+const msPerSecond = 1_000
+
+/** One connection to the broker. */
+export interface Line {
+  stream: Duplex
+  address: string
+  config: MqttConfig
+  /** The broker's half; missing until it is handed over. */
+  client: Client | null
+  carrier: Carrier
+  credential: Credential | null
+  session: Session | null
+  /** The last work of this device; null while nothing waits. One at a time, in the order it was heard. */
+  running: Promise<void> | null
+  waiting: number
+  meter: Meter
+  /** Packets and bytes read since the last tick. */
+  packets: number
+  bytes: number
+  /** The broker asked for more and was told to wait. */
+  isStalled: boolean
+  /** A newer connection of the same device waits for this one: nothing more is read here. */
+  isYielding: boolean
+  /** It has subscribed to its commands: said earlier, they would go nowhere. */
+  isListening: boolean
+  malformedInARow: number
+  /** The node's clock when it came. */
+  openedAt: number
+  /** Why it ends; null while it lives. */
+  ending: string | null
+  endingAt: number
+}
+
+/** A connection that just came in, counted and metered; it ends by itself with its stream. */
+export function newLine(node: GatewayNode, config: MqttConfig, stream: Duplex, address: string): Line {
+  const line: Line = {
+    stream,
+    address,
+    config,
+    client: null,
+    carrier: {
+      send: (bytes, command) => send(node, line, bytes, command),
+      isOpen: () => line.ending === null && line.isListening,
+      finish: (reason) => finish(node, line, reason),
+      settled: async () => {
+        line.isYielding = true
+        await line.running
+      },
+      goOn: () => {
+        line.isYielding = false
+        readOn(node, line)
+      },
+      cut: (reason) => drop(node, line, reason),
+    },
+    credential: null,
+    session: null,
+    running: null,
+    waiting: 0,
+    meter: meter(),
+    packets: 0,
+    bytes: 0,
+    isStalled: false,
+    isYielding: false,
+    isListening: false,
+    malformedInARow: 0,
+    openedAt: node.clock.now,
+    ending: null,
+    endingAt: 0,
+  }
+  node.lines.add(line)
+  metered(node, line)
+  stream.once('close', () => void gone(node, line))
+  return line
+}
+
+/** True while no more may be read: too much of it this second, or too much that waits for the database. */
+function isFull({ limits }: GatewayNode, { config, packets, bytes, waiting, isYielding, ending }: Line): boolean {
+  if (ending !== null) return false
+  const share = limits.tickMs / msPerSecond
+  return (
+    isYielding ||
+    waiting >= limits.framesWaitingMax ||
+    packets > config.packetsPerSecondMax * share ||
+    bytes > config.bytesPerSecondMax * share
+  )
+}
+
+/**
+ * Stands between the stream and the broker, which reads whatever there is and collapses when it is flooded: a full line
+ * gives it nothing, so the rest stays in the socket. A stream in between would cost every idle device two buffers.
+ */
+function metered(node: GatewayNode, line: Line): void {
+  const { stream, config } = line
+  const read = stream.read.bind(stream)
+  stream.read = (size) => {
+    if (isFull(node, line)) {
+      line.isStalled = true
+      return null
+    }
+    const chunk: Buffer | null = read(size)
+    if (chunk === null) return null
+    try {
+      const most = line.session === null && !config.openNamespace ? strangerPacketBytesMax : config.packetBytesMax
+      line.packets += line.meter.push(chunk, most)
+      line.bytes += chunk.length
+      return chunk
+    } catch (error) {
+      if (!(error instanceof BrokenStream)) throw error
+      node.counts.brokenStreams += 1
+      drop(node, line, 'broken_stream')
+      return null
+    }
+  }
+}
+
+/** Lets the broker read where it was told to wait, once there is room. */
+export function readOn(node: GatewayNode, line: Line): void {
+  if (!line.isStalled || isFull(node, line)) return
+  line.isStalled = false
+  line.stream.emit('readable')
+}
+
+/** Does one thing of a device after the other. */
+export function inTurn<T>(node: GatewayNode, line: Line, work: () => Promise<T>): Promise<T> {
+  const done = (line.running ?? Promise.resolve()).then(work)
+  line.waiting += 1
+  const after = () => {
+    line.waiting -= 1
+    if (line.running === mine) line.running = null
+    if (line.running === null && line.ending !== null) end(node, line)
+    readOn(node, line)
+  }
+  const mine = done.then(after, after)
+  line.running = mine
+  return done
+}
+
+/**
+ * Publishes to this device and nobody else, past topics, queues and retained messages: what it does not hear now it never
+ * hears. Movements go at QoS 0, for a lost acknowledgement must not open a slot twice (cabinet-protocol 5.2).
+ */
+function send(node: GatewayNode, line: Line, payload: Buffer, command: Command | undefined): void {
+  const { credential } = line
+  if (!credential || !command) return
+  tell(node, line, topics(credential.deviceId).get, payload, qosOf(command))
+}
+
+/** Writes one message; a device that does not read is dropped instead of filling our memory. */
+export function tell(node: GatewayNode, line: Line, topic: string, payload: Buffer, qos: 0 | 1 | 2): void {
+  const { client, stream } = line
+  if (!client || client.closed || stream.destroyed) return
+  client.publish({ cmd: 'publish', topic, payload, qos, retain: false, dup: false }, () => {})
+  if (stream.writableLength > node.limits.writeBufferBytesMax) drop(node, line, 'reads_too_slowly')
+}
+
+/** Takes nothing more, works off what was heard, then ends. */
+export function finish(node: GatewayNode, line: Line, reason: string): void {
+  if (line.ending !== null) return
+  ending(node, line, reason)
+  if (line.running === null) end(node, line)
+  readOn(node, line)
+}
+
+function end(node: GatewayNode, line: Line): void {
+  line.endingAt = node.clock.now
+  line.stream.end()
+}
+
+/** Ends at once. */
+export function drop(node: GatewayNode, line: Line, reason: string): void {
+  if (line.ending === null) ending(node, line, reason)
+  line.stream.destroy()
+}
+
+/** Notes why it ends, where that is known before the stream closes. */
+export function ending(node: GatewayNode, line: Line, reason: string): void {
+  line.ending = reason
+  line.endingAt = node.clock.now
+  count(node.counts.ended, reason)
+  const log = line.session ? node.log : node.logSparingly
+  log('cabinet.dropped', { ...about(line), reason })
+}
+
+/** For the log: who, and from where. */
+export const about = ({ session, credential, address }: Line) => ({
+  stationId: session?.stationId,
+  boxId: credential?.deviceId,
+  address,
+})
+
+/** The stream is closed. The row learns it when all that was heard has been stored. */
+async function gone(node: GatewayNode, line: Line): Promise<void> {
+  node.lines.delete(line)
+  if (line.ending === null) ending(node, line, 'closed')
+  if (line.session) node.sessions.remove(line.session)
+  await line.running
+  if (line.session) await leave(node, line.session, line.ending ?? 'closed')
+}
+
+/** Once a tick: a new share to read, and whoever has been silent for too long goes (cabinet-protocol 5.6). */
+export function lookAt(node: GatewayNode, line: Line): void {
+  const { limits, clock } = node
+  if (line.ending !== null) {
+    if (clock.now - line.endingAt > limits.endDeadlineMs && line.running === null) line.stream.destroy()
+    return
+  }
+  line.packets = 0
+  line.bytes = 0
+  readOn(node, line)
+  if (line.isStalled || line.running !== null) return
+  const { session, config } = line
+  if (session && clock.now - session.heardAt > config.silentMs) drop(node, line, 'silent')
+}

@@ -1,0 +1,100 @@
+import { askInventory } from '../db/commands.ts'
+import { open } from '../db/connections.ts'
+import { type Credential, check, isGood, use } from '../db/mqtt-credentials.ts'
+import { isAnswered, speaks, voice } from '../protocol/cabinet-mqtt/index.ts'
+import { count } from './counts.ts'
+import { giveWay } from './login.ts'
+import { about, inTurn, type Line } from './mqtt-line.ts'
+import type { GatewayNode } from './node.ts'
+import type { Session } from './sessions.ts'
+
+/** Two of them without a word and a cabinet is offline: twenty minutes (cabinet-protocol 5.6). */
+export const heartbeatSeconds = 600
+/** What the rows call this dialect. */
+export const dialect = 'mqtt'
+/** A name we gave out is shorter; the database is not asked for others. */
+const usernameCharsMax = 64
+
+/** What CONNECT showed. */
+export interface Shown {
+  username: string
+  password: Buffer
+}
+
+/**
+ * A device dials the broker: its credential is looked up, the connection written down as the newest, the question for its
+ * slots queued, the commit awaited; then CONNECT is answered. Its commands wait until it has subscribed to them.
+ * @returns false: not let in
+ */
+export function login(node: GatewayNode, line: Line, shown: Shown): Promise<boolean> {
+  return inTurn(node, line, async () => {
+    if (shown.username.length > usernameCharsMax) return refuse(node, line, 'bad_credential')
+    const credential = await node.gate.run(() => check(node.db.sql, shown.username, shown.password))
+    if (!credential) return refuse(node, line, 'bad_credential')
+    line.credential = credential
+    const { stationId } = credential
+    if (stationId === null) return refuse(node, line, 'unknown_device')
+    const before = await giveWay(node, { address: line.address, session: null, carrier: line.carrier }, stationId, 0)
+    const epoch = await enter(node, line, credential, stationId).catch((error) => {
+      before?.goOn()
+      throw error
+    })
+    if (epoch === null) {
+      before?.goOn()
+      return refuse(node, line, 'bad_credential')
+    }
+    line.session = newSession(node, line, credential, stationId, epoch)
+    node.counts.logins += 1
+    if (line.ending === null && !line.stream.destroyed) node.sessions.register(line.session)
+    return true
+  })
+}
+
+/** The whole login in one transaction; null when the credential was revoked since it was looked up. */
+function enter(node: GatewayNode, { address }: Line, credential: Credential, stationId: number) {
+  return node.gate
+    .run(() =>
+      node.db.transaction(async (tx) => {
+        const { epoch } = await open(tx, { stationId, node: node.name, dialect, address, heartbeatSeconds })
+        if (!(await use(tx, credential))) throw new Revoked()
+        await askInventory(tx, stationId, 'login')
+        return epoch
+      }),
+    )
+    .catch((error) => {
+      if (error instanceof Revoked) return null
+      throw error
+    })
+}
+
+/** Takes the opened connection back. */
+class Revoked extends Error {}
+
+function newSession(node: GatewayNode, line: Line, credential: Credential, stationId: number, epoch: number): Session {
+  const spoken = voice({ firmware: credential.firmware })
+  return {
+    stationId,
+    boxId: credential.deviceId,
+    epoch,
+    needsKey: false,
+    voice: spoken,
+    bind: () => spoken,
+    heartbeatSeconds,
+    heardAt: node.clock.now,
+    identifiedAt: node.clock.now,
+    keys: [],
+    looking: null,
+    isDoubtful: false,
+    loginPrint: 0,
+    carrier: line.carrier,
+    lacks: { speaks, isAnswered },
+    isWelcome: () => isGood(node.db.sql, credential),
+  }
+}
+
+/** Told only that it was not let in; why is for the operator. */
+function refuse(node: GatewayNode, line: Line, reason: string): false {
+  count(node.counts.loginsRefused, reason)
+  node.logSparingly('login.refused', { ...about(line), dialect, reason })
+  return false
+}
