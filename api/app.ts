@@ -82,24 +82,26 @@ export function door(ground: Ground, surfaces: Surface[]): Door {
 
 /** Reads the body, because it decides, and gives the chosen surface the same request once more. */
 async function answerShared(among: Owner[], request: Request, url: URL, path: string, bindings: Arrival) {
-  const body = await readText(request, sharedBodyBytesMax)
-  if (body === null) return { owner: among[0]!, response: among[0]!.surface.refuse(413) }
+  const bytes = await readBytes(request, sharedBodyBytesMax)
+  if (bytes === null) return { owner: among[0]!, response: among[0]!.surface.refuse(413) }
   const asked: LoginRequest = {
     path,
     slash: url.pathname !== path,
     contentType: request.headers.get('content-type') ?? '',
     query: url.searchParams,
-    body,
+    body: bytes.toString('utf8'),
   }
   const dialect = loginDialect(asked)
   // Where the dialect's surface is not part of this house, whoever has the path says what is wrong with the request.
   const owner = among.find(({ surface }) => surface.name === dialect) ?? among[0]!
-  const again = new Request(url, { method: request.method, headers: request.headers, body })
+  // As bytes: a text would be given a content type of its own where the client named none.
+  const body = bytes.byteLength > 0 ? { body: bytes } : {}
+  const again = new Request(url, { method: request.method, headers: request.headers, ...body })
   return { owner, response: await owner.surface.app.fetch(again, bindings) }
 }
 
-/** The body as text, or null once it grows beyond `bytesMax`. */
-async function readText(request: Request, bytesMax: number): Promise<string | null> {
+/** The body, or null once it grows beyond `bytesMax`. */
+async function readBytes(request: Request, bytesMax: number): Promise<Buffer<ArrayBuffer> | null> {
   if (Number(request.headers.get('content-length') ?? 0) > bytesMax) return null
   const chunks: Uint8Array[] = []
   let bytes = 0
@@ -108,7 +110,7 @@ async function readText(request: Request, bytesMax: number): Promise<string | nu
     if (bytes > bytesMax) return null
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }
 
 /** Whose is which route: Hono's own routers, filled from the apps' route lists. */

@@ -17,18 +17,30 @@ function keyOf(secret: string): Uint8Array {
   return key
 }
 
-/** An access token for a session of `surface` (data-model C6). `expiresAt` is the session's own end. */
-export const sign = (claims: Claims, about: { surface: string; expiresAt: Date }, secret: string) =>
-  new SignJWT({ sid: claims.sessionId, type: 'access', surface: about.surface })
+/** What a refresh token says more: which of the session's refresh tokens it is. Only the last one is good. */
+export interface RefreshClaims extends Claims {
+  jti: string
+}
+
+const sealed = (type: 'access' | 'refresh', { userId, sessionId }: Claims, more: object, until: Date, secret: string) =>
+  new SignJWT({ sid: sessionId, type, ...more })
     .setProtectedHeader({ alg: algorithm, typ: 'JWT' })
-    .setSubject(String(claims.userId))
+    .setSubject(String(userId))
     .setIssuer(issuer)
     .setIssuedAt()
-    .setExpirationTime(about.expiresAt)
+    .setExpirationTime(until)
     .sign(keyOf(secret))
 
-/** The claims of a token that is ours, whole and not expired; else null. The algorithm is never the token's choice. */
-export async function verify(token: string, secret: string): Promise<Claims | null> {
+/** An access token for a session of `surface` (data-model C6). `expiresAt` is the session's own end, or sooner. */
+export const sign = (claims: Claims, { surface, expiresAt }: { surface: string; expiresAt: Date }, secret: string) =>
+  sealed('access', claims, { surface }, expiresAt, secret)
+
+/** A refresh token. Nothing but `verifyRefresh` takes it. */
+export const signRefresh = ({ jti, ...claims }: RefreshClaims, expiresAt: Date, secret: string) =>
+  sealed('refresh', claims, { jti }, expiresAt, secret)
+
+/** What a token of this type says that is ours, whole and not expired; else null. The algorithm is never its choice. */
+async function opened(type: 'access' | 'refresh', token: string, secret: string) {
   try {
     const { payload } = await jwtVerify(token, keyOf(secret), {
       algorithms: [algorithm],
@@ -36,10 +48,22 @@ export async function verify(token: string, secret: string): Promise<Claims | nu
       requiredClaims: ['sub', 'sid', 'exp'],
     })
     const userId = Number(payload.sub)
-    if (payload.type !== 'access' || typeof payload.sid !== 'string' || !Number.isSafeInteger(userId)) return null
-    return { userId, sessionId: payload.sid }
+    if (payload.type !== type || typeof payload.sid !== 'string' || !Number.isSafeInteger(userId)) return null
+    return { userId, sessionId: payload.sid, jti: payload.jti }
   } catch {
     // Whatever is wrong with it, the client hears the same 401; the reason would only help a forger.
     return null
   }
+}
+
+/** The claims of an access token that is ours, whole and not expired; else null. */
+export async function verify(token: string, secret: string): Promise<Claims | null> {
+  const claims = await opened('access', token, secret)
+  return claims && { userId: claims.userId, sessionId: claims.sessionId }
+}
+
+/** The same of a refresh token. */
+export async function verifyRefresh(token: string, secret: string): Promise<RefreshClaims | null> {
+  const claims = await opened('refresh', token, secret)
+  return claims?.jti ? { ...claims, jti: claims.jti } : null
 }

@@ -125,6 +125,8 @@ export interface LoginAbout {
   hours: number
   ip: string | null
   userAgent: string | null
+  /** Of the session's refresh token, where the surface has any. */
+  refreshHash?: string
 }
 
 const userAgentCharactersMax = 300
@@ -138,16 +140,50 @@ export async function login(
   userId: number,
   about: LoginAbout,
 ): Promise<{ sessionId: string; expiresAt: Date }> {
-  const { surface, hours, ip, userAgent } = about
+  const { surface, hours, ip, userAgent, refreshHash = null } = about
   const active = await tx`
     update users set last_login_at = now() where id = ${userId} and status = 'active' and deleted_at is null returning id`
   if (active.length === 0) throw new Refused('unauthorised', `user ${userId} is not active`)
   const [session] = await tx<{ sessionId: string; expiresAt: Date }[]>`
-    insert into sessions (user_id, surface, expires_at, ip, user_agent)
+    insert into sessions (user_id, surface, expires_at, ip, user_agent, refresh_hash)
     values (${userId}, ${surface}, date_trunc('second', now()) + make_interval(secs => ${hours * 3600}), ${ip},
-      ${userAgent?.slice(0, userAgentCharactersMax) ?? null})
+      ${userAgent?.slice(0, userAgentCharactersMax) ?? null}, ${refreshHash})
     returning id as session_id, expires_at`
   return session!
+}
+
+/** A refresh token that came, as its session knows it. */
+export interface Refresh {
+  userId: number
+  sessionId: string
+  refreshHash: string
+  /** Of the token that is good from now on, and for how long. */
+  nextHash: string
+  hours: number
+}
+
+/**
+ * Trades a session's refresh token for the next one; the session lives on from now. An older token is a stolen one,
+ * or its next was stolen: the session ends, and with it every token of it. Throws nothing, for that must be committed.
+ * @returns the session's new end; `reused` when that ended it; null when it is over, or its user blocked or deleted
+ */
+export async function refresh(tx: Tx, given: Refresh): Promise<{ expiresAt: Date } | 'reused' | null> {
+  const { userId, sessionId, refreshHash, nextHash, hours } = given
+  const [session] = await tx<{ refreshHash: string | null }[]>`
+    select s.refresh_hash from sessions s join users u on u.id = s.user_id
+    where s.id = ${sessionId} and u.id = ${userId} and s.revoked_at is null and s.expires_at > now()
+      and u.status = 'active' and u.deleted_at is null for no key update of s`
+  if (!session?.refreshHash) return null
+  if (session.refreshHash !== refreshHash) {
+    await tx`update sessions set revoked_at = now() where id = ${sessionId}`
+    await record(tx, 'user.signed_out', { userId })
+    return 'reused'
+  }
+  const [renewed] = await tx<{ expiresAt: Date }[]>`
+    update sessions set refresh_hash = ${nextHash},
+      expires_at = date_trunc('second', now()) + make_interval(secs => ${hours * 3600})
+    where id = ${sessionId} returning expires_at`
+  return renewed!
 }
 
 /**

@@ -3,8 +3,11 @@ import type { Surface } from '../app.ts'
 import { bearer } from '../auth.ts'
 import { arrive, type Env, type Ground } from '../context.ts'
 import { limitBody, limiter } from '../limit.ts'
+import { auth, me } from './auth.ts'
 import { certificates } from './certificates.ts'
 import { verification } from './certificates-public.ts'
+import { integrations } from './integrations.ts'
+import { movements } from './points.ts'
 import { qr } from './qr.ts'
 import { referrals } from './referrals.ts'
 import { failure, refuse } from './refusals.ts'
@@ -15,7 +18,7 @@ const bodyBytesMax = 1_048_576
 /** What needs no token of a user. */
 const open: ReturnType<typeof router>[] = []
 /** What needs one. */
-const closed: ReturnType<typeof router>[] = [certificates, referrals]
+const closed: ReturnType<typeof router>[] = [me, movements, certificates, referrals]
 
 /** So many requests of one address in a second (seed 002, "Rate Limiting"); counted once the request is known to be ours. */
 function inMeasure(perSecond: number) {
@@ -30,7 +33,11 @@ function inMeasure(perSecond: number) {
 export function loyalty(ground: Ground): Surface {
   const app = router()
   app.onError(failure)
-  app.use(arrive(ground), inMeasure(ground.config.loyalty.requestsPerSecond), limitBody(bodyBytesMax))
+  app.use(arrive(ground))
+  // Before the limits of clients: a provider takes 429 for a failure, and limits itself what it forges.
+  app.route('/api', integrations(ground.config))
+  app.use(inMeasure(ground.config.loyalty.requestsPerSecond), limitBody(bodyBytesMax))
+  app.route('/api', auth(ground.config))
   for (const part of open) app.route('/api', part)
   app.route('/api', verification(ground.config.loyalty))
   app.route('/', qr(ground.config.loyalty))

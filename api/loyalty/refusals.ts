@@ -96,6 +96,12 @@ export class Misshapen extends Error {
 /** The fault of a field that is required and not there. */
 export const missing = (...loc: string[]): Fault => ({ loc, msg: 'Обязательное поле', type: 'missing' })
 
+/** Hono's words for a body that is not what its content type says, or of a type that the route does not take. */
+const unreadable: Record<number, Fault> = {
+  400: { loc: ['body'], msg: 'Тело запроса не читается', type: 'json_invalid' },
+  415: { loc: ['body'], msg: 'Тело запроса другого типа', type: 'model_attributes_type' },
+}
+
 /** The words of a refusal: `about.text` of a route of this surface, else those for `about.reason`, else the code's. */
 export function words({ code, about }: Refused): string {
   const { text, field, reason, available } = about
@@ -116,11 +122,8 @@ export function failure(error: Error, c: Context<Env>): Response {
   }
   if (error instanceof Misshapen) return c.json({ detail: error.faults }, 422)
   if (error instanceof HTTPException) {
-    // Hono's word for a body that is not what its content type says.
-    if (error.status === 400) {
-      const fault: Fault = { loc: ['body'], msg: 'Тело запроса не читается', type: 'json_invalid' }
-      return c.json({ detail: [fault] }, 422)
-    }
+    const fault = unreadable[error.status]
+    if (fault) return c.json({ detail: [fault] }, 422)
     const [code, detail] = httpStatus[error.status] ?? [500, faultText[500]]
     return c.json({ detail }, code)
   }

@@ -78,13 +78,19 @@ test('one slash at the end changes nothing, two do', async () => {
 })
 
 test('a shared path speaks the words of a surface that is here', async () => {
-  for (const body of ['{', '{}', 'null', '[]', '"x"', '{"username":"a","password":"b"}']) {
-    const { status, body: answer } = await call('POST', '/api/auth/login', { body })
-    expect([status, answer.success, typeof answer.error], body).toEqual([400, false, 'string'])
-  }
+  const loyal = { status: 422, body: { detail: expect.any(Array) } }
+  for (const body of ['{', '{}', 'null', '[]', '"x"', '{"email":"a"}'])
+    expect(await call('POST', login, { body }), body).toMatchObject(loyal)
+  const fleet = { status: 400, body: { success: false, error: expect.any(String) } }
+  for (const body of ['{"phone_e164":"a"}', '{"phone_e164":"a","email":"b"}'])
+    expect(await call('POST', login, { body }), body).toMatchObject(fleet)
+  // Nobody speaks telecom yet: whoever has the path says what is wrong.
+  expect(await call('POST', login, { body: { username: 'a', password: 'b' } })).toMatchObject(fleet)
+  expect(await call('POST', register, { body: { fio: 'a' } })).toMatchObject(fleet)
+  expect(await call('POST', register, { body: { full_name: 'a' } })).toMatchObject(loyal)
   const asForm = { body: 'username=a&password=b', headers: { 'content-type': form } }
-  expect(await call('POST', '/api/auth/login', asForm)).toMatchObject({ status: 400, body: { success: false } })
-  expect(await call('POST', '/api/auth/refresh', { body: {} })).toMatchObject({ status: 404, body: { success: false } })
+  expect(await call('POST', login, asForm)).toMatchObject({ status: 401, body: { detail: expect.any(String) } })
+  for (const body of [{}, { refresh: 'x' }]) expect(await call('POST', refresh, { body })).toMatchObject(loyal)
   expect(await call('GET', '/api/auth/login')).toMatchObject({ status: 405 })
 })
 
