@@ -6,6 +6,7 @@ import { TrieRouter } from 'hono/router/trie-router'
 import { Histogram } from 'prom-client'
 import { clientIp, proxies } from './client-ip.ts'
 import type { Arrival, Env, Ground } from './context.ts'
+import { loggedPath } from './logged-path.ts'
 import { type LoginRequest, loginDialect, sharedPaths } from './login-dialect.ts'
 
 /** A family of clients with its own envelope, errors and paging: an app of its own (HOUSE 9). */
@@ -69,7 +70,7 @@ export function door(ground: Ground, surfaces: Surface[]): Door {
       address: bindings.address ?? clientIp(peer, request.headers.get('x-forwarded-for'), trusted),
     }
     const { owner, response } = await answer(request, url, path, arrival).catch((error: unknown) => {
-      ground.log('request.failed', { requestId: arrival.requestId, path, error })
+      ground.log('request.failed', { requestId: arrival.requestId, path: loggedPath(path), error })
       return { owner: null, response: neutral(500, 'Internal error') }
     })
     if (!response.headers.has('x-request-id')) response.headers.set('X-Request-Id', arrival.requestId)
@@ -158,6 +159,7 @@ function meter({ log, metrics }: Ground) {
     const { status } = response
     seconds.observe({ surface, method, route: owner?.pattern ?? 'unknown', status }, ms / msPerSecond)
     const { requestId, address } = arrival
-    log('request.answered', { requestId, address, method, path, surface, status, ms: Math.round(ms) })
+    const about = { requestId, address, method, path: loggedPath(path), surface, status, ms: Math.round(ms) }
+    log('request.answered', about)
   }
 }

@@ -5,6 +5,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { type RefusalCode, Refused } from '../../db/errors.ts'
 import type { Env } from '../context.ts'
 import { faultStatus } from '../faults.ts'
+import { loggedPath } from '../logged-path.ts'
 import { spelt } from './money.ts'
 
 const elsewhere = [400, 'Операция невозможна в текущем состоянии'] as const
@@ -129,7 +130,7 @@ export function failure(error: Error, c: Context<Env>): Response {
   }
   const code = faultStatus(error)
   if (code === 400) return c.json({ detail: faultText[400] }, 400)
-  c.var.log('request.failed', { requestId: c.env.requestId, path: c.req.path, error })
+  c.var.log('request.failed', { requestId: c.env.requestId, path: loggedPath(c.req.path), error })
   return c.json({ detail: faultText[code], request_id: c.env.requestId }, code)
 }
 
