@@ -29,6 +29,8 @@ export const orders = pgTable(
     /** When the return screen was opened (`POST /api/return-powerbank`). */
     returnRequestedAt: at(),
     remindedAt: at(),
+    /** When the loyalty programme looked at this finished rental: once, while its rule is on. */
+    pointsAt: at(),
     createdAt: createdAt(),
     borrowedAt: at(),
     completedAt: at(),
@@ -50,6 +52,9 @@ export const orders = pgTable(
     index('orders_loans')
       .on(sql`coalesce(${t.borrowedAt}, ${t.createdAt})`)
       .where(sql`${t.status} = 'borrow' and ${t.deletedAt} is null`),
+    index('orders_points_due')
+      .on(t.completedAt)
+      .where(sql`${t.status} = 'return' and ${t.pointsAt} is null and ${t.deletedAt} is null`),
     check('orders_status_known', sql`${t.status} in ('pending', 'borrow', 'return', 'force_eject', 'cancelled')`),
     check(
       'orders_completed',

@@ -1,0 +1,2 @@
+ALTER TABLE "orders" ADD COLUMN "points_at" timestamp with time zone;--> statement-breakpoint
+CREATE INDEX "orders_points_due" ON "orders" USING btree ("completed_at") WHERE "orders"."status" = 'return' and "orders"."points_at" is null and "orders"."deleted_at" is null;
