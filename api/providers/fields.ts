@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isNumeral, type Numeral } from './provider.ts'
+import { isNumeral } from './provider.ts'
 
 const numeralPattern = /^(-?)(\d{1,20})(?:\.(\d{1,20}))?(?:[eE]([+-]?\d{1,2}))?$/
 const minorDigits = 2
@@ -20,15 +20,20 @@ export function minorOf(text: string): number | null {
 
 const hasControl = /\p{Cc}/u
 
+const refused = (context: z.core.$RefinementCtx, type: string, message: string): never => {
+  context.addIssue({ code: 'custom', params: { type }, message })
+  return z.NEVER
+}
+
 /** A name or number of the other side's: a text, or a number that is meant as one. */
 export const reference = (charactersMax: number) =>
-  z
-    .union([z.string(), z.custom<Numeral>(isNumeral)], 'ожидается строка')
-    .transform((value) => (typeof value === 'string' ? value : value.numeral).trim())
-    .refine(
-      (text) => text.length > 0 && text.length <= charactersMax && !hasControl.test(text),
-      'недопустимое значение',
-    )
+  z.unknown().transform((value, context): string => {
+    if (value == null) return refused(context, 'missing', 'Обязательное поле')
+    if (typeof value !== 'string' && !isNumeral(value)) return refused(context, 'string_type', 'ожидается строка')
+    const text = (typeof value === 'string' ? value : value.numeral).trim()
+    if (text.length > charactersMax) return refused(context, 'string_too_long', `не длиннее ${charactersMax} символов`)
+    return text === '' || hasControl.test(text) ? refused(context, 'value_error', 'недопустимое значение') : text
+  })
 
 /** A text that may be missing, null or empty: then null. Control characters become blanks. */
 export const words = (charactersMax: number) =>
@@ -40,14 +45,14 @@ export const words = (charactersMax: number) =>
 
 /** An amount of money or points, at least 0, in hundredths; missing or null: 0. */
 export const amount = z
-  .union([z.string(), z.custom<Numeral>(isNumeral)], 'ожидается число')
-  .nullish()
-  .transform((value, context) => {
+  .unknown()
+  .optional()
+  .transform((value, context): number => {
     if (value == null) return 0
+    if (typeof value !== 'string' && !isNumeral(value)) return refused(context, 'float_type', 'ожидается число')
     const minor = minorOf(typeof value === 'string' ? value.trim() : value.numeral)
     if (minor !== null && minor >= 0) return minor
-    context.addIssue({ code: 'custom', message: 'ожидается число не меньше 0, не более двух знаков после запятой' })
-    return z.NEVER
+    return refused(context, 'value_error', 'ожидается число не меньше 0, не более двух знаков после запятой')
   })
 
 const instantPattern = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?(Z|[+-]\d\d(?::?\d\d)?)?)?$/

@@ -87,17 +87,20 @@ type Reviver = (this: any, key: string, value: any, context: { source?: string }
 const keepNumbers: Reviver = (_key, value, { source }) => (typeof value === 'number' ? numeral(source!) : value)
 
 /**
- * A JSON body whose numbers are `Numeral`s.
+ * A JSON object whose numbers are `Numeral`s.
  * @throws Unreadable
  */
-export function jsonOf(raw: Buffer): unknown {
+export function jsonOf(raw: Buffer): object {
   const text = textOf(raw)
+  let body: unknown
   try {
     // TypeScript's library does not know the reviver's third argument yet.
-    return JSON.parse(text, keepNumbers as Parameters<typeof JSON.parse>[1])
+    body = JSON.parse(text, keepNumbers as Parameters<typeof JSON.parse>[1])
   } catch {
     throw new Unreadable('the body is not JSON')
   }
+  if (typeof body === 'object' && body !== null && !Array.isArray(body) && !isNumeral(body)) return body
+  throw new Unreadable('the body is no JSON object')
 }
 
 const depthMax = 16
