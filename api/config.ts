@@ -47,6 +47,7 @@ export const apiSettings = z.object({
   REGISTRATIONS_PER_MINUTE: whole(1, 1_000_000).default(120).describe('registrations of one address'),
   PHONE_FAILURES: whole(1, 1_000_000).default(10).describe('wrong passwords for one phone before it has to wait'),
   PHONE_FAILURE_MINUTES: whole(1, 1_440).default(5).describe('within how long, and how long it waits'),
+  LEDGER_VERIFY_HOUR: whole(0, 23).default(3).describe('from which hour (UTC) on the ledger is proved, once a day'),
   SMTP_URL: z
     .url({ protocol: /^smtps?$/, error: 'must look like smtp://user:password@host:587 or smtps://…:465' })
     .optional()
@@ -99,6 +100,8 @@ export interface ApiConfig {
   /** Wrong passwords for one phone within `phoneFailureMinutes`, before it has to wait. */
   phoneFailuresMax: number
   phoneFailureMinutes: number
+  /** Of the day, in UTC, from which on the ledger is proved. */
+  ledgerVerifyHour: number
   /** Null: letters are kept in the outbox and none goes out. */
   smtp: Smtp | null
 }
@@ -154,6 +157,7 @@ export function apiConfig(
     registrationsPerMinute: settings.REGISTRATIONS_PER_MINUTE,
     phoneFailuresMax: settings.PHONE_FAILURES,
     phoneFailureMinutes: settings.PHONE_FAILURE_MINUTES,
+    ledgerVerifyHour: settings.LEDGER_VERIFY_HOUR,
     smtp: smtpUrl && smtpFrom ? { url: smtpUrl, from: smtpFrom } : null,
   }
 }

@@ -9,6 +9,7 @@ import { jsonLog, type Log } from '../db/log.ts'
 import { open } from '../db/open.ts'
 import { type ApiConfig, apiConfig, apiSettings } from './config.ts'
 import { live } from './live.ts'
+import { prover } from './proof.ts'
 import { providersOf } from './providers/notices.ts'
 import { startSchedule } from './schedule.ts'
 import { api } from './surfaces.ts'
@@ -60,7 +61,7 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
   }
   const mail = await startMail({ db, log, smtp: config.smtp })
   const inbox = await startInbox({ db, log, providers: providersOf(config.providers, config.loyalty.rules) })
-  const schedule = startSchedule({ db, log })
+  const schedule = startSchedule({ db, log }, [prover({ db, log, metrics, hour: config.ledgerVerifyHour })])
   return {
     port: (server.address() as AddressInfo).port,
     async close() {

@@ -51,20 +51,33 @@ export async function tick(ground: Ground): Promise<void> {
   }
 }
 
-/** Runs the clock in this process, beginning now. */
-export function startSchedule(ground: Ground): { close(): Promise<void> } {
-  let running: Promise<void> | null = null
+/** Long work that the clock asks for at every tick; it knows itself when it is due. Ends early when it is told. */
+export type Work = (signal: AbortSignal) => Promise<void>
+
+/**
+ * Runs the clock in this process, beginning now: the jobs in turn, and each long work beside them. Closing waits for
+ * what runs.
+ */
+export function startSchedule(ground: Ground, works: readonly Work[] = []): { close(): Promise<void> } {
+  const end = new AbortController()
+  const lines = [() => tick(ground), ...works.map((work) => () => work(end.signal))]
+  const running = new Map<() => Promise<void>, Promise<void>>()
   const run = () => {
-    running ??= tick(ground).finally(() => {
-      running = null
-    })
+    for (const line of lines) {
+      if (running.has(line)) continue
+      const done = line()
+        .catch((error: unknown) => ground.log('clock.failed', { error }))
+        .finally(() => running.delete(line))
+      running.set(line, done)
+    }
   }
   run()
   const timer = setInterval(run, TICK_MS)
   return {
     async close() {
       clearInterval(timer)
-      await running
+      end.abort()
+      await Promise.all(running.values())
     },
   }
 }

@@ -41,6 +41,7 @@ export const config: ApiConfig = {
   registrationsPerMinute: 10_000,
   phoneFailuresMax: 10_000,
   phoneFailureMinutes: 5,
+  ledgerVerifyHour: 3,
   smtp: null,
 }
 
