@@ -10,8 +10,7 @@ const path = '/referrals'
 const typeCharactersMax = 50
 const documentCharactersMax = 100
 const codeCharactersMax = 100
-const rewardRowsDefault = 100
-const rewardRowsMax = 1_000
+const rewardRowsMax = 100
 const pageMax = 1_000_000
 
 const ReferralCode = z
@@ -232,7 +231,7 @@ referrals.openapi(
     request: {
       query: z.object({
         page: wholeQuery(1, pageMax, 1),
-        limit: wholeQuery(1, rewardRowsMax, rewardRowsDefault),
+        limit: wholeQuery(1, rewardRowsMax, rewardRowsMax),
       }),
     },
     responses: {

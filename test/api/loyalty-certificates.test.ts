@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
+import { tick } from '../../api/schedule.ts'
 import * as identity from '../../db/identity.ts'
 import { house } from './house.ts'
 
-const { db, call, person, lines } = await house({ publicUrl: 'https://it-mydoc.example' })
+const { db, ground, call, person, lines } = await house({ publicUrl: 'https://it-mydoc.example' })
 
 /** Somebody with a role on the loyalty surface; without one, a patient. */
 async function member(role?: string) {
@@ -193,6 +194,21 @@ test('what is over is expired for everybody at once, and stays so', async () => 
   expect(
     await db.sql`select 1 from audit_log where action = 'certificate.expire' and entity_id = ${asked.id}`,
   ).toHaveLength(1)
+})
+
+test('the clock writes down what is over, each once, however many clocks there are', async () => {
+  const sold: number[] = []
+  for (let n = 0; n < 5; n++) sold.push((await create()).body.id)
+  for (const id of sold.slice(1)) await lapse(id)
+  const clock: number[] = []
+  const log = (event: string, { job, count }: any = {}) => {
+    expect(event).toBe('clock.acted')
+    if (job === 'expireCertificates') clock.push(count)
+  }
+  await Promise.all(Array.from({ length: 4 }, () => tick({ ...ground, log })))
+  expect(clock.reduce((sum, count) => sum + count, 0)).toBe(4)
+  const rows = await db.sql`select status from certificates where id = any(${sold}) order by id`
+  expect(rows.map(({ status }) => status)).toEqual(['active', 'expired', 'expired', 'expired', 'expired'])
 })
 
 test('a cancelled certificate is worth nothing any more', async () => {

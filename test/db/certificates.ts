@@ -24,16 +24,20 @@ export const settled = async <T>(work: Promise<T>[]) => {
   }
 }
 
-/** A cash desk that sells and takes certificates, over one database. */
-export async function desk(db: Db) {
-  /** Somebody with a role on the loyalty surface. */
-  async function person(role = 'patient', status = 'active') {
+/** Makes somebody with a role on the loyalty surface. */
+export const people =
+  (db: Db) =>
+  async (role = 'patient', status = 'active') => {
     const email = `who${next()}@example.com`
     const [row] = await db.sql<{ id: number }[]>`
       insert into users (email, full_name, status) values (${email}, 'Some Body', ${status}) returning id`
     const actor: Actor = { userId: row!.id, roles: [{ role, orgUnitId: null }] }
     return { id: row!.id, email, actor }
   }
+
+/** A cash desk that sells and takes certificates, over one database. */
+export async function desk(db: Db) {
+  const person = people(db)
   const cashier = await person('cashier')
   const admin = await person('admin')
 

@@ -3,7 +3,8 @@ import type { Db } from '../../db/connect.ts'
 import * as points from '../../db/points.ts'
 import * as referrals from '../../db/referrals.ts'
 import * as events from '../../db/referrals-events.ts'
-import { act, next } from './world.ts'
+import { people } from './certificates.ts'
+import { act } from './world.ts'
 
 interface Person {
   id: number
@@ -15,13 +16,7 @@ export const rules = { silverMinor: 100_000, goldMinor: 500_000, platinumMinor: 
 
 /** A programme in which people bring each other, over one database. */
 export async function programme(db: Db) {
-  /** Somebody with a role on the loyalty surface. */
-  async function person(role = 'patient', status = 'active') {
-    const [row] = await db.sql<{ id: number }[]>`
-      insert into users (email, full_name, status) values (${`who${next()}@example.com`}, 'Some Body', ${status}) returning id`
-    const actor: Actor = { userId: row!.id, roles: [{ role, orgUnitId: null }] }
-    return { id: row!.id, actor }
-  }
+  const person = people(db)
   const cashier = await person('cashier')
   const admin = await person('admin')
 
