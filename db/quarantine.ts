@@ -1,6 +1,7 @@
 import type { Actor } from './actor.ts'
 import type { Queryable, Tx } from './connect.ts'
 import { Refused } from './errors.ts'
+import { forgetSim } from './mqtt-credentials.ts'
 import * as stations from './stations.ts'
 
 /** A cabinet that dialled and was not let in (written by `connections.quarantine`). */
@@ -57,6 +58,8 @@ export async function adopt(
   if (!knock) throw new Refused('not_found', '', { reason: 'knock_unknown' })
   const [known] = await tx<{ id: number }[]>`
     select id from stations where box_id = ${knock.boxId} and deleted_at is null for update`
+  // Adopting it again is how an operator says that its new SIM is right.
+  if (knock.reason === 'sim_changed') await forgetSim(tx, { deviceKind: 'cabinet', deviceId: knock.boxId })
   if (known) return (await stations.get(tx, known.id))!
   const slotsDeclared = fields.slotsDeclared ?? knock.slots ?? SLOTS_DEFAULT
   return stations.create(tx, actor, {

@@ -49,8 +49,10 @@ export const gatewaySettings = {
   MQTT_PUBLIC_HOST: z
     .string()
     .optional()
-    .describe("the broker's host as cabinets are told it; unset: of PUBLIC_URL, of HOST, or as they call us"),
-  MQTT_PUBLIC_PORT: whole(1, 65_535).optional().describe('its port as cabinets are told it; unset: MQTT_PORT'),
+    .describe("the broker's host as cabinets are told it; unset: of MQTT_URL, PUBLIC_URL, HOST, or as they call us"),
+  MQTT_PUBLIC_PORT: whole(1, 65_535)
+    .optional()
+    .describe('its port as cabinets are told it; unset: of MQTT_URL, or MQTT_PORT'),
   MQTT_PACKET_BYTES: whole(1_024, 1 << 20)
     .default(66_560)
     .describe('one MQTT packet at most; a longer one closes its connection'),
@@ -151,6 +153,7 @@ const fixed = {
   tickMs: 1_000,
 }
 
+const mqttPortDefault = 1883
 /** Two heartbeats and a little (cabinet-protocol 5.6: offline after 20 to 25 minutes). */
 const mqttSilentMs = 1_215_000
 
@@ -199,13 +202,14 @@ const anywhere = new Set(['0.0.0.0', '::'])
 function mqttOf(settings: GatewaySettings & Public): MqttConfig {
   const { HOST, PUBLIC_URL, MQTT_PUBLIC_HOST } = settings
   const own = anywhere.has(HOST) ? null : HOST
+  const theirs = settings.MQTT_URL === undefined ? null : new URL(settings.MQTT_URL)
   return {
     port: settings.MQTT_PORT,
     wsPort: settings.MQTT_WS_PORT,
     tls: tlsOf(settings, 'MQTT_TLS_PORT'),
     httpPort: settings.CABINET_HTTP_PORT,
-    publicHost: MQTT_PUBLIC_HOST ?? (PUBLIC_URL ? new URL(PUBLIC_URL).hostname : own),
-    publicPort: settings.MQTT_PUBLIC_PORT ?? null,
+    publicHost: MQTT_PUBLIC_HOST ?? theirs?.hostname ?? (PUBLIC_URL ? new URL(PUBLIC_URL).hostname : own),
+    publicPort: settings.MQTT_PUBLIC_PORT ?? (theirs && Number(theirs.port || mqttPortDefault)),
     packetBytesMax: settings.MQTT_PACKET_BYTES,
     packetsPerSecondMax: settings.MQTT_PACKETS_PER_SECOND,
     bytesPerSecondMax: settings.MQTT_BYTES_PER_SECOND,

@@ -24,6 +24,8 @@ export interface Counts {
   failures: number
   /** What devices published to the broker, by what became of it: `acknowledged`, `poisoned`, `refused`, `failed`. */
   publishes: Tally
+  /** HTTP calls of cabinets, by call and answer: `connect_200`. */
+  calls: Tally
 }
 
 export const newCounts = (): Counts => ({
@@ -40,6 +42,7 @@ export const newCounts = (): Counts => ({
   ended: {},
   failures: 0,
   publishes: {},
+  calls: {},
 })
 
 export function count(tally: Tally, name: string): void {

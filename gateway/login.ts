@@ -152,14 +152,19 @@ function believed(hear: () => Report): Login | null {
 async function refuse(node: GatewayNode, knocking: Knocking, greeting: Greeting, frame: Buffer, reason: Reason) {
   const { boxId, dialect, slots } = greeting
   const { address, carrier } = knocking
-  count(node.counts.loginsRefused, reason)
-  node.logSparingly('login.refused', { boxId, dialect, address, reason })
-  if (node.quarantinesLeft > 0) {
-    node.quarantinesLeft -= 1
-    await node.gate.run(() => quarantine(node.db.sql, { boxId, dialect, reason, address, slots }))
-  }
+  await writeDown(node, { boxId, dialect, reason, address, slots })
   const answer = greeting.voice({ keys: [] }).answer(frame, { kind: 'refused' }, entropy())
   if (answer) carrier.send(answer)
   carrier.finish(reason)
   return null
+}
+
+/** Somebody who was not let in, counted, logged, and kept for an operator as far as strangers may fill the table. */
+export async function writeDown(node: GatewayNode, stranger: Parameters<typeof quarantine>[1]): Promise<void> {
+  const { boxId, dialect, address, reason } = stranger
+  count(node.counts.loginsRefused, reason)
+  node.logSparingly('login.refused', { boxId, dialect, address, reason })
+  if (node.quarantinesLeft <= 0) return
+  node.quarantinesLeft -= 1
+  await node.gate.run(() => quarantine(node.db.sql, stranger))
 }

@@ -5,19 +5,23 @@ import { databaseSettings, describeSettings, readSettings, secret, startOrExit }
 import type { Db } from '../db/connect.ts'
 import { jsonLog, type Log } from '../db/log.ts'
 import { open } from '../db/open.ts'
-import { type GatewayConfig, gatewayConfig, gatewaySettings } from './config.ts'
+import { listenBootstrap } from './bootstrap.ts'
+import { type GatewayConfig, gatewayConfig, gatewaySettings, type MqttConfig } from './config.ts'
 import { goodbye } from './goodbye.ts'
 import { serveMetrics } from './http.ts'
 import { doubt, lookAgain } from './identity.ts'
-import { type Doors, doorkeeper, listen } from './listen.ts'
-import { listenMqtt, type MqttDoors } from './mqtt-doors.ts'
+import { type Doors, doorkeeper, listen, type MayEnter } from './listen.ts'
 import { type Cluster, joinCluster } from './mqtt-cluster.ts'
+import { listenMqtt, type MqttDoors } from './mqtt-doors.ts'
 import { type GatewayNode, newName, newNode } from './node.ts'
 import { watch } from './watch.ts'
 
 /** A running gateway. */
 export interface Gateway {
-  ports: Doors['ports'] & { metrics: number } & { [Door in keyof MqttDoors['ports']]: number | null }
+  /** `calls`: where MQTT cabinets ask for the broker. */
+  ports: Doors['ports'] & { metrics: number; calls: number | null } & {
+    [Door in keyof MqttDoors['ports']]: number | null
+  }
   node: GatewayNode
   /** Its part in a broker that is not ours; null: the broker is embedded. */
   cluster: Cluster | null
@@ -36,6 +40,21 @@ export interface GatewayOptions {
 }
 
 const noBroker = { mqtt: null, mqttWs: null, mqttTls: null }
+
+/** Tells cabinets where the broker is: ours, unless a setting says another. */
+const bootstrapDoor = (
+  node: GatewayNode,
+  { host }: GatewayConfig,
+  { httpPort, publicHost, publicPort }: MqttConfig,
+  broker: MqttDoors | null,
+  mayEnter: MayEnter,
+) =>
+  listenBootstrap(
+    node,
+    { host, port: httpPort },
+    { host: publicHost, port: publicPort ?? broker?.ports.mqtt ?? 0 },
+    mayEnter,
+  )
 
 /** Listens to the bells. Where one may have been missed, all that it could have said is looked at. */
 async function hear(node: GatewayNode): Promise<() => Promise<void>> {
@@ -77,15 +96,18 @@ export async function startGateway({ config, db, log, node: name = newName() }: 
     if (broker) undo.push(broker.close, broker.end)
     const cluster = config.broker ? await joinCluster(node, config.broker, numbers.observe) : null
     if (cluster) undo.push(cluster.close)
+    const calls = config.mqtt ? await bootstrapDoor(node, config, config.mqtt, broker, mayEnter) : null
+    if (calls) undo.push(calls.close)
     const doors = await listen(node, config, mayEnter)
     return {
-      ports: { ...doors.ports, metrics: http.port, ...(broker?.ports ?? noBroker) },
+      ports: { ...doors.ports, metrics: http.port, ...(broker?.ports ?? noBroker), calls: calls?.port ?? null },
       node,
       cluster,
       registry: numbers.registry,
       async close() {
         doors.close()
         broker?.close()
+        await calls?.close()
         await cluster?.close()
         await deaf()
         await clock.stop()

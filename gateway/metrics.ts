@@ -140,6 +140,10 @@ export function metrics({ counts, cabinets, connections, lines, reportsWaiting, 
     {},
     counts.publishes,
   ])
+  tally(registry, 'voltbay_cabinet_calls_total', 'HTTP calls of cabinets, by call and answer', 'call', [
+    {},
+    counts.calls,
+  ])
   const latency = new Histogram({
     name: 'voltbay_cabinet_command_seconds',
     help: 'From the bytes of a command to the commit of its answer',
