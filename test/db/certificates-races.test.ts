@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { verify } from '../../db/ledger-verify.ts'
 import { testDb } from '../postgres.ts'
 import { desk, settled } from './certificates.ts'
 
@@ -64,4 +65,10 @@ test('redeemed, handed on, cancelled and expired at the same moment: it ends con
     expect(await expire(id)).toBe(false)
   }
   expect(ends.size).toBeGreaterThan(1)
+})
+
+test('after all of this the books are whole', async () => {
+  const proof = await verify(db)
+  expect(proof.broken).toBeNull()
+  expect(proof.postings).toBeGreaterThan(20)
 })

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { verify } from '../../db/ledger-verify.ts'
 import { testDb } from '../postgres.ts'
 import { refusal } from './certificates.ts'
 import { programme } from './referrals.ts'
@@ -68,4 +69,10 @@ test(`${many} guests of one code and of each other’s at once: every one is cou
     totalRewards: many * 50_000,
   })
   for (const one of people) expect(await balanceOf(one)).toEqual([0, 100])
+})
+
+test('after all of this the books are whole', async () => {
+  const proof = await verify(db)
+  expect(proof.broken).toBeNull()
+  expect(proof.postings).toBeGreaterThan(20)
 })
