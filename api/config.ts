@@ -29,7 +29,7 @@ export const apiSettings = z.object({
   LOYALTY_LOGINS_PER_MINUTE: whole(1, 1_000_000)
     .default(5)
     .describe('registrations, logins and refreshes of one address on the loyalty surface'),
-  VERIFICATIONS_PER_MINUTE: whole(1, 1_000_000)
+  LOYALTY_VERIFICATIONS_PER_MINUTE: whole(1, 1_000_000)
     .default(30)
     .describe('questions of one address about certificates, by code, without a login'),
   LOYALTY_POINTS_DAYS: whole(1, 36_500).optional().describe('how long points are good; unset: for ever'),
@@ -146,7 +146,7 @@ export function apiConfig(
     loyalty: {
       requestsPerSecond: settings.LOYALTY_REQUESTS_PER_SECOND,
       loginsPerMinute: settings.LOYALTY_LOGINS_PER_MINUTE,
-      verificationsPerMinute: settings.VERIFICATIONS_PER_MINUTE,
+      verificationsPerMinute: settings.LOYALTY_VERIFICATIONS_PER_MINUTE,
       rules: pointRules(settings.LOYALTY_TIERS, settings.LOYALTY_POINTS_DAYS),
     },
     providers: providerConfig(settings),
