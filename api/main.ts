@@ -61,7 +61,9 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
   }
   const mail = await startMail({ db, log, smtp: config.smtp })
   const inbox = await startInbox({ db, log, providers: providersOf(config.providers, config.loyalty.rules) })
-  const schedule = startSchedule({ db, log }, [prover({ db, log, metrics, hour: config.ledgerVerifyHour })])
+  const schedule = startSchedule({ db, log, rules: config.loyalty.rules }, [
+    prover({ db, log, metrics, hour: config.ledgerVerifyHour }),
+  ])
   return {
     port: (server.address() as AddressInfo).port,
     async close() {

@@ -3,6 +3,8 @@ import { expire } from '../db/certificates-changes.ts'
 import type { Db, Tx } from '../db/connect.ts'
 import type { Log } from '../db/log.ts'
 import * as overdue from '../db/overdue.ts'
+import * as points from '../db/points.ts'
+import * as rentals from '../db/rental-points.ts'
 
 /** How late the clock may be; hours are what it counts. */
 const TICK_MS = 30_000
@@ -12,6 +14,15 @@ const jobs = {
   remind: ({ db }: Ground) => overdue.remind(db),
   writeOff: async (ground: Ground) =>
     each(ground, 'writeOff', await overdue.lost(ground.db.sql), (tx, loan) => overdue.writeOff(tx, loan)),
+  expirePoints: async (ground: Ground) =>
+    each(
+      ground,
+      'expirePoints',
+      await points.expired(ground.db.sql),
+      async (tx, { id }) => (await points.expire(tx, id)) > 0,
+    ),
+  rewardRentals: async ({ rules, ...ground }: Ground) =>
+    each(ground, 'rewardRentals', await rentals.due(ground.db.sql), (tx, { id }) => rentals.reward(tx, id, rules)),
   expireCertificates: async (ground: Ground) =>
     each(ground, 'expireCertificates', await certificates.due(ground.db.sql), (tx, { id }) => expire(tx, id)),
 }
@@ -19,11 +30,12 @@ const jobs = {
 interface Ground {
   db: Db
   log: Log
+  rules: points.PointRules
 }
 
 /** Does what is due to each, in a transaction each; returns to how many. What fails is logged: the others are due all the same. */
 async function each<T extends { id: number }>(
-  { db, log }: Ground,
+  { db, log }: Omit<Ground, 'rules'>,
   job: string,
   due: readonly T[],
   act: (tx: Tx, one: T) => Promise<boolean>,

@@ -204,12 +204,15 @@ async function expireOf(tx: Tx, account: Account): Promise<number> {
   return lots.length
 }
 
-/** Who has something that has expired, at most so many. */
-export async function expired(q: Queryable, limit: number): Promise<number[]> {
-  const rows = await q<{ accountId: number }[]>`
-    select account_id from loyalty_transactions where remaining > 0 and expires_at <= now()
-    group by account_id order by min(expires_at) limit ${limit}`
-  return rows.map(({ accountId }) => accountId)
+/** Accounts at one tick of the clock; the rest come with the next. */
+const accountsMax = 500
+
+/** Accounts with something that has expired. */
+export async function expired(q: Queryable): Promise<{ id: number }[]> {
+  return await q<{ id: number }[]>`
+    select t.account_id as id from loyalty_transactions t join loyalty_accounts a on a.id = t.account_id and a.is_active
+    where t.remaining > 0 and t.expires_at <= now()
+    group by t.account_id order by min(t.expires_at) limit ${accountsMax}`
 }
 
 /** Takes away what has expired of an account; how many accruals that was. Said twice counts once. */

@@ -205,7 +205,7 @@ test('the clock writes down what is over, each once, however many clocks there a
     expect(event).toBe('clock.acted')
     if (job === 'expireCertificates') clock.push(count)
   }
-  await Promise.all(Array.from({ length: 4 }, () => tick({ ...ground, log })))
+  await Promise.all(Array.from({ length: 4 }, () => tick({ ...ground, log, rules: ground.config.loyalty.rules })))
   expect(clock.reduce((sum, count) => sum + count, 0)).toBe(4)
   const rows = await db.sql`select status from certificates where id = any(${sold}) order by id`
   expect(rows.map(({ status }) => status)).toEqual(['active', 'expired', 'expired', 'expired', 'expired'])

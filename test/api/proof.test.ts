@@ -5,6 +5,7 @@ import { startSchedule } from '../../api/schedule.ts'
 import * as proofs from '../../db/ledger-proofs.ts'
 import { purse } from '../db/purse.ts'
 import { testDb } from '../postgres.ts'
+import { config } from './house.ts'
 import { journal } from './journal.ts'
 
 const { db } = await testDb()
@@ -86,11 +87,11 @@ test('a proof whose process died is done by another, after two hours', async () 
 test('the clock runs the proof, and what fails in it is told', async () => {
   const own = journal()
   const works = [prover({ db, log: own.log, metrics: new Registry(), hour: 0 })]
-  const clock = startSchedule({ db, log: own.log }, works)
+  const clock = startSchedule({ db, log: own.log, rules: config.loyalty.rules }, works)
   await own.until('ledger.proved')
   await clock.close()
   await db.sql`alter table ledger_proofs rename to hidden`
-  const again = startSchedule({ db, log: own.log }, works)
+  const again = startSchedule({ db, log: own.log, rules: config.loyalty.rules }, works)
   const { about } = await own.until('clock.failed')
   await again.close()
   await db.sql`alter table hidden rename to ledger_proofs`

@@ -3,12 +3,15 @@ import { startSchedule, tick } from '../../api/schedule.ts'
 import { connect } from '../../db/connect.ts'
 import * as orders from '../../db/orders.ts'
 import * as overdue from '../../db/overdue.ts'
+import * as points from '../../db/points.ts'
 import { act, bank, cabinet, person, travel, unit } from '../db/world.ts'
 import { testDb } from '../postgres.ts'
+import { config } from './house.ts'
 import { journal } from './journal.ts'
 
 const { db, url } = await testDb()
 const hour = 3_600
+const { rules } = config.loyalty
 
 /** A loan of a unit's bank that began so many hours ago. */
 async function loan(hours: number, { reminder = 24, writeOff = 48 } = {}) {
@@ -37,7 +40,7 @@ const statusOf = async (orderId: number) => (await orders.get(db.sql, orderId))!
 const bankOf = async (id: number) =>
   (await db.sql`select status, write_off_reason as reason from powerbanks where id = ${id}`)[0]!
 const { log, lines, until } = journal()
-const now = () => tick({ db, log })
+const now = () => tick({ db, log, rules })
 
 test('a loan older than reminder_hours is reminded of once, and not before', async () => {
   const { orderId, userId } = await loan(0, { reminder: 5, writeOff: 100 })
@@ -96,7 +99,7 @@ test('four schedulers in two processes at once do each thing once', async () => 
   const loans = []
   for (let n = 0; n < 30; n++) loans.push(await loan(60))
   const since = lines.length
-  await Promise.all([db, other, db, other].map((one) => tick({ db: one, log })))
+  await Promise.all([db, other, db, other].map((one) => tick({ db: one, log, rules })))
   const acted = lines.slice(since)
   expect(acted.every(({ event }) => event === 'clock.acted')).toBe(true)
   const count = (job: string) =>
@@ -131,7 +134,7 @@ test('a bank that comes back while it is written off is either lost or returned,
 test('the clock runs by itself, begins at once, and stops when asked', async () => {
   const { userId } = await loan(30)
   const own = journal()
-  const schedule = startSchedule({ db, log: own.log })
+  const schedule = startSchedule({ db, log: own.log, rules })
   expect((await own.until('clock.acted')).about).toEqual({ job: 'remind', count: 1 })
   await schedule.close()
   expect((await told(userId)).map(({ kind }) => kind)).toEqual(['loan.reminder'])
@@ -145,4 +148,18 @@ test('a job that fails is told, and the other goes on', async () => {
   await db.sql`alter table orders rename column hidden to reminded_at`
   expect((await failed).about).toMatchObject({ job: 'remind', error: expect.any(Error) })
   expect((await told(userId)).map(({ kind }) => kind)).toEqual(['loan.written_off'])
+})
+
+test('the clock takes away points that have expired and pays for rentals, once for all processes', async () => {
+  const { orderId, userId } = await loan(1)
+  await db.sql`update reward_rules set is_active = true where event_type = 'rental'`
+  await act(db, (tx) => orders.move(tx, orderId, { to: 'return', evidence: 'test' }))
+  const other = connect(url, { max: 2 })
+  const together = () => Promise.all([db, other, db].map((one) => tick({ db: one, log, rules })))
+  await together()
+  expect(await points.balance(db.sql, userId)).toMatchObject({ pointsBalance: 1_000, transactionsCount: 1 })
+  await db.sql`update loyalty_transactions set expires_at = now()`
+  await together()
+  await other.close()
+  expect(await points.balance(db.sql, userId)).toMatchObject({ pointsBalance: 0, transactionsCount: 2 })
 })
