@@ -9,6 +9,7 @@ import { count } from './counts.ts'
 import { isDue, lookAgain } from './identity.ts'
 import { about, drop, ending, finish, inTurn, type Line, newLine, tell } from './mqtt-line.ts'
 import { login } from './mqtt-login.ts'
+import { isWellMannered, markRepeats, withinGranted } from './mqtt-manners.ts'
 import type { GatewayNode } from './node.ts'
 
 /** Of an unreadable message this much goes to the log. */
@@ -54,7 +55,8 @@ export async function startBroker(node: GatewayNode, config: MqttConfig): Promis
     queueLimit: queuedBeforeConnackMax,
     maxTopicLevels: topicLevelsMax,
     maxClientsIdLength: clientIdCharsMax,
-    preConnect(_client, packet, callback) {
+    preConnect(client, packet, callback) {
+      if (!isWellMannered(client, packet)) return
       // Somebody with another device's client id would end that device's connection (MQTT 3.1.4-2); names are checked.
       if (packet.username !== undefined) packet.clientId = packet.username
       if (packet.username !== undefined || config.openNamespace === undefined) {
@@ -87,10 +89,14 @@ export async function startBroker(node: GatewayNode, config: MqttConfig): Promis
       callback(null, isAllowed ? subscription : null)
     },
     // What carries a client's id was published by one; ours go past this, to one client, without it.
-    authorizeForward: (client, packet) =>
-      isStranger(client) || (packet as { clientId?: string }).clientId === undefined ? packet : null,
+    authorizeForward(client, packet) {
+      if (isStranger(client)) return withinGranted(client, packet)
+      return (packet as { clientId?: string }).clientId === undefined ? packet : null
+    },
   })
   await aedes.listen()
+  // Nothing is kept for devices.
+  if (config.openNamespace !== undefined) markRepeats(aedes)
   watchClients(node, aedes, lineOf)
   return {
     serve(stream, address) {

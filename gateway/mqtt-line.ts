@@ -7,6 +7,7 @@ import { BrokenStream } from '../protocol/errors.ts'
 import type { MqttConfig } from './config.ts'
 import { count } from './counts.ts'
 import { leave } from './link.ts'
+import { answerToLevel } from './mqtt-manners.ts'
 import { type Meter, meter } from './mqtt-meter.ts'
 import type { GatewayNode } from './node.ts'
 import type { Carrier, Session } from './sessions.ts'
@@ -29,6 +30,8 @@ export interface Line {
   running: Promise<void> | null
   waiting: number
   meter: Meter
+  /** Something was read: its protocol level has been looked at. */
+  isBegun: boolean
   /** Packets and bytes read since the last tick. */
   packets: number
   bytes: number
@@ -72,6 +75,7 @@ export function newLine(node: GatewayNode, config: MqttConfig, stream: Duplex, a
     running: null,
     waiting: 0,
     meter: meter(),
+    isBegun: false,
     packets: 0,
     bytes: 0,
     isStalled: false,
@@ -114,6 +118,13 @@ function metered(node: GatewayNode, line: Line): void {
     }
     const chunk: Buffer | null = read(size)
     if (chunk === null) return null
+    const no = line.isBegun ? null : answerToLevel(chunk)
+    line.isBegun = true
+    if (no) {
+      ending(node, line, 'unknown_level')
+      stream.end(no)
+      return null
+    }
     try {
       const most = line.session === null && !config.openNamespace ? strangerPacketBytesMax : config.packetBytesMax
       line.packets += line.meter.push(chunk, most)
