@@ -7,7 +7,7 @@ import { asReturned, makeBox, place, take } from './box.ts'
 import type { Cabinet, Heard, Latency } from './cabinet.ts'
 import { latencyOf } from './cabinet.ts'
 import type { Fault, FaultName } from './faults.ts'
-import { faults } from './faults.ts'
+import { faultOf } from './faults.ts'
 import type { Journal } from './journal.ts'
 import { journal, kindOf } from './journal.ts'
 
@@ -43,6 +43,8 @@ export interface Wire {
   /** Writes a report, if there is a link. */
   say(report: Report): void
   frameOf(report: Report): Buffer
+  spoiled(frame: Buffer): Buffer
+  again(frame: Buffer, report: Report): void
   hush(): void
   beat(): void
   restart(): void
@@ -52,12 +54,12 @@ export interface Wire {
   close(): Promise<void>
 }
 
-/** @throws RangeError a box that cannot be */
+/** @throws RangeError a box that cannot be, or a fault that its wire cannot have */
 export const makeActor = (settings: ActorSettings): Actor => ({
   settings,
   box: makeBox(settings),
   journal: journal(),
-  faults: new Map((settings.faults ?? []).map((name) => [name, faults[name]()])),
+  faults: new Map((settings.faults ?? []).map((name) => [name, faultOf(name, settings.family ?? 'tcp')])),
   unacknowledged: [],
   movements: Promise.resolve(),
   end: new AbortController(),
@@ -67,8 +69,10 @@ export const makeActor = (settings: ActorSettings): Actor => ({
 export const reachOf = (actor: Actor, wire: Wire): Reach => ({
   box: actor.box,
   drop: () => wire.drop(),
+  again: (frame, report) => wire.again(frame, report),
   hush: () => wire.hush(),
   frameOf: (report) => wire.frameOf(report),
+  spoiled: (frame) => wire.spoiled(frame),
   wait: (milliseconds) => pause(actor, milliseconds),
 })
 
@@ -77,10 +81,16 @@ async function pause({ settings, end }: Actor, milliseconds: number) {
   else await after(milliseconds, undefined, { signal: end.signal })
 }
 
-/** Takes a command: queries at once, movements one after the other. */
-export function perform(actor: Actor, wire: Wire, command: Command): void {
+const asIs = (reply: Report) => reply
+
+/**
+ * Takes a command: queries at once, movements one after the other.
+ * @param told how the reply is worded, where the question allows for less than the whole truth
+ */
+export function perform(actor: Actor, wire: Wire, command: Command, told: (reply: Report) => Report = asIs): void {
   const moves = command.kind === 'eject' || command.kind === 'force_eject'
-  const done = moves ? actor.movements.then(() => answer(actor, wire, command)) : answer(actor, wire, command)
+  const work = () => answer(actor, wire, command, told)
+  const done = moves ? actor.movements.then(work) : work()
   const settled = done.catch((error: unknown) => {
     // What was under way when the cabinet was switched off is never finished.
     if (!actor.end.signal.aborted) throw error
@@ -88,11 +98,11 @@ export function perform(actor: Actor, wire: Wire, command: Command): void {
   if (moves) actor.movements = settled
 }
 
-async function answer(actor: Actor, wire: Wire, command: Command) {
+async function answer(actor: Actor, wire: Wire, command: Command, told: (reply: Report) => Report) {
   const layers = [actor.settings.on ?? {}, ...[...actor.faults.values()].map(({ on }) => on ?? {})]
   const reply = await behave(layers, command, reachOf(actor, wire), () => act(actor, command))
   if (!reply) return
-  wire.say(reply)
+  wire.say(told(reply))
   if (command.kind === 'restart') wire.restart()
 }
 
@@ -117,7 +127,7 @@ export function forget({ unacknowledged }: Actor, slot: number): void {
 }
 
 function insert(actor: Actor, wire: Wire, placed: Bank): number {
-  const bank = asReturned(placed)
+  const bank = asReturned(actor.box, placed)
   actor.journal.add({ event: 'did', act: 'inserted', slot: bank.slot, bankId: bank.bankId })
   actor.unacknowledged.push(bank)
   if (actor.unacknowledged.length > unacknowledgedMax) actor.unacknowledged.shift()
@@ -165,7 +175,7 @@ export function makeCabinet(actor: Actor, wire: Wire, redials: boolean): Cabinet
       return [...on.keys()]
     },
     toggle(fault) {
-      if (!on.delete(fault)) on.set(fault, faults[fault]())
+      if (!on.delete(fault)) on.set(fault, faultOf(fault, box.family))
     },
     async next(kind, since = journal.now) {
       const entry = await journal.next((entry) => entry.event === 'heard' && kindOf(entry) === kind, { since })

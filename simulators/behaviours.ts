@@ -14,10 +14,14 @@ export interface Reach {
   box: Box
   /** Hangs up; the cabinet dials again. */
   drop(): void
+  /** Says it once more after the next login, marked as a repetition where the wire has a mark. */
+  again(frame: Buffer, report: Report): void
   /** The link stays open and nothing is written any more, until the next dial. */
   hush(): void
   /** A report as this cabinet's wire has it. */
   frameOf(report: Report): Buffer
+  /** The same frame with a checksum that is wrong. */
+  spoiled(frame: Buffer): Buffer
   wait(milliseconds: number): Promise<void>
 }
 
@@ -36,10 +40,20 @@ function move<K extends 'eject' | 'force_eject'>(kind: K, box: Box, slot: number
   return { kind, slot, bankId, ok, result: ok ? 1 : 0 } as const
 }
 
+/** No bank of that serial number is in (cabinet-protocol 5.5). */
+const snNotFound = 0xfc
+
+/** An eject may name its bank, which is then what counts (5.4, popup_sn). */
+function eject(box: Box, { slot, bankId }: Told<'eject'>): Answer<'eject'> {
+  if (bankId === undefined) return move('eject', box, slot)
+  const found = banksOf(box).find((bank) => bank.bankId === bankId)
+  return found ? move('eject', box, found.slot) : { kind: 'eject', slot: 0, bankId, ok: false, result: snNotFound }
+}
+
 const noApn = { valid: false, operator: '', apn: '', user: '', password: '' }
 
 const usual: { [K in Kind]: (box: Box, command: Told<K>) => Answer<K> } = {
-  eject: (box, { slot }) => move('eject', box, slot),
+  eject,
   force_eject: (box, { slot }) => move('force_eject', box, slot),
   inventory: (box) => ({ kind: 'inventory', slots: box.slots, banks: banksOf(box) }),
   restart: () => ({ kind: 'restart' }),

@@ -1,8 +1,13 @@
-import { hash, randomBytes } from 'node:crypto'
+import { hash, randomBytes, randomInt } from 'node:crypto'
 import type { Bank, BankId } from '../protocol/cabinet.ts'
+import * as mqtt from '../protocol/cabinet-mqtt/index.ts'
 
 /** How many banks a box remembers to have let go, newest last. */
 const goneMax = 256
+/** Invented serial numbers: so many series of so many. */
+const serialsFrom = 30_000_000
+const seriesCount = 60_000
+const seriesLength = 1_000
 /** What a bank weighs in before the cabinet has read it (cabinet-protocol 2.6: level 0 together with 2010 mV). */
 const unread = { levelPercent: 0, millivolts: 2010, inserted: false, charging: false }
 
@@ -23,8 +28,12 @@ export interface Apn {
   password: string
 }
 
+/** Which power banks fit: those of the TCP cabinets (eight bytes of identity) or those of the MQTT ones (four). */
+export type Family = 'tcp' | 'mqtt'
+
 /** What a cabinet is made of, whatever wire it speaks. Changed by the functions of this file and by what it is told. */
 export interface Box {
+  family: Family
   boxId: string
   /** How many slots there are, numbered from 1. */
   slots: number
@@ -45,6 +54,8 @@ export interface Box {
 
 /** What a box is made from. Banks go into the slots from 1 on, charged to 80–100 %. */
 export interface BoxSettings {
+  /** TCP unless told. */
+  family?: Family
   boxId: string
   slots: number
   banks?: readonly BankId[]
@@ -55,9 +66,10 @@ export interface BoxSettings {
  * A box with its banks in it.
  * @throws RangeError slots outside 1–255, more banks than slots, or a bank twice
  */
-export function makeBox({ boxId, slots, banks = [], server }: BoxSettings): Box {
+export function makeBox({ family = 'tcp', boxId, slots, banks = [], server }: BoxSettings): Box {
   if (!Number.isInteger(slots) || slots < 1 || slots > 255) throw new RangeError(`${slots} slots: 1–255 are possible`)
   const box: Box = {
+    family,
     boxId,
     slots,
     banks: new Map(),
@@ -80,25 +92,36 @@ const digitsOf = (text: string, count: number) =>
     .slice(0, count)
 
 /**
- * Bank ids that look real and are always the same for the same cabinet: `DCHA…` in TCP-B, `RL1H…` in TCP-A.
+ * Bank ids that look real and are always the same for the same cabinet: `DCHA…` in TCP-B, `RL1H…` in TCP-A, serial numbers
+ * of eight digits over MQTT.
  * @param count how many, 0–255
  */
-export function bankIdsOf(boxId: string, dialect: 'A' | 'B', count: number): BankId[] {
+export function bankIdsOf(boxId: string, dialect: 'A' | 'B' | 'mqtt', count: number): BankId[] {
+  if (dialect === 'mqtt') {
+    const series = serialsFrom + (Number.parseInt(hash('md5', boxId).slice(0, 8), 16) % seriesCount) * seriesLength
+    return Array.from({ length: count }, (_, at) => mqtt.bankIdOf(series + at + 1))
+  }
   const maker = Buffer.from(dialect === 'B' ? 'DCHA' : 'RL1H').toString('hex')
   const batch = hash('md5', boxId).slice(0, 6)
   return Array.from({ length: count }, (_, at) => `${maker}${batch}${byte(at + 1)}`.toUpperCase())
 }
 
-/** A bank nobody has seen before: `SIMB` and four random bytes. */
-export const strangersBank = (): BankId => `53494D42${randomBytes(4).toString('hex').toUpperCase()}`
+/** A bank nobody has seen before: `SIMB` and four random bytes, or a random serial number. */
+export const strangersBank = ({ family }: Box): BankId =>
+  family === 'mqtt'
+    ? mqtt.bankIdOf(randomInt(serialsFrom, serialsFrom + seriesCount * seriesLength))
+    : `53494D42${randomBytes(4).toString('hex').toUpperCase()}`
 
 /**
- * A bank as people write it: 16 hex digits, or its label of four letters and eight hex digits (`DCHA54000016`).
- * @throws RangeError neither
+ * A bank as people write it: 16 hex digits, its label of four letters and eight hex digits (`DCHA54000016`), or over MQTT
+ * its serial number (`40818048`).
+ * @throws RangeError none of them
  */
 export function bankIdOf(text: string): BankId {
+  if (/^\d{1,10}$/.test(text)) return mqtt.bankIdOf(Number(text))
   if (/^[0-9a-f]{16}$/i.test(text)) return text.toUpperCase()
-  if (!/^[\x21-\x7e]{4}[0-9a-f]{8}$/i.test(text)) throw new RangeError(`"${text}" is no bank: DCHA54000016 is one`)
+  if (!/^[\x21-\x7e]{4}[0-9a-f]{8}$/i.test(text))
+    throw new RangeError(`"${text}" is no bank: DCHA54000016 is one, and 40818048`)
   return Buffer.from(text.slice(0, 4), 'latin1').toString('hex').toUpperCase() + text.slice(4).toUpperCase()
 }
 
@@ -129,6 +152,11 @@ export const freeSlots = (box: Box): number[] =>
 /** What the slots hold, ascending, as an inventory lists it (0x64). */
 export const banksOf = (box: Box): Bank[] => [...box.banks.values()].sort((one, other) => one.slot - other.slot)
 
+const shapes: Record<Family, RegExp> = { tcp: /^[0-9A-F]{16}$/, mqtt: /^(?!0{8})[0-9A-F]{8}$/ }
+
+/** Whether a bank is of the kind that these slots take. */
+export const fits = ({ family }: Box, bankId: BankId): boolean => shapes[family].test(bankId)
+
 /**
  * Puts a bank into a slot, the first free one unless told.
  * @param levelPercent its charge; full unless told
@@ -136,7 +164,7 @@ export const banksOf = (box: Box): Bank[] => [...box.banks.values()].sort((one, 
  */
 export function place(box: Box, bankId: BankId, slot = freeSlots(box)[0], levelPercent = 100): Bank {
   if (slot === undefined) throw new RangeError('no free slot')
-  if (!/^[0-9A-F]{16}$/.test(bankId)) throw new RangeError(`${bankId} is no bank: 16 upper-case hex digits are`)
+  if (!fits(box, bankId)) throw new RangeError(`${bankId} is no bank of this kind of cabinet`)
   if (!freeSlots(box).includes(slot)) throw new RangeError(`slot ${slot} takes nothing`)
   if (banksOf(box).some((bank) => bank.bankId === bankId)) throw new RangeError(`bank ${bankId} is already in`)
   const bank = bankAt(slot, bankId, levelPercent)
@@ -161,5 +189,5 @@ export function charge(box: Box, percent: number): void {
       box.banks.set(slot, bankAt(slot, bank.bankId, Math.min(100, (bank.levelPercent ?? 0) + percent)))
 }
 
-/** A bank as the return frame tells it, before the cabinet has read it (2.6). */
-export const asReturned = (bank: Bank): Bank => ({ ...bank, ...unread })
+/** A bank as the return frame tells it: over TCP before the cabinet has read it (2.6), over MQTT afterwards (5.5, 0x40). */
+export const asReturned = ({ family }: Box, bank: Bank): Bank => (family === 'mqtt' ? bank : { ...bank, ...unread })

@@ -10,7 +10,10 @@ import { forget, makeActor, makeCabinet, perform, reachOf, sayAgain } from './ac
 import type { ServerAddress } from './box.ts'
 import { banksOf } from './box.ts'
 import type { Cabinet } from './cabinet.ts'
+import { flipped } from './faults.ts'
 
+/** Behind length, command and version (cabinet-protocol 2.1). */
+const checksumAt = 4
 /** What TCP-A cabinets say where TCP-B says milliseconds since power-up (cabinet-protocol 0x60). */
 const nonceA = 0x55667788
 
@@ -39,6 +42,8 @@ interface Line {
   /** Half-open links: ours no more, but open for whoever is on the other end. */
   forsaken: Duplex[]
   online: boolean
+  /** Written once more after the next login. */
+  again: { frame: Buffer; report: Report }[]
   hushed: boolean
   /** Why the link is about to end and how long until the next, when that is our own doing. */
   farewell: { reason: string; seconds: number } | undefined
@@ -129,7 +134,11 @@ function say(line: Line, report: Report) {
   let writes = [frame]
   for (const { out } of actor.faults.values())
     if (out) writes = writes.flatMap((bytes) => out(bytes, report, reach) ?? [bytes])
-  for (const bytes of writes) stream.write(bytes)
+  write(line, report, frame, writes)
+}
+
+function write({ stream, actor }: Line, report: Report, frame: Buffer, writes: Buffer[]) {
+  for (const bytes of writes) stream?.write(bytes)
   actor.journal.add({ event: 'said', report, frame })
 }
 
@@ -172,6 +181,7 @@ function acknowledged(line: Line, words: Acknowledgement) {
   line.online = true
   line.unanswered = 0
   line.unixSeconds = words.unixSeconds ?? 0
+  for (const { frame, report } of line.again.splice(0)) write(line, report, frame, [frame])
   sayAgain(line.actor, line.wire)
 }
 
@@ -217,6 +227,8 @@ export function cabinet(link: Link, settings: CabinetSettings): Cabinet {
     },
     say: (report) => say(line, report),
     frameOf: (report) => frameOf(line, report),
+    spoiled: (frame) => flipped(frame, checksumAt),
+    again: (frame, report) => void line.again.push({ frame, report }),
     hush: () => void (line.hushed = true),
     beat: () => beat(line),
     restart: () => restart(line),
@@ -234,6 +246,7 @@ export function cabinet(link: Link, settings: CabinetSettings): Cabinet {
     stream: undefined,
     forsaken: [],
     online: false,
+    again: [],
     hushed: false,
     farewell: undefined,
     unanswered: 0,

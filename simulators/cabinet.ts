@@ -20,7 +20,7 @@ export interface Cabinet {
   readonly loggedIn: Promise<void>
   /** Faults that are on, by name. */
   readonly faults: readonly FaultName[]
-  /** Turns a fault on, or off if it is on. */
+  /** Turns a fault on, or off if it is on. @throws RangeError this wire cannot have it */
   toggle(fault: FaultName): void
   /** The next command or acknowledgement of this kind, counted from `since` (a journal number; default: from now on). */
   next<K extends HeardKind>(kind: K, since?: number): Promise<Heard<K>>
@@ -63,6 +63,13 @@ export const realLatency: Latency = {
   ejectMilliseconds: [710, 1130],
   forceEjectMilliseconds: [550, 650],
   queryMilliseconds: [30, 60],
+}
+
+/** Over MQTT a cabinet checks itself for 3 s after a pop-up; a server waits 15 s for it and 10 s for a check (5.4). */
+export const realLatencyMqtt: Latency = {
+  ejectMilliseconds: [2000, 4000],
+  forceEjectMilliseconds: [1500, 3500],
+  queryMilliseconds: [200, 900],
 }
 
 /** Nothing takes time. */

@@ -3,6 +3,8 @@ import { connect, isIP } from 'node:net'
 import type { ServerAddress } from './box.ts'
 
 const keepAliveMilliseconds = 60_000
+const askMilliseconds = 15_000
+const answerBytesMax = 16_384
 
 /** Whether a host is this machine: a simulator is a load, and a server says where to dial next (0x63). */
 export const isLoopback = (host: string): boolean =>
@@ -19,7 +21,7 @@ export function mayDial(host: string, allowRemote: boolean): void {
 /** How a simulated cabinet dials. @throws RangeError see `mayDial`, also when 0x63 moved the cabinet */
 export const dialer =
   (allowRemote: boolean) =>
-  ({ host, port }: ServerAddress): Socket => {
+  ({ host, port }: Pick<ServerAddress, 'host' | 'port'>): Socket => {
     mayDial(host, allowRemote)
     return connect({
       host,
@@ -28,4 +30,29 @@ export const dialer =
       keepAlive: true,
       keepAliveInitialDelay: keepAliveMilliseconds,
     })
+  }
+
+/** Something to be said to an HTTP server, whose answer is text. */
+export type Ask = (
+  server: Pick<ServerAddress, 'host' | 'port'>,
+  path: string,
+  body: string | Buffer<ArrayBuffer>,
+) => Promise<string>
+
+/**
+ * How a simulated cabinet asks over HTTP; whatever the status is, the answer says it in its own words (cabinet-protocol 5.1).
+ * @throws RangeError see `mayDial` | TypeError nobody there | DOMException TimeoutError
+ */
+export const asker =
+  (allowRemote: boolean): Ask =>
+  async ({ host, port }, path, body) => {
+    mayDial(host, allowRemote)
+    const answer = await fetch(`http://${host.includes(':') ? `[${host}]` : host}:${port}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'text/plain' },
+      body,
+      redirect: 'error',
+      signal: AbortSignal.timeout(askMilliseconds),
+    })
+    return (await answer.text()).slice(0, answerBytesMax)
   }

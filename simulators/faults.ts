@@ -1,5 +1,6 @@
 import type { Report } from '../protocol/cabinet.ts'
 import type { Overrides, Reach, Reply } from './behaviours.ts'
+import type { Family } from './box.ts'
 
 /** Longer than any server waits for an answer (cabinet-protocol section 4: 15 s). */
 const lateMilliseconds = 20_000
@@ -9,6 +10,8 @@ const flapFrames = 3
 /** One way to misbehave, added to a cabinet that is otherwise well-behaved. */
 export interface Fault {
   doc: string
+  /** The only wire that can have it; both unless told. */
+  only?: Family
   /** What becomes of a command. */
   on?: Overrides
   /** What is written in place of one frame; each buffer is one write. Undefined: the frame as it is. */
@@ -40,16 +43,20 @@ const weighs = ({ kind }: Report) => kind === 'returned' || kind === 'eject' || 
 // With these two broken the link would not last long enough to see anything else.
 const keepsLink = ({ kind }: Report) => kind === 'login' || kind === 'heartbeat'
 
-const flipped = (frame: Buffer, at: number): Buffer => {
+/** A copy with one byte that is wrong. */
+export const flipped = (frame: Buffer, at: number): Buffer => {
   const copy = Buffer.from(frame)
   copy[at]! ^= 0xff
   return copy
 }
-const checksumAt = 4
 const tokenAt = 5
 
 /** Another bank of the same make: one that this cabinet does not hold. */
-const another = (bankId: string | null) => (bankId === null ? null : `${bankId.slice(0, 8)}EEEEEE${bankId.slice(14)}`)
+function another(bankId: string | null) {
+  if (bankId === null) return null
+  const [from, kept] = [bankId.length >> 1, bankId.length >> 3]
+  return bankId.slice(0, from) + 'E'.repeat(from - kept) + bankId.slice(-kept)
+}
 
 function halfFrame(): Fault {
   let half = false
@@ -77,6 +84,27 @@ function flap(): Fault {
     },
   }
 }
+
+function redelivery(): Fault {
+  const said = new Set<string>()
+  return {
+    doc: 'answers to movements and returns lose their link before the acknowledgement and are said again by the next',
+    out(frame, report, { drop, again }) {
+      if (!weighs(report)) return undefined
+      const once = frame.toString('hex')
+      // Its repetition goes through.
+      if (said.delete(once)) return undefined
+      // Returns are said until they are acknowledged, as they are.
+      if (report.kind === 'returned') said.add(once)
+      else again(frame, report)
+      queueMicrotask(drop)
+      return [frame]
+    },
+  }
+}
+
+/** A switch of the cabinet itself, which asks for it by name. */
+const own = (doc: string) => (): Fault => ({ doc, only: 'mqtt' })
 
 /** Every fault by its name; each call makes one for one cabinet, because some count. */
 export const faults = {
@@ -107,13 +135,15 @@ export const faults = {
   'half-frame': halfFrame,
   'bad-checksum': () => ({
     doc: 'a wrong checksum on everything but login and heartbeat',
-    out: (frame, report) => (keepsLink(report) ? undefined : [flipped(frame, checksumAt)]),
+    out: (frame, report, { spoiled }) => (keepsLink(report) ? undefined : [spoiled(frame)]),
   }),
   'bad-token': () => ({
+    only: 'tcp',
     doc: 'a wrong token on everything but login and heartbeat (means nothing in TCP-A)',
     out: (frame, report) => (keepsLink(report) ? undefined : [flipped(frame, tokenAt)]),
   }),
   glued: () => ({
+    only: 'tcp',
     doc: 'answers to movements and returns come in one write with an inventory and a heartbeat',
     out(frame, report, { box, frameOf }) {
       if (!weighs(report)) return undefined
@@ -124,7 +154,7 @@ export const faults = {
   jam: () => ({
     doc: 'every slot is jammed: an eject is refused',
     on: {
-      eject: ({ slot }, _, { box }) => refused('eject', slot, box.banks.get(slot)?.bankId),
+      eject: ({ slot, bankId }, _, { box }) => refused('eject', slot, bankId ?? box.banks.get(slot)?.bankId),
       force_eject: ({ slot }, _, { box }) => refused('force_eject', slot, box.banks.get(slot)?.bankId),
     },
   }),
@@ -137,6 +167,11 @@ export const faults = {
     }),
   }),
   flap,
+  redelivery,
+  'ignores-ttl': own('ejects however old the command is, as some firmware does'),
+  'wants-timestamp': own('refuses pop-ups that do not say when they were given (state 0x87)'),
+  'unheard-echo': own('never hears its heartbeats come back: reboots after two'),
+  'http-return': own('a successful return is said over HTTP as well'),
 } satisfies Record<string, () => Fault>
 
 const refused = (kind: 'eject' | 'force_eject', slot: number, bankId: string | undefined): Report => ({
@@ -154,3 +189,14 @@ export const faultNames = Object.keys(faults) as FaultName[]
 
 /** Whether a word is the name of a fault. */
 export const isFault = (name: string): name is FaultName => Object.hasOwn(faults, name)
+
+/**
+ * A fault for one cabinet.
+ * @throws RangeError its wire cannot have it
+ */
+export function faultOf(name: FaultName, family: Family): Fault {
+  const fault: Fault = faults[name]()
+  if (fault.only !== undefined && fault.only !== family)
+    throw new RangeError(`${name} is a fault of ${fault.only.toUpperCase()} cabinets`)
+  return fault
+}

@@ -6,6 +6,9 @@ const entriesMax = 5_000
 /** What happened to the metal, whoever was told about it. */
 export type Act = 'ejected' | 'inserted' | 'pulled' | 'jammed' | 'freed' | 'restarted'
 
+/** What an MQTT cabinet says over HTTP (cabinet-protocol 5.1, 5.5, 5.7). */
+export type Question = 'bootstrap' | 'upload' | 'http_return'
+
 export type Happening =
   | { event: 'connected' }
   | { event: 'closed'; reason: string }
@@ -13,6 +16,10 @@ export type Happening =
   | { event: 'heard'; words: Command | Acknowledgement; frame: Buffer }
   | { event: 'unreadable'; reason: string; frame: Buffer }
   | { event: 'sent'; frame: Buffer }
+  /** Told something that our words have none for. */
+  | { event: 'told'; command: string; frame: Buffer }
+  /** Said over HTTP, and what came of it. */
+  | { event: 'asked'; question: Question; answer: string }
   | { event: 'did'; act: Act; slot?: number; bankId?: BankId }
 
 /** `number` counts from 0 and never repeats; `at` is Unix milliseconds. */
@@ -22,6 +29,8 @@ export type Entry = Happening & { number: number; at: number }
 export function kindOf(entry: Happening): string {
   if (entry.event === 'said') return entry.report.kind
   if (entry.event === 'heard') return entry.words.kind === 'acknowledged' ? entry.words.report : entry.words.kind
+  if (entry.event === 'told') return entry.command
+  if (entry.event === 'asked') return entry.question
   return entry.event === 'did' ? entry.act : entry.event
 }
 

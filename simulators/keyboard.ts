@@ -32,12 +32,13 @@ interface Hand {
   leave(): void
 }
 
-const ids = { next: ({ box }: Cabinet) => box.gone.at(-1) ?? strangersBank() }
+const ids = { next: ({ box }: Cabinet) => box.gone.at(-1) ?? strangersBank(box) }
 
 /** Each key does one thing at the selected slot; what it returns is shown. */
 const keys: Record<string, (hand: Hand) => string> = {
   i: ({ cabinet, selected }) => `inserted into slot ${cabinet.insert(ids.next(cabinet), selected)}`,
-  n: ({ cabinet, selected }) => `a stranger's bank inserted into slot ${cabinet.insert(strangersBank(), selected)}`,
+  n: ({ cabinet, selected }) =>
+    `a stranger's bank inserted into slot ${cabinet.insert(strangersBank(cabinet.box), selected)}`,
   p: ({ cabinet, selected }) => `pulled ${cabinet.pull(selected)} out of slot ${selected}`,
   j({ cabinet, selected }) {
     cabinet.jam(selected)

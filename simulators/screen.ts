@@ -1,11 +1,13 @@
 import { styleText } from 'node:util'
 import type { Bank, BankId } from '../protocol/cabinet.ts'
+import { snOf } from '../protocol/cabinet-mqtt/index.ts'
 import type { Hints } from '../protocol/explain.ts'
 import { explain } from '../protocol/explain.ts'
 import type { Box } from './box.ts'
 import type { Cabinet } from './cabinet.ts'
 import { faultNames } from './faults.ts'
 import type { Entry } from './journal.ts'
+import { kindOf } from './journal.ts'
 
 /** What a terminal shows of a cabinet. */
 export interface View {
@@ -30,8 +32,9 @@ const keysHelp =
 /** The letter of the fault menu for each fault. */
 export const faultKeys = new Map(faultNames.map((name, at) => [String.fromCharCode(97 + at), name]))
 
-/** A bank as its label has it: four letters and eight hex digits (cabinet-protocol 2.6). */
+/** A bank as its label has it: four letters and eight hex digits (cabinet-protocol 2.6), or a serial number (5.5). */
 export function labelOf(bankId: BankId): string {
+  if (bankId.length === 8) return `${snOf(bankId)}`
   const letters = Buffer.from(bankId.slice(0, 8), 'hex').toString('latin1')
   return /^[\x20-\x7e]{4}$/.test(letters) ? letters + bankId.slice(8) : bankId
 }
@@ -138,11 +141,15 @@ export function wireLine(entry: Entry, hints: Hints): string {
   if (entry.event === 'did')
     return `${time}    ${entry.act} slot ${entry.slot ?? '-'} ${entry.bankId ? labelOf(entry.bankId) : ''}`
   if (entry.event === 'connected') return `${time}    connected`
+  if (entry.event === 'asked') return `${time}    ${entry.question} over HTTP: ${entry.answer}`
   const hex = entry.frame.toString('hex').toUpperCase()
   if (entry.event === 'unreadable') return `${time} ←  unreadable (${entry.reason}): ${hex}`
   if (entry.event === 'sent') return `${time} →  ${hex}`
   const from = entry.event === 'said' ? 'device' : 'server'
+  const arrow = from === 'device' ? '→' : '←'
+  // Said by MQTT itself, which has no frame for it.
+  if (entry.frame.length === 0) return `${time} ${arrow}  ${kindOf(entry)}`
   const { command, name, body } = explain(entry.frame, { ...hints, from })
   const fields = Object.entries(body).map(([field, value]) => fieldText(field, value))
-  return `${time} ${from === 'device' ? '→' : '←'}  ${command} ${name} ${fields.join(' ')}`
+  return `${time} ${arrow}  ${command} ${name} ${fields.join(' ')}`
 }

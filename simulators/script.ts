@@ -61,7 +61,8 @@ const happenings: Record<Command['kind'] | Act | 'login' | 'heartbeat' | 'return
   freed: true,
   restarted: true,
 }
-const words = [...Object.keys(happenings), 'connected', 'closed', 'unreadable']
+const events = ['connected', 'closed', 'unreadable', 'bootstrap', 'upload', 'http_return', 'upload_all', 'load_ad']
+const words = [...Object.keys(happenings), ...events]
 
 /** `eject slot=3`: what was heard, done or happened to the link; never what the cabinet itself said. */
 function matcher([kind = '', ...fields]: string[]): (entry: Entry) => boolean {
@@ -154,7 +155,7 @@ function send([hex = '']: string[]): Step {
 function insert([slot, bank]: string[]): Step {
   const at = number(slot)
   const bankId = bank === undefined ? undefined : bankIdOf(bank)
-  return act((cabinet) => void cabinet.insert(bankId ?? cabinet.box.gone.at(-1) ?? strangersBank(), at))
+  return act((cabinet) => void cabinet.insert(bankId ?? cabinet.box.gone.at(-1) ?? strangersBank(cabinet.box), at))
 }
 
 interface Verb {
@@ -221,7 +222,8 @@ export const scriptHelp: string = [
   'WHAT is a command or acknowledgement heard, something done to the metal, or the state of the link:',
   `  ${words.slice(0, 8).join(' ')}`,
   `  ${words.slice(8, 16).join(' ')}`,
-  `  ${words.slice(16).join(' ')}`,
+  `  ${words.slice(16, 25).join(' ')}`,
+  `  ${words.slice(25).join(' ')}`,
 ].join('\n')
 
 /**

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
 import type { Cabinet } from '../../simulators/cabinet.ts'
 import type { CabinetSettings } from '../../simulators/cabinet-tcp.ts'
-import type { FaultName } from '../../simulators/faults.ts'
-import { faultNames } from '../../simulators/faults.ts'
+import type { Fault, FaultName } from '../../simulators/faults.ts'
+import { faultNames, faults } from '../../simulators/faults.ts'
 import { banks, pair, stranger } from './server.ts'
 
 const running: Cabinet[] = []
@@ -160,6 +160,22 @@ test("a test's own behaviour goes in front of faults and may call them", async (
   expect(await first.next('eject')).toMatchObject({ slot: 2, ok: false })
 })
 
-test('every fault has its promise', () => {
-  expect([...tested].sort()).toEqual([...faultNames].sort())
+promise('redelivery', 'an answer is said again after the link it was lost with, and moved one bank', async () => {
+  const { cab, first, redialled } = await start('redelivery')
+  let next = redialled()
+  first.tell({ kind: 'eject', slot: 1 })
+  const answer = await first.next('eject')
+  const second = await next
+  expect(await second.next('eject')).toEqual(answer)
+  expect(ejected(cab)).toBe(1)
+  next = redialled()
+  // In memory an acknowledgement would be there before the link is gone.
+  second.answers = false
+  cab.insert(stranger)
+  expect(await (await next).next('returned')).toEqual(await second.next('returned'))
+})
+
+test('every fault that this wire can have has its promise', () => {
+  const mqttOnly = (name: FaultName) => (faults[name]() as Fault).only === 'mqtt'
+  expect([...tested].sort()).toEqual(faultNames.filter((name) => !mqttOnly(name)).sort())
 })
