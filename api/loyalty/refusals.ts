@@ -147,16 +147,23 @@ const kinds: Record<string, readonly [string, string]> = {
   array: ['list_type', 'ожидается список'],
 }
 
-/** One validation issue as FastAPI would list it; `part` is where in the request. A schema's own Russian message wins. */
-export function explain(issue: Issue, part: string): Fault {
+const valueAt = (data: unknown, path: PropertyKey[]): unknown =>
+  path.reduce<any>((value, step) => (typeof value === 'object' ? value?.[step] : undefined), data)
+
+/**
+ * One validation issue as FastAPI would list it; `part` is where in the request, `data` what stood there, where it is
+ * known. A schema's own Russian message wins.
+ */
+export function explain(issue: Issue, part: string, data?: unknown): Fault {
   const loc = [part, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))]
   const told = (type: string, msg: string): Fault => ({
     loc,
     msg: /[а-яё]/i.test(issue.message) ? issue.message : msg,
     type,
   })
+  const isAbsent = data !== undefined && issue.path.length > 0 && valueAt(data, issue.path) === undefined
+  if (isAbsent || /received undefined$/.test(issue.message)) return { ...missing(), loc }
   if (issue.code === 'custom') return told(String(issue.params?.type ?? 'value_error'), 'недопустимое значение')
-  if (/received undefined$/.test(issue.message)) return { ...missing(), loc }
   switch (issue.code) {
     case 'invalid_type':
       return told(...(kinds[issue.expected] ?? (['value_error', `ожидается ${issue.expected}`] as const)))

@@ -14,7 +14,9 @@ export function router() {
     defaultHook: (result, c) => {
       if (result.success) return undefined
       const part = parts[result.target] ?? result.target
-      return c.json({ detail: result.error.issues.map((issue) => explain(issue, part)) }, 422)
+      // What was judged is there beside the judgement, though the type of a failure does not say so.
+      const { data } = result as { data?: unknown }
+      return c.json({ detail: result.error.issues.map((issue) => explain(issue, part, data)) }, 422)
     },
   })
   const { openapi } = app
