@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
 
@@ -15,11 +15,15 @@ export interface Health {
   cabinets: number
 }
 
-/** Serves `/metrics` and `/health`. Rejects with the system's error when the port is taken. */
+/** Answers a path of its own. False: it is not one of them. */
+export type More = (...of: Parameters<RequestListener>) => Promise<boolean>
+
+/** Serves `/metrics` and `/health`, and what `more` answers. Rejects with the system's error when the port is taken. */
 export async function serveMetrics(
   { host, port }: { host: string; port: number },
   registry: Registry,
   health: () => Health,
+  more: More = async () => false,
 ): Promise<MetricsServer> {
   const server = createServer(async (request, response) => {
     const path = request.url?.split('?')[0]
@@ -29,7 +33,8 @@ export async function serveMetrics(
       response.writeHead(200, { 'content-type': registry.contentType }).end(body)
     } else if (path === '/health' && isRead) {
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ status: 'ok', ...health() }))
-    } else response.writeHead(404, { 'content-type': 'text/plain' }).end('not here\n')
+    } else if (!(await more(request, response)))
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('not here\n')
   })
   server.headersTimeout = 5_000
   server.requestTimeout = 10_000

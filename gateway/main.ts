@@ -8,11 +8,12 @@ import { open } from '../db/open.ts'
 import { listenBootstrap } from './bootstrap.ts'
 import { type GatewayConfig, gatewayConfig, gatewaySettings, type MqttConfig } from './config.ts'
 import { goodbye } from './goodbye.ts'
-import { serveMetrics } from './http.ts'
+import { type More, serveMetrics } from './http.ts'
 import { doubt, lookAgain } from './identity.ts'
 import { type Doors, doorkeeper, listen, type MayEnter } from './listen.ts'
 import { type Cluster, joinCluster } from './mqtt-cluster.ts'
 import { listenMqtt, type MqttDoors } from './mqtt-doors.ts'
+import { brokerHooks } from './mqtt-hooks.ts'
 import { type GatewayNode, newName, newNode } from './node.ts'
 import { watch } from './watch.ts'
 
@@ -85,17 +86,16 @@ export async function startGateway({ config, db, log, node: name = newName() }: 
   const undo: (() => unknown)[] = [deaf, clock.stop, () => numbers.close()]
   try {
     const web = { host: config.host, port: config.metricsPort }
-    const http = await serveMetrics(web, numbers.registry, () => ({
-      node: node.name,
-      database: node.isDatabaseThere,
-      cabinets: node.sessions.count(),
-    }))
+    let more: More = async () => false
+    const health = () => ({ node: name, database: node.isDatabaseThere, cabinets: node.sessions.count() })
+    const http = await serveMetrics(web, numbers.registry, health, (...asked) => more(...asked))
     undo.push(http.close)
     const mayEnter = doorkeeper(node, config.allow)
     const broker = config.mqtt && !config.broker ? await listenMqtt(node, config, config.mqtt, mayEnter) : null
     if (broker) undo.push(broker.close, broker.end)
     const cluster = config.broker ? await joinCluster(node, config.broker, numbers.observe) : null
     if (cluster) undo.push(cluster.close)
+    if (cluster && config.broker) more = brokerHooks(node, config.broker, cluster)
     const calls = config.mqtt ? await bootstrapDoor(node, config, config.mqtt, broker, mayEnter) : null
     if (calls) undo.push(calls.close)
     const doors = await listen(node, config, mayEnter)
