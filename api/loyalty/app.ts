@@ -3,6 +3,7 @@ import type { Surface } from '../app.ts'
 import { bearer } from '../auth.ts'
 import { arrive, type Env, type Ground } from '../context.ts'
 import { limitBody, limiter } from '../limit.ts'
+import { admin } from './admin.ts'
 import { auth, me } from './auth.ts'
 import { certificates } from './certificates.ts'
 import { verification } from './certificates-public.ts'
@@ -18,7 +19,7 @@ const bodyBytesMax = 1_048_576
 /** What needs no token of a user. */
 const open: ReturnType<typeof router>[] = []
 /** What needs one. */
-const closed: ReturnType<typeof router>[] = [me, movements, certificates, referrals]
+const closed: ReturnType<typeof router>[] = [me, movements, certificates, referrals, admin]
 
 /** So many requests of one address in a second (seed 002, "Rate Limiting"); counted once the request is known to be ours. */
 function inMeasure(perSecond: number) {

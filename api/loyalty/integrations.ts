@@ -54,7 +54,7 @@ function door(
       if (!(error instanceof Unreadable)) throw error
       c.var.log('notice.unread', { provider: name, reason: error.message })
       if (error.issues.length === 0) return answer(c, 400, 'Тело запроса не читается')
-      throw new Misshapen(...error.issues.map((issue) => explain(issue, 'body')))
+      throw new Misshapen(...error.issues.map((issue) => explain(issue, 'body', error.body)))
     }
   }
 }

@@ -75,8 +75,9 @@ const Own = z.object({
 
 /** The document's JSON, which somebody's own middleware sends (api-contracts 3.6). */
 function hearOwn(raw: Buffer): Heard<BitrixWords> {
-  const parsed = Own.safeParse(jsonOf(raw))
-  if (!parsed.success) throw new Unreadable('the body is not a contact', parsed.error.issues)
+  const body = jsonOf(raw)
+  const parsed = Own.safeParse(body)
+  if (!parsed.success) throw new Unreadable('the body is not a contact', parsed.error.issues, body)
   const { contact_id: id, email, phone, name, last_name: lastName } = parsed.data
   const contact = contactOf({ id, email, phone, name, lastName })
   return {

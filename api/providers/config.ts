@@ -25,7 +25,7 @@ export const providerSettings = {
     .string()
     .refine(isTimeZone, 'must be a time zone like Europe/Moscow')
     .default('Europe/Moscow')
-    .describe('what dates of 1C without a zone mean'),
+    .describe('what dates of 1C without a zone mean, and when its day begins'),
   BITRIX_AUTH_MODE: z
     .enum(['header', 'application_token'], 'must be header or application_token')
     .default('header')
@@ -44,9 +44,12 @@ export const providerSettings = {
     .describe('incoming webhook of the portal, to ask for contacts that native webhooks only name'),
 }
 
-/** Null: this one is not heard, and gets 503. */
 export interface ProviderConfig {
+  /** IANA name of the zone the clinic lives in. */
+  timeZone: string
+  /** Null: not heard, and gets 503. */
   onec: OnecConfig | null
+  /** The same. */
   bitrix: BitrixConfig | null
 }
 
@@ -72,5 +75,5 @@ function bitrixConfig(settings: z.output<typeof schema>): BitrixConfig | null {
 /** @throws BadSettings */
 export function providerConfig(settings: z.output<typeof schema>): ProviderConfig {
   const { ONEC_WEBHOOK_TOKEN: token, ONEC_WEBHOOK_TOKEN_PREVIOUS: previous, ONEC_TIME_ZONE: timeZone } = settings
-  return { onec: token ? { tokens: given(token, previous), timeZone } : null, bitrix: bitrixConfig(settings) }
+  return { timeZone, onec: token ? { tokens: given(token, previous), timeZone } : null, bitrix: bitrixConfig(settings) }
 }

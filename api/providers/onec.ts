@@ -41,7 +41,7 @@ const visitOf = (timeZone: string) =>
 function hear(raw: Buffer, timeZone: string): Heard<visits.Visit> {
   const body = jsonOf(raw)
   const parsed = visitOf(timeZone).safeParse(body)
-  if (!parsed.success) throw new Unreadable('the body is not a visit', parsed.error.issues)
+  if (!parsed.success) throw new Unreadable('the body is not a visit', parsed.error.issues, body)
   const { document_id, patient_external_id, visit_date, services, ...amounts } = parsed.data
   const words: visits.Visit = {
     documentId: document_id,

@@ -37,10 +37,13 @@ export interface Provider<W = any> {
 /** Bytes that are no notice of this provider. `issues`: it is JSON, but not with the fields it must have. */
 export class Unreadable extends Error {
   readonly issues: z.core.$ZodIssue[]
-  constructor(why: string, issues: z.core.$ZodIssue[] = []) {
+  /** What the issues are about. */
+  readonly body: unknown
+  constructor(why: string, issues: z.core.$ZodIssue[] = [], body: unknown = null) {
     super(why)
     this.name = 'Unreadable'
     this.issues = issues
+    this.body = body
   }
 }
 

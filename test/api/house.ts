@@ -31,6 +31,7 @@ export const config: ApiConfig = {
     rules: { silverMinor: 100_000, goldMinor: 500_000, platinumMinor: 1_500_000, pointsDays: null },
   },
   providers: {
+    timeZone: 'Europe/Moscow',
     onec: { tokens: [webhookToken], timeZone: 'Europe/Moscow' },
     bitrix: { mode: 'header', tokens: [webhookToken] },
   },

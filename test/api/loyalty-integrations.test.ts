@@ -26,13 +26,17 @@ const visit = () => ({ document_id: 'DOC-1', patient_external_id: 'nobody', poin
 const native = (token: string) => {
   const about = { memberId: 'a223c6b3710f85df22e9377d6c4f7553', restUrl: null }
   const bitrix = { mode: 'application_token' as const, tokens: [token], ...about }
-  return house({ providers: { onec: null, bitrix } })
+  return house({ providers: { ...config.providers, onec: null, bitrix } })
 }
 const natives = new Map<string, Awaited<ReturnType<typeof native>>>()
 for (const { secret, auth_mode: mode } of vectors)
   if (mode === 'application_token') natives.set(secret, await native(secret))
 const rotating = await house({
-  providers: { onec: { tokens: ['the token of today', 'the token before'], timeZone: 'UTC' }, bitrix: null },
+  providers: {
+    timeZone: 'UTC',
+    onec: { tokens: ['the token of today', 'the token before'], timeZone: 'UTC' },
+    bitrix: null,
+  },
 })
 const slow = await house({ loyalty: { ...config.loyalty, requestsPerSecond: 1 } })
 

@@ -33,7 +33,7 @@ async function portal() {
 /** A house that native webhooks are told to, and the task that works them. */
 async function native(restUrl: string | null) {
   const bitrix: BitrixConfig = { mode: 'application_token', tokens: [applicationToken], memberId, restUrl }
-  const providers = { onec: null, bitrix }
+  const providers = { ...config.providers, onec: null, bitrix }
   const built = await house({ providers })
   const worked: { event: string; about: any }[] = []
   const waiting: { count: number; done(): void }[] = []

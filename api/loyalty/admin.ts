@@ -1,0 +1,151 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import * as certificates from '../../db/certificates.ts'
+import { loyaltyRoles } from '../../db/loyalty.ts'
+import * as programme from '../../db/loyalty-admin.ts'
+import { may } from '../auth.ts'
+import { Certificate, spellCertificate } from './certificate-view.ts'
+import { toUnits, Units } from './money.ts'
+import { idParam, json, no, pageKeys, pageOf, paging, pagingBy, router, rowsOf, Time, time } from './surface.ts'
+import { User, user } from './tokens.ts'
+
+const tags = ['Лояльность: администрирование']
+const auditRows = 50
+const auditRowsMax = 200
+const filterCharactersMax = 100
+
+/** What only an admin sees (api-contracts 3.5). */
+export const admin = router()
+const ask = { method: 'get' as const, tags, middleware: [may('admin')] }
+
+const Dashboard = z
+  .object({
+    total_users: z.int().openapi({ description: 'Активные участники программы' }),
+    active_certificates: z.int(),
+    total_certificates_value: Units.openapi({ description: 'Остаток на действующих сертификатах' }),
+    total_loyalty_points: Units,
+    total_loyalty_cashback: Units,
+    active_referral_codes: z.int(),
+    today_transactions: z.int(),
+  })
+  .openapi('LoyaltyDashboard')
+
+admin.openapi(
+  createRoute({
+    ...ask,
+    path: '/admin/dashboard',
+    summary: 'Статистика дашборда',
+    responses: { 200: { description: 'Семь показателей', ...json(Dashboard) }, ...no(401, 403, 429) },
+  }),
+  async (c) => {
+    const now = await programme.dashboard(c.var.db.sql, c.var.config.providers.timeZone)
+    const body = {
+      total_users: now.totalUsers,
+      active_certificates: now.activeCertificates,
+      total_certificates_value: toUnits(now.totalCertificatesValue),
+      total_loyalty_points: toUnits(now.totalLoyaltyPoints),
+      total_loyalty_cashback: toUnits(now.totalLoyaltyCashback),
+      active_referral_codes: now.activeReferralCodes,
+      today_transactions: now.todayTransactions,
+    }
+    return c.json(body, 200)
+  },
+)
+
+admin.openapi(
+  createRoute({
+    ...ask,
+    path: '/admin/users',
+    summary: 'Список пользователей',
+    description: 'Участники программы: у кого есть счёт лояльности или роль; сначала новые.',
+    request: { query: z.object({ ...paging, role: z.enum(loyaltyRoles).optional() }) },
+    responses: {
+      200: { description: 'Страница', ...json(z.object({ users: z.array(User), ...pageKeys })) },
+      ...no(401, 403, 422, 429),
+    },
+  }),
+  async (c) => {
+    const at = c.req.valid('query')
+    const { rows, total } = await programme.members(c.var.db.sql, { role: at.role, ...rowsOf(at) })
+    return c.json({ users: rows.map(user), ...pageOf(total, at) }, 200)
+  },
+)
+
+admin.openapi(
+  createRoute({
+    ...ask,
+    path: '/admin/certificates',
+    summary: 'Список сертификатов',
+    request: {
+      query: z.object({ ...paging, status: z.enum(['active', 'used', 'expired', 'cancelled']).optional() }),
+    },
+    responses: {
+      200: { description: 'Страница', ...json(z.object({ certificates: z.array(Certificate), ...pageKeys })) },
+      ...no(401, 403, 422, 429),
+    },
+  }),
+  async (c) => {
+    const at = c.req.valid('query')
+    const { rows, total } = await certificates.list(c.var.db.sql, { status: at.status, ...rowsOf(at) })
+    return c.json({ certificates: rows.map((one) => spellCertificate(c, one)), ...pageOf(total, at) }, 200)
+  },
+)
+
+const filter = z
+  .string()
+  .regex(new RegExp(`^[\\w.]{1,${filterCharactersMax}}$`), 'ожидаются латинские буквы, цифры, точки и подчёркивания')
+  .optional()
+const AuditEntry = z
+  .object({
+    id: z.int(),
+    user_id: z.int().nullable().openapi({ description: 'Кто; null — по расписанию или извне' }),
+    surface: z.string().openapi({ example: 'loyalty' }),
+    action: z.string().openapi({ example: 'loyalty.accrual' }),
+    entity_type: z.string().openapi({ example: 'loyalty_account' }),
+    entity_id: z.int().nullable(),
+    old_values: z.record(z.string(), z.any()).nullable(),
+    new_values: z.record(z.string(), z.any()).nullable(),
+    description: z.string().nullable(),
+    created_at: Time,
+  })
+  .openapi('AuditEntry')
+
+const spell = (entry: programme.AuditEntry): z.infer<typeof AuditEntry> => ({
+  id: entry.id,
+  user_id: entry.userId,
+  surface: entry.surface,
+  action: entry.action,
+  entity_type: entry.entityType,
+  entity_id: entry.entityId,
+  old_values: entry.oldValues as Record<string, unknown> | null,
+  new_values: entry.newValues as Record<string, unknown> | null,
+  description: entry.description,
+  created_at: time(entry.createdAt),
+})
+
+admin.openapi(
+  createRoute({
+    ...ask,
+    path: '/admin/audit-log',
+    summary: 'Журнал аудита',
+    description: 'Сначала новые. Видны записи тех контрактов, администратором которых является читающий.',
+    request: {
+      query: z.object({
+        ...pagingBy(auditRows, auditRowsMax),
+        entity_type: filter.openapi({ example: 'certificate' }),
+        action: filter.openapi({ example: 'certificate.create' }),
+        user_id: idParam.optional(),
+      }),
+    },
+    responses: {
+      200: { description: 'Страница', ...json(z.object({ logs: z.array(AuditEntry), ...pageKeys })) },
+      ...no(401, 403, 422, 429),
+    },
+  }),
+  async (c) => {
+    const at = c.req.valid('query')
+    const { entity_type: entityType, action, user_id: userId } = at
+    const about = { readerId: c.var.actor.userId, entityType, action, userId, ...rowsOf(at) }
+    const { rows, total } = await programme.auditLog(c.var.db.sql, about)
+    return c.json({ logs: rows.map(spell), ...pageOf(total, at) }, 200)
+  },
+)
