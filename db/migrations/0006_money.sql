@@ -291,7 +291,9 @@ END $$;
 CREATE TRIGGER ledger_postings_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON "ledger_postings" FOR EACH STATEMENT EXECUTE FUNCTION append_only();--> statement-breakpoint
 CREATE TRIGGER ledger_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON "ledger_entries" FOR EACH STATEMENT EXECUTE FUNCTION append_only();--> statement-breakpoint
 CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON "audit_log" FOR EACH STATEMENT EXECUTE FUNCTION append_only();--> statement-breakpoint
-CREATE FUNCTION entries_balance() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Each session plans these once, maybe while the tables are small, and keeps the plan while they grow: indexes always.
+CREATE FUNCTION entries_balance() RETURNS trigger LANGUAGE plpgsql
+	SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
 	wrong record;
 BEGIN
@@ -308,7 +310,7 @@ BEGIN
 END $$;
 --> statement-breakpoint
 CREATE TRIGGER ledger_entries_balance AFTER INSERT ON "ledger_entries" REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION entries_balance();--> statement-breakpoint
-CREATE FUNCTION posting_says_something() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION posting_says_something() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
 	IF NOT EXISTS (SELECT FROM ledger_entries WHERE posting_id = NEW.id) THEN
 		RAISE EXCEPTION 'posting % has no entries', NEW.id USING ERRCODE = 'check_violation', CONSTRAINT = 'ledger_postings_balanced';

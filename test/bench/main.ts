@@ -4,6 +4,7 @@ import { codec } from './codec.ts'
 import { command } from './command.ts'
 import { type Bench, type Ground, newGround } from './ground.ts'
 import { heartbeat } from './heartbeat.ts'
+import { ledger } from './ledger.ts'
 import { memory } from './memory.ts'
 import { machine, type Row, table } from './table.ts'
 
@@ -16,6 +17,7 @@ const parts: Record<string, { about: string; run(bench: Bench): Promise<Row[]> }
   memory: { about: 'memory of a logged-in cabinet of 8 slots at 10,000', run: memory },
   command: { about: 'command round trip through HTTP at 1,000 cabinets', run: command },
   borrow: { about: 'the borrow transaction against the same statements sent by others', run: borrow },
+  ledger: { about: 'a posting of the ledger against the same statements sent by a bare client', run: ledger },
 }
 
 const manual = `npm run bench -- [--only ${Object.keys(parts).join(',')}] [--quick] [--json] [--profile DIR]

@@ -21,11 +21,8 @@ interface Sent {
   parameters?: { value: unknown }[] | unknown[]
 }
 
-/** A transaction that remembers what is sent through it. Call `statements` when it is over. */
-export function recording(tx: Tx): {
-  tx: Tx
-  statements: (known: Record<keyof BorrowCase | Yield, number>) => Statement[]
-} {
+/** A transaction that remembers what is sent through it. Call `sent` when it is over. */
+export function watching(tx: Tx): { tx: Tx; sent: () => { text: string; parameters: readonly unknown[] }[] } {
   const made: Sent[] = []
   const watched = new Proxy(tx, {
     apply(target, self, args) {
@@ -34,11 +31,23 @@ export function recording(tx: Tx): {
       return query
     },
   })
+  // A part of another query was never sent by itself.
+  const sent = () =>
+    made.flatMap(({ string, parameters = [] }) => (string ? [{ text: string, parameters: parameters.map(said) }] : []))
+  return { tx: watched, sent }
+}
+
+const said = (given: unknown) => (typeof given === 'object' && given !== null && 'value' in given ? given.value : given)
+
+/** The same, with what differs from transaction to transaction named. */
+export function recording(tx: Tx): {
+  tx: Tx
+  statements: (known: Record<keyof BorrowCase | Yield, number>) => Statement[]
+} {
+  const { tx: watched, sent } = watching(tx)
   return {
     tx: watched,
-    // A part of another query was never sent by itself.
-    statements: (known) =>
-      made.flatMap((sent) => (sent.string ? [statementOf(sent.string, sent.parameters ?? [], known)] : [])),
+    statements: (known) => sent().map(({ text, parameters }) => statementOf(text, parameters, known)),
   }
 }
 
@@ -61,8 +70,7 @@ function statementOf(text: string, parameters: readonly unknown[], known: Record
 }
 
 /** A parameter as a bare client would give it. */
-function plain(given: unknown): string | number | boolean | null {
-  const value = typeof given === 'object' && given !== null && 'value' in given ? given.value : given
+function plain(value: unknown): string | number | boolean | null {
   if (Array.isArray(value)) throw new TypeError('an array among the parameters: say here how pgbench spells it')
   if (typeof value === 'object' && value !== null) return JSON.stringify(value)
   return value as string | number | boolean | null
