@@ -119,8 +119,8 @@ export interface MqttConfig {
   bytesPerSecondMax: number
   /** Without any message for so long a cabinet is gone (cabinet-protocol 5.6). */
   silentMs: number
-  /** Topics that begin so are open to clients without a name: for tests of the protocol itself, never a setting. */
-  openNamespace?: string
+  /** Topics and filters that are open to clients without a name: for tests of the protocol itself, never a setting. */
+  openNamespace?: (topic: string) => boolean
 }
 
 /** Everything `startGateway` needs to know. */

@@ -44,7 +44,7 @@ export async function startBroker(node: GatewayNode, config: MqttConfig): Promis
   const lines = new WeakMap<object, Line>()
   const lineOf = (client: Client): Line => lines.get(client.conn)!
   /** Strangers have a corner of their own, in tests only. */
-  const isOpen = (topic: string) => config.openNamespace !== undefined && topic.startsWith(config.openNamespace)
+  const isOpen = (topic: string) => config.openNamespace?.(topic) === true
   const isStranger = (client: Client | null) =>
     config.openNamespace !== undefined && !!client && !lineOf(client).credential
 
@@ -175,8 +175,8 @@ function heard(node: GatewayNode, line: Line, packet: PublishPacket, callback: C
   try {
     report = session.voice.hear(payload)
   } catch (error) {
-    if (!(error instanceof MalformedBody)) throw error
-    poisoned(node, line, payload, error, callback)
+    if (error instanceof MalformedBody) poisoned(node, line, payload, error, callback)
+    else failed(node, line, error, callback)
     return
   }
   line.malformedInARow = 0
@@ -198,15 +198,18 @@ function store(node: GatewayNode, line: Line, report: Report, payload: Buffer, c
     await node.gate.run(() => receive(node, session, report, hex))
     acknowledge(node, report.kind, callback)
   })
-  done.catch((error) => {
-    if (!line.stream.destroyed) {
-      node.counts.failures += 1
-      node.log('report.failed', { ...about(line), error })
-      drop(node, line, 'our_failure')
-    }
-    count(node.counts.publishes, 'failed')
-    callback(error)
-  })
+  done.catch((error) => failed(node, line, error, callback))
+}
+
+/** Our side failed: not acknowledged, so the device says it again on its next connection, and all that it said behind it. */
+function failed(node: GatewayNode, line: Line, error: unknown, callback: Callback): void {
+  count(node.counts.publishes, 'failed')
+  if (!line.stream.destroyed) {
+    node.counts.failures += 1
+    node.log('report.failed', { ...about(line), error })
+    drop(node, line, 'our_failure')
+  }
+  callback(error as Error)
 }
 
 function acknowledge(node: GatewayNode, kind: string, callback: Callback): void {

@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { connected, line, newId, newTopic, openBroker, publish, subscribe, wire } from './mqtt-conformance.ts'
+import {
+  connected,
+  line,
+  newId,
+  newTopic,
+  openBroker,
+  packetBytesMax,
+  publish,
+  subscribe,
+  wire,
+} from './mqtt-conformance.ts'
 
 const port = await openBroker()
 
@@ -42,6 +52,20 @@ describe('CONNECT', () => {
   ])('a connection that begins with %s is closed and told nothing', async ([, hex]) => {
     const client = wire(port)
     client.write(hex!)
+    expect(await client.next()).toBeNull()
+  })
+
+  test('a connection that says nothing is closed', async () => {
+    const client = wire(port)
+    expect(await client.next()).toBeNull()
+  })
+
+  test('a packet that is too long closes the connection before it has come in whole', async () => {
+    const client = await connected(port)
+    const topic = newTopic('long')
+    await publish(client, topic, 'x'.repeat(packetBytesMax - topic.length - 4), { qos: 1 })
+    // QoS 0, 256 MB: the header alone is enough.
+    client.write('30 ffffff7f')
     expect(await client.next()).toBeNull()
   })
 

@@ -1,8 +1,10 @@
-import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
-import { Aedes } from 'aedes'
+import { connect as dial, type Socket } from 'node:net'
 import { generate, type IConnectPacket, type IPublishPacket, type Packet, parser } from 'mqtt-packet'
 import { afterAll, expect, onTestFinished } from 'vitest'
-import { answerToLevel, isWellMannered, markRepeats, withinGranted } from '../../gateway/mqtt-manners.ts'
+import { startGateway } from '../../gateway/main.ts'
+import { testDb } from '../postgres.ts'
+import { keysSecret, limits } from './ground.ts'
+import { mqtt } from './mqtt-ground.ts'
 
 let clients = 0
 
@@ -12,27 +14,33 @@ export const newId = () => `client-${++clients}`
 /** A topic of its own for each test, below the namespace that is open to tests. */
 export const newTopic = (name: string) => `test/${++clients}/${name}`
 
-/** A broker of this file's tests, open to anybody. @returns its port */
+/** What is open to strangers here; a device's topics and the broker's own never are. */
+const open = (topic: string) => /^(test\/|\$test\/|#$|\+\/dollar\/#$)/.test(topic)
+
+/** A packet of a stranger may have so much, and a connection wait so long for its CONNECT. */
+export const packetBytesMax = 2_048
+const loginDeadlineMs = 2_000
+
+/** The gateway's broker, as it listens in production, for all tests of this file. @returns its port */
 export async function openBroker(): Promise<number> {
-  const broker = await Aedes.createBroker({
-    preConnect: (client, packet, callback) => void (isWellMannered(client, packet) && callback(null, true)),
-    authorizeForward: withinGranted,
-    authorizeSubscribe: (_client, subscription, callback) =>
-      callback(null, subscription.topic.startsWith('refused/') ? null : subscription),
+  const { db } = await testDb()
+  const gateway = await startGateway({
+    config: {
+      host: '127.0.0.1',
+      cabinetPort: 0,
+      tls: null,
+      allow: [],
+      reusePort: false,
+      metricsPort: 0,
+      mqtt: { ...mqtt, packetBytesMax, openNamespace: open },
+      keysSecret,
+      limits: { ...limits, loginDeadlineMs },
+    },
+    db,
+    log: () => {},
   })
-  markRepeats(broker)
-  const server = createServer({ noDelay: true }, (socket) => {
-    socket.once('readable', () => {
-      const first: Buffer | null = socket.read()
-      const no = first && answerToLevel(first)
-      if (no) return void socket.end(no, () => socket.destroy())
-      if (first) socket.unshift(first)
-      broker.handle(socket)
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  afterAll(() => new Promise<void>((resolve) => broker.close(() => server.close(() => resolve()))))
-  return (server.address() as AddressInfo).port
+  afterAll(gateway.close)
+  return gateway.ports.mqtt!
 }
 
 /** One connection, packet by packet: what a client library would smooth over is seen. */
