@@ -1,0 +1,122 @@
+import { parseArgs } from 'node:util'
+import { readSettings, startOrExit } from '../db/config.ts'
+import type { Db } from '../db/connect.ts'
+import { Refused } from '../db/errors.ts'
+import * as inbox from '../db/inbox.ts'
+import { jsonLog } from '../db/log.ts'
+import { open } from '../db/open.ts'
+import { apiConfig, apiSettings } from './config.ts'
+import { providersOf, replay } from './providers/notices.ts'
+import { Unreadable } from './providers/provider.ts'
+
+const usage = `npm run -s inbox -- list [--state STATE] [--provider NAME] [--limit N]
+npm run -s inbox -- show ID [--raw]
+npm run -s inbox -- replay ID
+
+What 1C and Bitrix24 told us, as it was stored, newest first; one JSON object a line. The bytes themselves, which may
+name people, are printed by --raw only. "replay" works a notice again that is not done; one that is done stays as it
+is. Also beside a running house. Ends with 0 when it is done (or was), 1 when it is not, 2 when asked wrongly.
+
+  STATE  received unmatched failed ignored done
+  NAME   1c bitrix24
+`
+
+const states = ['received', 'unmatched', 'failed', 'ignored', 'done'] as const
+const listRows = 20
+const listRowsMax = 1_000
+const options = {
+  state: { type: 'string' },
+  provider: { type: 'string' },
+  limit: { type: 'string', default: String(listRows) },
+  raw: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const
+
+/** What is asked for; null: nothing that there is. */
+type Asked =
+  | { command: 'help' }
+  | { command: 'list'; state: inbox.State | undefined; provider: string | undefined; limit: number }
+  | { command: 'show'; id: number; raw: boolean }
+  | { command: 'replay'; id: number }
+
+/** Reads the command line. Null: it asks for nothing there is. */
+function parse(args: string[]): Asked | null {
+  try {
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
+    const [command, id, ...rest] = positionals
+    const { provider, raw } = values
+    const limit = Number(values.limit)
+    const state = states.find((one) => one === values.state)
+    if (values.help) return { command: 'help' }
+    if (rest.length > 0 || (values.state && !state) || !(limit >= 1 && limit <= listRowsMax)) return null
+    if (command === 'list' && id === undefined) return { command, state, provider, limit }
+    if (!/^\d{1,15}$/.test(id ?? '')) return null
+    return command === 'show' || command === 'replay' ? { command, id: Number(id), raw } : null
+  } catch {
+    // An option there is not.
+    return null
+  }
+}
+
+/** What an operator needs to know of a notice; no bytes, no address. */
+const line = (notice: inbox.Notice) => ({
+  id: notice.id,
+  provider: notice.provider,
+  key: notice.dedupKey,
+  state: notice.state,
+  attempts: notice.attempts,
+  repeats: notice.repeats,
+  received_at: notice.receivedAt,
+  worked_at: notice.workedAt,
+  last_error: notice.lastError,
+})
+
+/** Does what is asked for; returns the exit code. */
+async function run(asked: Exclude<Asked, { command: 'help' }>, db: Db, config: ReturnType<typeof apiConfig>) {
+  const print = (value: object) => process.stdout.write(`${JSON.stringify(value)}\n`)
+  if (asked.command === 'list') {
+    for (const notice of await inbox.list(db.sql, asked)) print(line(notice))
+    return 0
+  }
+  const stored = await inbox.get(db.sql, asked.id)
+  if (!stored) {
+    process.stderr.write(`there is no notice ${asked.id}\n`)
+    return 1
+  }
+  if (asked.command === 'show') {
+    if (asked.raw) process.stdout.write(stored.raw)
+    else print({ ...line(stored), headers: stored.headers, bytes: stored.raw.length, result: stored.result })
+    return 0
+  }
+  try {
+    const { notice, isWorked } = await replay(db, providersOf(config.providers, config.loyalty.rules), asked.id)
+    const said = isWorked ? 'worked' : `nothing was done: it is ${notice.state} already`
+    print({ ...line(notice), result: notice.result, replay: said })
+    return notice.state === 'done' || notice.state === 'ignored' ? 0 : 1
+  } catch (error) {
+    if (!(error instanceof Refused) && !(error instanceof Unreadable)) throw error
+    print({ ...line((await inbox.get(db.sql, asked.id))!), replay: `not worked: ${error.message}` })
+    return 1
+  }
+}
+
+/** `npm run inbox`. */
+async function main() {
+  const asked = parse(process.argv.slice(2))
+  if (asked === null || asked.command === 'help') {
+    ;(asked ? process.stdout : process.stderr).write(usage)
+    process.exitCode = asked ? 0 : 2
+    return
+  }
+  const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir, ...settings } = readSettings(apiSettings)
+  // Nobody logs in here: the secrets of logins are not asked for.
+  const config = apiConfig(settings, { jwtSecret: '', keysSecret: '' })
+  const { db, stop } = await open({ databaseUrl, dataDir, log: jsonLog({ level: 'error' }) })
+  try {
+    process.exitCode = await run(asked, db, config)
+  } finally {
+    await stop()
+  }
+}
+
+if (import.meta.main) await startOrExit(main)

@@ -1,0 +1,91 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import * as inbox from '../../db/inbox.ts'
+import { addPatient } from '../../db/loyalty.ts'
+import { balance } from '../../db/points.ts'
+import { tempDataDir, testDb } from '../postgres.ts'
+
+const root = new URL('../../', import.meta.url)
+const { db, url } = await testDb()
+const token = 'hook-token-0123456789abcdef'
+const env = { ...process.env, DATABASE_URL: url, DATA_DIR: tempDataDir(), ONEC_WEBHOOK_TOKEN: token }
+
+/** `npm run inbox -- …`: its exit code and what it said. */
+async function cli(...args: string[]) {
+  const all = ['--import', './engine.js', 'api/inbox-cli.ts', ...args]
+  const { stdout, stderr, code } = await promisify(execFile)(process.execPath, all, { cwd: root, env }).then(
+    (said) => ({ ...said, code: 0 }),
+    (failed) => failed as { stdout: string; stderr: string; code: number },
+  )
+  return {
+    code,
+    stdout,
+    stderr,
+    lines: () =>
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+  }
+}
+const body = { document_id: 'DOC-1', patient_external_id: 'P-1', points_to_accrue: 150 }
+const receive = (content: object) =>
+  db.transaction((tx) =>
+    inbox.receive(tx, {
+      provider: '1c',
+      dedupKey: 'DOC-1',
+      content: JSON.stringify(content),
+      raw: Buffer.from(JSON.stringify(content)),
+      headers: {},
+      address: '203.0.113.9',
+    }),
+  )
+
+test('an operator lists notices, looks at one, and replays it: it counts once', async () => {
+  const { notice } = await receive(body)
+  const id = String(notice.id)
+  const unknown = await cli('replay', id)
+  expect([unknown.code, unknown.lines()]).toMatchObject([1, [{ state: 'unmatched', last_error: 'user_not_found' }]])
+  const listed = await cli('list', '--state', 'unmatched', '--provider', '1c')
+  expect(listed.lines()).toMatchObject([{ id: notice.id, provider: '1c', key: 'DOC-1', attempts: 1 }])
+  const shown = await cli('show', id)
+  expect(shown.lines()).toMatchObject([{ bytes: JSON.stringify(body).length, result: { status: 'user_not_found' } }])
+  expect(shown.stdout).not.toMatch(/P-1|203\.0\.113/)
+  expect((await cli('show', id, '--raw')).stdout).toBe(JSON.stringify(body))
+
+  const who = { email: 'p@example.com', phone: null, fullName: 'Пациент', passwordHash: null }
+  const userId = await db.transaction((tx) => addPatient(tx, null, who))
+  await db.sql`update users set external_id = 'P-1' where id = ${userId}`
+  const [first, second] = [await cli('replay', id), await cli('replay', id)]
+  expect([first.code, first.lines()]).toMatchObject([0, [{ state: 'done', replay: 'worked', attempts: 2 }]])
+  expect([second.code, second.lines()]).toMatchObject([
+    0,
+    [{ state: 'done', replay: 'nothing was done: it is done already', attempts: 2 }],
+  ])
+  expect((await balance(db.sql, userId))!.pointsBalance).toBe(15_000)
+
+  const { notice: other } = await receive({ ...body, points_to_accrue: 900 })
+  const refused = await cli('replay', String(other.id))
+  expect([refused.code, refused.lines()]).toMatchObject([
+    1,
+    [{ state: 'failed', replay: expect.stringContaining('contradicts') }],
+  ])
+  expect((await balance(db.sql, userId))!.pointsBalance).toBe(15_000)
+}, 60_000)
+
+test('what is asked wrongly is told how to ask', async () => {
+  for (const args of [
+    [],
+    ['replay'],
+    ['replay', 'x'],
+    ['forget', '1'],
+    ['list', '--state', 'odd'],
+    ['list', '--odd'],
+  ]) {
+    const { code, stderr, stdout } = await cli(...args)
+    expect([code, stdout, stderr.split('\n')[0]], args.join(' ')).toEqual([2, '', expect.stringContaining('npm run')])
+  }
+  expect(await cli('--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('replay') })
+  expect(await cli('show', '999999')).toMatchObject({ code: 1, stderr: 'there is no notice 999999\n' })
+}, 60_000)
