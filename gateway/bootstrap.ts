@@ -1,6 +1,5 @@
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { type HttpBindings, serve } from '@hono/node-server'
+import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { type Firmware, type Issued, issue, stationOf } from '../db/mqtt-credentials.ts'
@@ -22,7 +21,7 @@ import {
 } from '../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../protocol/errors.ts'
 import { count } from './counts.ts'
-import { type MayEnter, plain } from './listen.ts'
+import { listening, type MayEnter, plain } from './listen.ts'
 import { writeDown } from './login.ts'
 import { dialect } from './mqtt-login.ts'
 import type { GatewayNode } from './node.ts'
@@ -185,22 +184,20 @@ export interface BootstrapDoor {
 /** Opens the HTTP door of the cabinets. Rejects with the system's error when the port is taken. */
 export async function listenBootstrap(
   node: GatewayNode,
-  { host, port }: { host: string; port: number },
+  { host, port, reusePort }: { host: string; port: number; reusePort: boolean },
   directions: Directions,
   mayEnter: MayEnter,
 ): Promise<BootstrapDoor> {
   const { fetch } = bootstrap(node, directions)
-  const server = serve({
+  const server = createAdaptorServer({
     fetch: (request, bindings) => fetch(request, bindings as HttpBindings),
-    hostname: host,
-    port,
     serverOptions: { headersTimeout: requestMs, requestTimeout: requestMs, maxHeaderSize: headerBytesMax },
     // Without http2 options it is node:http's server.
   }) as Server
   server.on('connection', mayEnter)
-  await new Promise<void>((listening, failed) => server.once('listening', listening).once('error', failed))
+  const taken = await listening(server, port, { host, reusePort })
   return {
-    port: (server.address() as AddressInfo).port,
+    port: taken,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

@@ -45,14 +45,14 @@ const noBroker = { mqtt: null, mqttWs: null, mqttTls: null }
 /** Tells cabinets where the broker is: ours, unless a setting says another. */
 const bootstrapDoor = (
   node: GatewayNode,
-  { host }: GatewayConfig,
+  { host, reusePort }: GatewayConfig,
   { httpPort, publicHost, publicPort }: MqttConfig,
   broker: MqttDoors | null,
   mayEnter: MayEnter,
 ) =>
   listenBootstrap(
     node,
-    { host, port: httpPort },
+    { host, port: httpPort, reusePort },
     { host: publicHost, port: publicPort ?? broker?.ports.mqtt ?? 0 },
     mayEnter,
   )

@@ -4,7 +4,7 @@ import type { Credential } from '../db/mqtt-credentials.ts'
 import type { Command } from '../protocol/cabinet.ts'
 import { qosOf, topics } from '../protocol/cabinet-mqtt/index.ts'
 import { BrokenStream } from '../protocol/errors.ts'
-import type { MqttConfig } from './config.ts'
+import type { Limits, MqttConfig } from './config.ts'
 import { count } from './counts.ts'
 import { leave } from './link.ts'
 import { answerToLevel } from './mqtt-manners.ts'
@@ -32,7 +32,7 @@ export interface Line {
   meter: Meter
   /** Something was read: its protocol level has been looked at. */
   isBegun: boolean
-  /** Packets and bytes read since the last tick. */
+  /** Packets and bytes read and not paid for yet: a share is, at every tick. */
   packets: number
   bytes: number
   /** The broker asked for more and was told to wait. */
@@ -92,16 +92,17 @@ export function newLine(node: GatewayNode, config: MqttConfig, stream: Duplex, a
   return line
 }
 
+/** What one line may say between two ticks. */
+function shareOf({ tickMs }: Limits, { packetsPerSecondMax, bytesPerSecondMax }: MqttConfig) {
+  const seconds = tickMs / msPerSecond
+  return { packets: packetsPerSecondMax * seconds, bytes: bytesPerSecondMax * seconds }
+}
+
 /** True while no more may be read: too much of it this second, or too much that waits for the database. */
 function isFull({ limits }: GatewayNode, { config, packets, bytes, waiting, isYielding, ending }: Line): boolean {
   if (ending !== null) return false
-  const share = limits.tickMs / msPerSecond
-  return (
-    isYielding ||
-    waiting >= limits.framesWaitingMax ||
-    packets > config.packetsPerSecondMax * share ||
-    bytes > config.bytesPerSecondMax * share
-  )
+  const share = shareOf(limits, config)
+  return isYielding || waiting >= limits.framesWaitingMax || packets > share.packets || bytes > share.bytes
 }
 
 /**
@@ -230,8 +231,10 @@ export function lookAt(node: GatewayNode, line: Line): void {
     if (clock.now - line.endingAt > limits.endDeadlineMs && line.running === null) line.stream.destroy()
     return
   }
-  line.packets = 0
-  line.bytes = 0
+  const share = shareOf(limits, line.config)
+  // One read may hold many shares; they are paid back.
+  line.packets = Math.max(0, line.packets - share.packets)
+  line.bytes = Math.max(0, line.bytes - share.bytes)
   readOn(node, line)
   if (line.isStalled || line.running !== null) return
   const { session, config } = line

@@ -16,7 +16,7 @@ const Knock = z
     id: z.int(),
     box_id: z.string(),
     dialect: z.string(),
-    reason: z.string().openapi({ description: 'unknown_box_id, no_key или bad_token' }),
+    reason: z.string().openapi({ description: 'unknown_box_id, no_key, bad_token или sim_changed' }),
     address: z.string().nullable(),
     slots: z.int().nullable(),
     attempts: z.int(),

@@ -80,7 +80,7 @@ export const quarantine = pgTable(
     id: id(),
     boxId: text().notNull(),
     dialect: text().notNull(),
-    /** `unknown_box_id`, `no_key`, `bad_token`. */
+    /** `unknown_box_id`, `no_key`, `bad_token`; over MQTT `sim_changed`. */
     reason: text().notNull(),
     address: text(),
     slots: integer(),
@@ -103,7 +103,7 @@ export const powerbanks = pgTable(
     id: id(),
     orgUnitId: ref().references(() => orgUnits.id),
     serialNumber: text().notNull(),
-    /** The id cabinets use: upper-case hex of the 8 raw bytes (TCP). Null: never matched to hardware. */
+    /** The id cabinets use: upper-case hex of the 8 raw bytes (TCP), of the 4 of its number (MQTT). Null: never matched to hardware. */
     deviceId: text(),
     soh: integer().notNull().default(100),
     status: text().notNull().default('unknown'),
