@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import type { Db, Tx } from './connect.ts'
+import type { Db, Queryable, Tx } from './connect.ts'
 import * as identity from './identity.ts'
 import * as keys from './keys.ts'
+import { openAccount } from './loyalty.ts'
 import { hash } from './password.ts'
 
 /** Everybody's password in the demo. It is printed and stands in the README: a demo is for trying, on a machine of one's own. */
@@ -13,13 +14,16 @@ const BANKS_PER_STATION = 5
 /** Every third cabinet speaks TCP-A, the others TCP-B. */
 const dialectOf = (n: number): 'A' | 'B' => (n % 3 === 2 ? 'A' : 'B')
 
-const ACCOUNTS = [
+const ACCOUNTS: { phone: string; fullName: string; role: string; inUnit: boolean; surface?: 'loyalty' }[] = [
   { phone: '+79000000001', fullName: 'Сервисный Администратор', role: 'service_admin', inUnit: false },
   { phone: '+79000000002', fullName: 'Групповой Администратор', role: 'group_admin', inUnit: true },
   { phone: '+79000000011', fullName: 'Анна Петрова', role: 'user', inUnit: true },
   { phone: '+79000000012', fullName: 'Борис Смирнов', role: 'user', inUnit: true },
   { phone: '+79000000013', fullName: 'Вера Иванова', role: 'user', inUnit: true },
+  { phone: '+79000000021', fullName: 'Галина Кассир', role: 'cashier', inUnit: false, surface: 'loyalty' },
+  { phone: '+79000000022', fullName: 'Дмитрий Пациент', role: 'patient', inUnit: false, surface: 'loyalty' },
 ]
+const emailOf = (phone: string) => `demo${phone.slice(-2)}@example.org`
 
 export interface DemoStation {
   id: number
@@ -33,20 +37,36 @@ export interface DemoStation {
 }
 
 export interface Demo {
-  accounts: { phone: string; role: string; fullName: string }[]
+  accounts: { phone: string; email: string; role: string; fullName: string; loyaltyAccountId?: number }[]
   stations: DemoStation[]
 }
 
+/** Those that are not there yet: a later version of the demo may have more. */
 async function accounts(tx: Tx, unitId: number): Promise<void> {
+  const there = await tx<{ phone: string }[]>`
+    select phone from users where phone = any(${ACCOUNTS.map(({ phone }) => phone)}::text[]) and deleted_at is null`
+  const known = new Set(there.map(({ phone }) => phone))
+  const missing = ACCOUNTS.filter(({ phone }) => !known.has(phone))
+  if (missing.length === 0) return
   const passwordHash = await hash(DEMO_PASSWORD)
-  for (const { phone, fullName, role, inUnit } of ACCOUNTS)
-    await identity.createWithRoles(tx, {
-      phone,
-      email: `demo${phone.slice(-2)}@example.org`,
-      fullName,
-      passwordHash,
-      roles: [{ surface: 'powerbank', role, orgUnitId: inUnit ? unitId : null }],
-    })
+  for (const { phone, fullName, role, inUnit, surface = 'powerbank' } of missing) {
+    const person = { phone, email: emailOf(phone), fullName, passwordHash }
+    const roles: identity.Grant[] = [{ surface, role, orgUnitId: inUnit ? unitId : null }]
+    const id = await identity.createWithRoles(tx, { ...person, roles })
+    if (role === 'patient') await openAccount(tx, id)
+  }
+}
+
+/** As they are printed. A cashier needs to know which account is the patient's. */
+async function shown(q: Queryable): Promise<Demo['accounts']> {
+  const opened = await q<{ phone: string; id: number }[]>`
+    select u.phone, a.id from loyalty_accounts a join users u on u.id = a.user_id
+    where u.phone = any(${ACCOUNTS.map(({ phone }) => phone)}::text[]) and u.deleted_at is null`
+  const accountOf = new Map(opened.map(({ phone, id }) => [phone, id]))
+  return ACCOUNTS.map(({ phone, role, fullName }) => {
+    const loyaltyAccountId = accountOf.get(phone)
+    return { phone, email: emailOf(phone), role, fullName, ...(loyaltyAccountId !== undefined && { loyaltyAccountId }) }
+  })
 }
 
 async function station(tx: Tx, unitId: number, n: number, keysSecret: string): Promise<void> {
@@ -72,7 +92,10 @@ export async function demo(db: Db, keysSecret: string): Promise<Demo> {
   const unitId = await db.transaction(async (tx) => {
     await tx`select pg_advisory_xact_lock(hashtextextended('voltbay demo', 0))`
     const [unit] = await tx<{ id: number }[]>`select id from org_units where name = ${UNIT_NAME} and deleted_at is null`
-    if (unit) return unit.id
+    if (unit) {
+      await accounts(tx, unit.id)
+      return unit.id
+    }
     const [made] = await tx<{ id: number }[]>`
       insert into org_units (unit_type, name, adress, default_powerbank_limit)
       values ('group', ${UNIT_NAME}, 'Москва, ул. Примерная, 1', 3) returning id`
@@ -105,5 +128,5 @@ export async function demo(db: Db, keysSecret: string): Promise<Demo> {
     const room = stations.toSorted((a, b) => a.banks.length - b.banks.length)[0]
     if (room && room.banks.length < room.slots) room.banks.push(deviceId)
   }
-  return { accounts: ACCOUNTS.map(({ phone, role, fullName }) => ({ phone, role, fullName })), stations }
+  return { accounts: await shown(db.sql), stations }
 }

@@ -47,7 +47,7 @@ const amount = (min: number, message: string) =>
       })
       return z.NEVER
     })
-    .openapi({ type: 'number', multipleOf: 1 / minorPerUnit, maximum: toUnits(amountMaxMinor) })
+    .openapi({ type: 'number', maximum: toUnits(amountMaxMinor), description: 'Не больше двух знаков после запятой' })
 
 /** An amount above zero, given as minor units. */
 export const Amount = amount(1, 'должно быть больше 0').openapi({ exclusiveMinimum: 0, example: 100 })

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { DEMO_PASSWORD, demo } from '../../db/demo.ts'
+import * as identity from '../../db/identity.ts'
+import { verify } from '../../db/password.ts'
+import { testDb } from '../postgres.ts'
+
+const { db } = await testDb()
+const keysSecret = 'a secret of the tests, long enough for keys'
+
+test('the demo is made once, and what a later version has more is added to an old one', async () => {
+  const [one, two] = await Promise.all([demo(db, keysSecret), demo(db, keysSecret)])
+  expect(two).toEqual(one)
+  await db.sql`update users set deleted_at = now() where phone = '+79000000021'`
+  expect((await demo(db, keysSecret)).accounts).toEqual(one.accounts)
+  const [count] = await db.sql`select count(*) as n from users where deleted_at is null`
+  expect(count!.n).toBe(one.accounts.length)
+})
+
+test('everybody of the demo can log in, and the patient has an account that the cashier is told of', async () => {
+  const { accounts } = await demo(db, keysSecret)
+  for (const { email, fullName } of accounts) {
+    const found = await identity.credentials(db.sql, { email })
+    expect(found).toMatchObject({ fullName, status: 'active' })
+    expect(await verify(DEMO_PASSWORD, found!.passwordHash)).toBe(true)
+  }
+  const patient = accounts.find(({ role }) => role === 'patient')!
+  const [account] = await db.sql`
+    select a.id from loyalty_accounts a join users u on u.id = a.user_id where u.phone = ${patient.phone}`
+  expect(account).toEqual({ id: patient.loyaltyAccountId })
+})
