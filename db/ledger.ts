@@ -49,20 +49,22 @@ const bare = ({ id, repeated, balances }: Posted): Posted => ({ id, repeated, ba
  * everything that `places.lock` names. For a transaction that moves more than one.
  */
 export async function lock(tx: Tx, books: readonly BookName[]): Promise<void> {
-  const said = books.map(({ owner, unit }) => ({ kind: owner.kind, id: owner.id, unit }))
-  const locked = () => tx<{ kind: string; id: number; unit: string }[]>`
-    select b.owner_kind as kind, b.owner_id as id, b.unit from ledger_books b
-      join jsonb_to_recordset(${tx.json(said)}) as i (kind text, id bigint, unit text)
-        on b.owner_kind = i.kind and b.owner_id = i.id and b.unit = i.unit
-    order by b.id for no key update of b`
-  const name = ({ kind, id, unit }: { kind: string; id: number; unit: string }) => `${kind} ${id} ${unit}`
-  const there = new Set((await locked()).map(name))
-  const missing = new Map(books.map((book) => [name({ ...book.owner, unit: book.unit }), book]))
-  for (const known of there) missing.delete(known)
-  if (missing.size === 0) return
-  // Two who open the same books at once wait for each other in one order too.
-  for (const [, book] of [...missing].sort(([one], [other]) => (one < other ? -1 : 1))) await open(tx, book)
-  await locked()
+  const named = new Map(books.map((book) => [`${book.owner.kind} ${book.owner.id} ${book.unit}`, book]))
+  const said = [...named.values()].map(({ owner, unit }) => ({ kind: owner.kind, id: owner.id, unit }))
+  const locked = async () => {
+    const rows = await tx`
+      with said as (select * from jsonb_to_recordset(${tx.json(said)}) as i (kind text, id bigint, unit text)),
+      there as (
+        select b.id from ledger_books b join said on b.owner_kind = said.kind and b.owner_id = said.id and b.unit = said.unit)
+      select id from ledger_books
+      where id in (select id from there) and (select count(*) from there) = (select count(*) from said)
+      order by id for no key update`
+    return rows.length === said.length
+  }
+  if (await locked()) return
+  // All are opened before any is locked, and by name: who opens waits for nobody who is locking.
+  for (const name of [...named.keys()].sort()) await open(tx, named.get(name)!)
+  if (!(await locked())) throw new Error('a book that was opened is not there')
 }
 
 /** Money that changes its owner. `amount` in minor units, more than 0. */

@@ -72,20 +72,22 @@ test('two owners who give to each other at once wait for each other, never in a 
 })
 
 test('owners who give to each other in a ring, and have no books yet, wait in no circle either', async () => {
-  const ring = Array.from({ length: 5 }, () => purse(db))
-  const given = await times(30, (n) =>
-    act(db, async (tx) => {
-      const [from, to] = [ring[n % 5]!, ring[(n + 1) % 5]!]
-      await ledger.lock(tx, [from, to])
-      await ledger.post(tx, from.moving(10))
-      await ledger.transfer(tx, {
-        ...{ from: from.owner, to: to.owner, unit: 'points', amount: 10 },
-        ...{ key: `gift ${next()}`, kind: 'gift', createdBy: null },
-      })
-    }),
-  )
-  expect(codes(given)).toEqual([])
-  expect(await Promise.all(ring.map(({ balance }) => balance()))).toEqual([60, 60, 60, 60, 60])
+  for (let round = 0; round < 8; round++) {
+    const ring = Array.from({ length: 5 }, () => purse(db))
+    const given = await times(30, (n) =>
+      act(db, async (tx) => {
+        const [from, to] = [ring[n % 5]!, ring[(n + 1) % 5]!]
+        await ledger.lock(tx, [from, to])
+        await ledger.post(tx, from.moving(10))
+        await ledger.transfer(tx, {
+          ...{ from: from.owner, to: to.owner, unit: 'points', amount: 10 },
+          ...{ key: `gift ${next()}`, kind: 'gift', createdBy: null },
+        })
+      }),
+    )
+    expect(codes(given)).toEqual([])
+    expect(await Promise.all(ring.map(({ balance }) => balance()))).toEqual([60, 60, 60, 60, 60])
+  }
 })
 
 test('who locks in the wrong order is made to wait in a circle, and both are done all the same', async () => {
