@@ -12,14 +12,13 @@ import { movements } from './points.ts'
 import { qr } from './qr.ts'
 import { referrals } from './referrals.ts'
 import { failure, refuse } from './refusals.ts'
+import { rewardRules } from './reward-rules.ts'
 import { router, slowDown } from './surface.ts'
 
 const bodyBytesMax = 1_048_576
 
-/** What needs no token of a user. */
-const open: ReturnType<typeof router>[] = []
-/** What needs one. */
-const closed: ReturnType<typeof router>[] = [me, movements, certificates, referrals, admin]
+/** What needs a token. */
+const closed = [me, movements, certificates, referrals, admin, rewardRules]
 
 /** So many requests of one address in a second (seed 002, "Rate Limiting"); counted once the request is known to be ours. */
 function inMeasure(perSecond: number) {
@@ -39,7 +38,6 @@ export function loyalty(ground: Ground): Surface {
   app.route('/api', integrations(ground.config))
   app.use(inMeasure(ground.config.loyalty.requestsPerSecond), limitBody(bodyBytesMax))
   app.route('/api', auth(ground.config))
-  for (const part of open) app.route('/api', part)
   app.route('/api', verification(ground.config.loyalty))
   app.route('/', qr(ground.config.loyalty))
   // Registered after the open routes: everything below needs a token, without having to say so.

@@ -52,6 +52,8 @@ const taken: Record<string, string> = {
 const reasons: Record<string, string> = {
   account_unknown: 'Счёт лояльности не найден',
   account_inactive: 'Счёт лояльности не активен',
+  rule_unknown: 'Правило не найдено',
+  rule_percentage: 'Не больше 100 процентов',
   user_unknown: 'Пользователь не найден',
   user_inactive: 'Учётная запись не активна',
   certificate_unknown: 'Сертификат не найден',
