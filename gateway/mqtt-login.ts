@@ -46,6 +46,8 @@ export function login(node: GatewayNode, line: Line, shown: Shown): Promise<bool
     line.session = newSession(node, line, credential, stationId, epoch)
     node.counts.logins += 1
     if (line.ending === null && !line.stream.destroyed) node.sessions.register(line.session)
+    // Hung up meanwhile. The older connection owns nothing any more all the same.
+    else before?.finish('superseded')
     return true
   })
 }
