@@ -16,7 +16,14 @@ export interface HouseOptions {
   hasApi: boolean
 }
 
-/** As in production, but on free ports of this machine, and without the bound on frames of one link: one asks for more. */
+interface Ports {
+  cabinetPort: number
+  mqttPort: number
+  /** 0 without one. */
+  apiPort: number
+}
+
+/** As in production, but on free ports of this machine, and without the bounds on what one link may say: one asks for more. */
 const environment = {
   HOST: '127.0.0.1',
   CABINET_PORT: '0',
@@ -26,20 +33,22 @@ const environment = {
   CABINET_HTTP_PORT: '0',
   API_PORT: '0',
   CABINET_FRAMES_PER_SECOND: '1000000',
+  MQTT_PACKETS_PER_SECOND: '1000000',
+  MQTT_BYTES_PER_SECOND: String(1 << 30),
 }
 
 const skills = {
   /** The gateway alone, or with the API in one process as `npm start` has it. */
-  async open({ url, keysSecret, jwtSecret, hasApi }: HouseOptions): Promise<{ cabinetPort: number; apiPort: number }> {
+  async open({ url, keysSecret, jwtSecret, hasApi }: HouseOptions): Promise<Ports> {
     const log = jsonLog({ level: 'error' })
     const db = connect(url)
     const settings = parseSettings(z.object(gatewaySettings), environment)
     const gateway = await startGateway({ config: gatewayConfig(settings, keysSecret), db, log })
-    const cabinetPort = gateway.ports.cabinet
-    if (!hasApi) return { cabinetPort, apiPort: 0 }
+    const ports = { cabinetPort: gateway.ports.cabinet, mqttPort: gateway.ports.mqtt!, apiPort: 0 }
+    if (!hasApi) return ports
     const config = apiConfig(parseSettings(apiSettings, environment), { jwtSecret, keysSecret })
     const { port: apiPort } = await startApi({ config, db, log, metrics: gateway.registry })
-    return { cabinetPort, apiPort }
+    return { ...ports, apiPort }
   },
   usage,
 }

@@ -6,6 +6,8 @@ import { type Bench, type Ground, newGround } from './ground.ts'
 import { heartbeat } from './heartbeat.ts'
 import { ledger } from './ledger.ts'
 import { memory } from './memory.ts'
+import { mqtt } from './mqtt.ts'
+import { mqttMemory } from './mqtt-memory.ts'
 import { machine, type Row, table } from './table.ts'
 
 /** Longer than all parts together on a slow machine; beyond, something hangs. */
@@ -17,6 +19,8 @@ const parts: Record<string, { about: string; run(bench: Bench): Promise<Row[]> }
   memory: { about: 'memory of a logged-in cabinet of 8 slots at 10,000', run: memory },
   command: { about: 'command round trip through HTTP at 1,000 cabinets', run: command },
   borrow: { about: 'the borrow transaction against the same statements sent by others', run: borrow },
+  mqtt: { about: 'QoS 1 heartbeats through our broker against plain aedes and Mosquitto; returns', run: mqtt },
+  'mqtt-memory': { about: 'memory of an MQTT cabinet at 5,000 against plain aedes', run: mqttMemory },
   ledger: { about: 'a posting of the ledger against the same statements sent by a bare client', run: ledger },
 }
 
