@@ -93,7 +93,7 @@ export async function startGateway({ config, db, log, node: name = newName() }: 
     const mayEnter = doorkeeper(node, config.allow)
     const broker = config.mqtt && !config.broker ? await listenMqtt(node, config, config.mqtt, mayEnter) : null
     if (broker) undo.push(broker.close, broker.end)
-    const cluster = config.broker ? await joinCluster(node, config.broker, numbers.observe) : null
+    const cluster = config.broker ? await joinCluster(node, config.broker, numbers) : null
     if (cluster) undo.push(cluster.close)
     if (cluster && config.broker) more = brokerHooks(node, config.broker, cluster)
     const calls = config.mqtt ? await bootstrapDoor(node, config, config.mqtt, broker, mayEnter) : null

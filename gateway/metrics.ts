@@ -57,7 +57,8 @@ function tally(
   })
 }
 
-function gauge(registry: Registry, name: string, help: string, value: () => number) {
+/** Reads a number when scraped. */
+export function gauge(registry: Registry, name: string, help: string, value: () => number) {
   new Gauge({
     name,
     help,

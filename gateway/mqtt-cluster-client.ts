@@ -9,7 +9,7 @@ const keepAliveSeconds = 30
 /** How long a message to ourselves may take before the broker is taken for one that shares nothing. */
 const shareCheckMs = 5_000
 /** Messages we have not acknowledged, at most (MQTT 5, 3.1.2.11.3); the broker keeps the others. */
-const receiveMax = 128
+const receiveMax = 1_000
 const subscriptionRefused = 128
 const idBytes = 8
 /** How long the broker keeps what a node that keeps its name had not acknowledged when it died. */
@@ -37,7 +37,7 @@ export interface Incoming {
   qos: 0 | 1 | 2
   /** It is a heartbeat that a node of ours has sent back. */
   isEcho: boolean
-  /** Tells the broker that it need not keep this any longer. Does nothing on a connection that is not the one it came by. */
+  /** Tells the broker that it need not keep this any longer, once all before it are done with. Said once. */
   acknowledge(): void
 }
 
@@ -70,6 +70,7 @@ export function brokerClient({ access, filters, log, onMessage, onReady }: Broke
   const helloTopic = `voltbay/${id}/hello`
   let isShared: boolean | null = null
   let onHello = () => {}
+  let acks: Acknowledgements | null = null
   const wanted = () => filters.map((filter) => (isShared ? shared(access.shareGroup, filter) : filter))
 
   async function subscribe(stream: MqttClient['stream']) {
@@ -104,7 +105,8 @@ export function brokerClient({ access, filters, log, onMessage, onReady }: Broke
       onHello()
       return done()
     }
-    onMessage(incoming(client, packet))
+    if (acks?.stream !== client.stream) acks = acknowledgements(client)
+    onMessage(incoming(packet, acks))
     // For mqtt.js a failed message is one it does not acknowledge, and it goes on with the next: we do, after the commit.
     done(packet.qos === 0 ? undefined : new Error('acknowledged later'))
   }
@@ -189,20 +191,34 @@ function reportTrouble(client: MqttClient, log: Log): void {
 
 const puback = (messageId: number) => Buffer.from([0x40, 2, messageId >> 8, messageId & 0xff])
 
-function incoming(client: MqttClient, packet: IPublishPacket): Incoming {
+/** One connection's acknowledgements: they leave in the order the messages came (MQTT-4.6.0-2), whichever is stored first. */
+function acknowledgements(client: MqttClient) {
+  const owed: { messageId: number; isDone: boolean }[] = []
   const { stream } = client
-  const { topic, payload, qos, messageId, properties } = packet
-  let isAcknowledged = false
+  return {
+    stream,
+    /** @returns what says that this message is done with */
+    owe(messageId: number): () => void {
+      const debt = { messageId, isDone: false }
+      owed.push(debt)
+      return () => {
+        debt.isDone = true
+        // On another connection this number means another message.
+        if (client.stream !== stream || !client.connected) return
+        while (owed[0]?.isDone) stream.write(puback(owed.shift()!.messageId))
+      }
+    },
+  }
+}
+
+type Acknowledgements = ReturnType<typeof acknowledgements>
+
+function incoming({ topic, payload, qos, messageId, properties }: IPublishPacket, acks: Acknowledgements): Incoming {
   return {
     topic,
     payload: Buffer.isBuffer(payload) ? payload : Buffer.from(payload),
     qos,
     isEcho: properties?.userProperties?.[echoMark] !== undefined,
-    acknowledge() {
-      // On another connection this number means another message.
-      if (qos === 0 || isAcknowledged || client.stream !== stream || !client.connected) return
-      isAcknowledged = true
-      stream.write(puback(messageId!))
-    },
+    acknowledge: qos === 0 ? () => {} : acks.owe(messageId!),
   }
 }

@@ -130,7 +130,9 @@ async function refuse(node: GatewayNode, boxId: string): Promise<void> {
 function carrierOf(client: () => BrokerClient, boxId: string): Carrier {
   const { get } = topics(boxId)
   return {
-    send: (bytes, command) => client().publish(get, bytes, { qos: qosOf(command!) === 0 ? 0 : 1 }),
+    // At QoS 1 a lost connection says it again, and nobody is restarted twice.
+    send: (bytes, command) =>
+      client().publish(get, bytes, { qos: qosOf(command!) === 0 || command!.kind === 'restart' ? 0 : 1 }),
     isOpen: () => client().isOpen(),
     finish: () => {},
     settled: async () => {},

@@ -12,8 +12,11 @@ const hexBytesMax = 64
 /** A report our side cannot store is tried again after this, then after twice as long … */
 const retryMs = 250
 const retryMsMax = 5_000
-/** … and given up after so many attempts with the database there: it would block its cabinet for ever. */
-const attemptsMax = 10
+/**
+ * … and given up after so many attempts with the database there: acknowledgements keep their order, so it would hold up
+ * everybody's. What it said an inventory will tell.
+ */
+const attemptsMax = 5
 /** Messages that nobody will send again, waiting for the database at once. */
 const fleetingMax = 10_000
 const workMs = 5_000

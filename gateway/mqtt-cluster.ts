@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { COMMAND_BELL, STATION_BELL } from '../db/bell.ts'
 import { sweep } from '../db/janitor.ts'
-import { courier, type Post } from './courier.ts'
+import { courier } from './courier.ts'
+import { gauge, type Metrics } from './metrics.ts'
 import { type BrokerAccess, brokerClient } from './mqtt-cluster-client.ts'
 import { devices } from './mqtt-cluster-devices.ts'
 import { worker } from './mqtt-cluster-work.ts'
@@ -53,7 +54,11 @@ function every(milliseconds: number, work: () => Promise<void>): () => Promise<v
  * reports are worked off one after the other, and acknowledged after their commit. (The order between nodes is the
  * broker's: where it can share by topic or by client, it should.)
  */
-export async function joinCluster(node: GatewayNode, access: BrokerAccess, observe: Post['observe']): Promise<Cluster> {
+export async function joinCluster(
+  node: GatewayNode,
+  access: BrokerAccess,
+  { observe, registry }: Pick<Metrics, 'observe' | 'registry'>,
+): Promise<Cluster> {
   const { db, log, counts, limits, clock } = node
   const name = nameOf(access)
   const known = devices(node, name, () => client)
@@ -65,13 +70,17 @@ export async function joinCluster(node: GatewayNode, access: BrokerAccess, obser
     echo: ({ topic, payload, qos }) => client.publish(topic, payload, { qos: qos === 0 ? 0 : 1, isEcho: true }),
   })
   const client = brokerClient({ access, filters, log, onReady: post.ringAll, onMessage: work.take })
+  gauge(registry, 'voltbay_broker_up', '1 while this node is subscribed at the broker', () => Number(client.isOpen()))
+  gauge(registry, 'voltbay_broker_cabinets', 'Cabinets behind the broker that this node remembers', known.count)
   let writtenAt = clock.now
-  const stopWriting = every(limits.seenIntervalMs, async () => {
+  const stopWriting = every(limits.tickMs, async () => {
     try {
+      await sweep(db, name)
       const { now } = clock
+      if (now - writtenAt < limits.seenIntervalMs) return
       await known.write(writtenAt)
       writtenAt = now
-      await sweep(db, name)
+      // A bell that was lost costs no more than this interval.
       post.ringAll()
     } catch (error) {
       node.logSparingly('cluster.not_written', { error })

@@ -20,6 +20,7 @@ const runs = (program: string) => {
 
 /** The Mosquitto of this machine; null where there is none. */
 export const mosquittoProgram: string | null = places.find(runs) ?? null
+if (mosquittoProgram === null) console.warn('no mosquitto on this machine: what is promised behind it was not tried')
 
 /** A running Mosquitto, open to everybody on this machine. */
 export interface Mosquitto {

@@ -90,16 +90,14 @@ export const brokers: { name: string; open(db: Db): Promise<Ground>; missing: bo
   { name: 'Mosquitto', open: external, missing: mosquittoProgram === null },
 ]
 
-/** Passes bytes on and counts the packets of whoever dials. */
+/** Passes bytes on and keeps the packets of whoever dials. */
 export async function tap(port: number) {
-  const counts: Record<string, number> = {}
+  const packets: Packet[] = []
   const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, (near) => {
     const far = dial({ port, host: '127.0.0.1', noDelay: true })
     const read = parser({ protocolVersion: 5 })
-    read.on('packet', ({ cmd }: Packet) => {
-      counts[cmd] = (counts[cmd] ?? 0) + 1
-    })
+    read.on('packet', (packet: Packet) => packets.push(packet))
     sockets.add(near)
     near.on('data', (chunk) => read.parse(chunk))
     for (const [one, other] of [
@@ -121,7 +119,8 @@ export async function tap(port: number) {
   })
   return {
     url: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    said: (cmd: string) => counts[cmd] ?? 0,
+    said: (cmd: string) => packets.filter((packet) => packet.cmd === cmd).length,
+    ids: (cmd: string) => packets.filter((packet) => packet.cmd === cmd).map(({ messageId }) => messageId!),
     cut() {
       for (const socket of sockets) socket.destroy()
     },

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { enqueue } from '../../db/commands.ts'
+import { BadSettings, parseSettings } from '../../db/config.ts'
 import { arrive, closeSilent } from '../../db/mqtt-devices.ts'
+import { gatewayConfig, gatewaySettings } from '../../gateway/config.ts'
 import { act } from '../db/world.ts'
 import { testDb } from '../postgres.ts'
 import { mosquitto, mosquittoProgram } from './mosquitto.ts'
@@ -138,6 +141,50 @@ describe.skipIf(missing)(missing ? 'behind Mosquitto (not installed here: not ru
     expect(await returnsOf(box.id)).toBe(1)
   }, 40_000)
 
+  test('acknowledgements keep the order of the messages, whichever is stored first', async () => {
+    const broker = await mosquitto()
+    const line = await tap(broker.port)
+    const gateway = await nodeBehind(db, accessTo(line.url))
+    const [slow, quick] = [await cabinetAt(db, broker.url), await cabinetAt(db, broker.url)]
+    for (const box of [slow, quick]) await box.say(holding())
+    await until(() => line.said('puback') === 2)
+    const { free, over } = await held(db, slow.id)
+    await slow.say(giveBack(newBank()))
+    await until(() => gateway.node.counts.heard.returned === 1)
+    const bankId = newBank()
+    await quick.say(giveBack(bankId))
+    await expect.poll(() => slotsOf(quick.id)).toEqual([{ slot: 2, bankId }])
+    await until(() => gateway.node.counts.acknowledged.returned === 1)
+    expect(line.said('puback')).toBe(2)
+    free()
+    await over
+    await until(() => line.said('puback') === 4)
+    expect(line.ids('puback')).toEqual(line.ids('puback').toSorted((one, other) => one - other))
+  })
+
+  test('a report that cannot be stored although the database is there is given up, told with its bytes, and holds up nobody', async () => {
+    const broker = await mosquitto()
+    const gateway = await nodeBehind(db, accessTo(broker.url))
+    const box = await cabinetAt(db, broker.url)
+    await box.say(holding())
+    await expect.poll(() => gateway.node.counts.acknowledged.inventory).toBe(1)
+    await db.sql`
+      create or replace function refuse() returns trigger language plpgsql as
+      $$ begin raise exception 'no' using errcode = '53100'; end $$`
+    await db.sql.unsafe(`create trigger refuse_${box.id} before insert on station_powerbanks
+      for each row when (new.station_id = ${box.id}) execute function refuse()`)
+    await box.say(giveBack(newBank()))
+    await until(() => gateway.said('report.given_up').length === 1)
+    expect(gateway.said('report.given_up')[0]!.about).toMatchObject({
+      boxId: box.imei,
+      hex: expect.stringMatching(/^A8000F40/),
+    })
+    await db.sql.unsafe(`drop trigger refuse_${box.id} on station_powerbanks`)
+    const bankId = newBank()
+    await box.say(giveBack(bankId))
+    await expect.poll(() => slotsOf(box.id)).toEqual([{ slot: 2, bankId }])
+  })
+
   test('a node that says goodbye leaves the sessions to the others', async () => {
     const broker = await mosquitto()
     const [one, other] = [await nodeBehind(db, accessTo(broker.url)), await nodeBehind(db, accessTo(broker.url))]
@@ -177,6 +224,24 @@ describe.skipIf(missing)(missing ? 'behind Mosquitto (not installed here: not ru
     expect(gateway.said('broker.away').length).toBeLessThanOrEqual(1)
     expect(gateway.said('broker.subscribed')).toHaveLength(1)
   })
+})
+
+test('the name and password of a broker come from settings or its URL, and stay out of the name of the nodes', () => {
+  const config = (settings: Record<string, string>) =>
+    gatewayConfig(parseSettings(z.object(gatewaySettings), settings), 'secret').broker
+  expect(config({})).toBeNull()
+  expect(config({ MQTT_URL: 'mqtts://me:p%40ss@broker:8883', MQTT_SHARE_GROUP: 'north' })).toEqual({
+    url: 'mqtts://broker:8883',
+    username: 'me',
+    password: 'p@ss',
+    clientId: null,
+    shareGroup: 'north',
+  })
+  expect(
+    config({ MQTT_URL: 'mqtt://me:wrong@broker', MQTT_USERNAME: 'us', MQTT_PASSWORD: 'x', MQTT_CLIENT_ID: 'node-1' }),
+  ).toMatchObject({ url: 'mqtt://broker', username: 'us', password: 'x', clientId: 'node-1', shareGroup: 'voltbay' })
+  for (const wrong of [{ MQTT_URL: 'http://broker' }, { MQTT_URL: 'broker' }, { MQTT_SHARE_GROUP: 'a/b' }])
+    expect(() => config(wrong)).toThrow(BadSettings)
 })
 
 test('where shared subscriptions are granted and bring nothing, a node takes all and says so', async () => {
