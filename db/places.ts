@@ -33,8 +33,8 @@ const SETTLING_SECONDS = 7
 /**
  * Locks a station until the transaction ends: what a cabinet does and what is asked of it are worked one after
  * the other, whichever way they came. Every verb that works on a cabinet begins here, and all lock in one order,
- * so that none waits in a circle: station, connection, commands, power banks, slots, user, orders, books of the
- * ledger; several of a kind by rising id.
+ * so that none waits in a circle: station, connection, commands, power banks, slots, user, orders, loyalty
+ * accounts, books of the ledger; several of a kind by rising id.
  */
 export async function lock(tx: Tx, stationId: number): Promise<Place> {
   const [station] = await tx<Place[]>`
