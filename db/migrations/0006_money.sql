@@ -292,20 +292,22 @@ CREATE TRIGGER ledger_postings_append_only BEFORE UPDATE OR DELETE OR TRUNCATE O
 CREATE TRIGGER ledger_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON "ledger_entries" FOR EACH STATEMENT EXECUTE FUNCTION append_only();--> statement-breakpoint
 CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON "audit_log" FOR EACH STATEMENT EXECUTE FUNCTION append_only();--> statement-breakpoint
 -- Each session plans these once, maybe while the tables are small, and keeps the plan while they grow: indexes always.
-CREATE FUNCTION entries_balance() RETURNS trigger LANGUAGE plpgsql
-	SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+CREATE FUNCTION entries_balance() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off AS $$
 DECLARE
-	wrong record;
+	posting bigint;
+	lines bigint;
+	total numeric;
+	strangers bigint;
 BEGIN
-	SELECT p.id, count(*) AS lines, sum(e.amount) AS total, count(*) FILTER (WHERE a.book_id <> p.book_id) AS strangers INTO wrong
-	FROM (SELECT DISTINCT posting_id FROM written) w JOIN ledger_postings p ON p.id = w.posting_id
-		JOIN ledger_entries e ON e.posting_id = p.id JOIN ledger_accounts a ON a.id = e.account_id
-	GROUP BY p.id
-	HAVING count(*) < 2 OR sum(e.amount) <> 0 OR count(*) FILTER (WHERE a.book_id <> p.book_id) > 0 LIMIT 1;
-	IF FOUND THEN
-		RAISE EXCEPTION 'posting % does not balance: % entries, sum %, % of another book', wrong.id, wrong.lines, wrong.total, wrong.strangers
-			USING ERRCODE = 'check_violation', CONSTRAINT = 'ledger_postings_balanced';
-	END IF;
+	FOR posting IN SELECT DISTINCT posting_id FROM written LOOP
+		SELECT count(*), sum(e.amount), count(*) FILTER (WHERE a.book_id <> p.book_id) INTO lines, total, strangers
+		FROM ledger_postings p JOIN ledger_entries e ON e.posting_id = p.id JOIN ledger_accounts a ON a.id = e.account_id
+		WHERE p.id = posting;
+		IF lines < 2 OR total <> 0 OR strangers > 0 THEN
+			RAISE EXCEPTION 'posting % does not balance: % entries, sum %, % of another book', posting, lines, total, strangers
+				USING ERRCODE = 'check_violation', CONSTRAINT = 'ledger_postings_balanced';
+		END IF;
+	END LOOP;
 	RETURN NULL;
 END $$;
 --> statement-breakpoint
