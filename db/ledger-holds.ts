@@ -1,6 +1,14 @@
 import type { Queryable, Tx } from './connect.ts'
 import { Refused } from './errors.ts'
-import { type BookName, type Entries, type Owner, type Posted, type Unit, write } from './ledger-write.ts'
+import {
+  type BookName,
+  type Entries,
+  KEY_CHARS_MAX,
+  type Owner,
+  type Posted,
+  type Unit,
+  write,
+} from './ledger-write.ts'
 
 /** Money to be set aside. */
 export interface NewHold extends BookName {
@@ -32,6 +40,8 @@ export interface Hold {
  * @throws Refused `insufficient_funds` {available}, `idempotency_mismatch`, `invalid`
  */
 export async function hold(tx: Tx, { amount, key, ...of }: NewHold): Promise<Posted> {
+  // It must end one day, under a longer key.
+  if (endKey(key).length > KEY_CHARS_MAX) throw new Refused('invalid', 'the key is too long')
   if (!(amount > 0)) throw new Refused('invalid', `${amount} cannot be held`)
   const entries = { balance: -amount, held: amount }
   const { bookId, ...posted } = await write(tx, { ...of, key: `hold ${key}`, kind: 'hold', entries })
@@ -91,10 +101,12 @@ interface End {
   createdBy: number | null
 }
 
+const endKey = (key: string) => `hold end ${key}`
+
 /** Confirming and releasing share one key, so that a hold has one end, whoever comes first. */
 async function finish(tx: Tx, { id, owner, unit, key }: Hold, { taken, ...end }: End): Promise<Posted> {
   try {
-    const { bookId: _, ...posted } = await write(tx, { ...end, owner, unit, key: `hold end ${key}` })
+    const { bookId: _, ...posted } = await write(tx, { ...end, owner, unit, key: endKey(key) })
     const status = end.kind === 'confirm' ? 'confirmed' : 'released'
     if (!posted.repeated)
       await tx`update ledger_holds set status = ${status}, taken = ${taken}, ended_at = now() where id = ${id}`

@@ -23,9 +23,13 @@ export interface VerifyOptions {
 
 interface Posting extends Omit<Said, 'entries' | 'ownerKind' | 'ownerId' | 'unit'> {
   hash: Buffer
-  /** The third: the book of the entry's account. */
-  entries: [name: string, amount: string, bookId: string][] | null
+  entries: Line[] | null
+  /** The entries of the earlier posting of this book that it undoes. */
+  undone: Line[] | null
 }
+
+/** An entry; the book is that of its account. */
+type Line = [name: string, amount: string, bookId: string]
 
 interface Book {
   id: string
@@ -40,15 +44,21 @@ interface Book {
 }
 
 const PAGE_ROWS = 1_000
+/** Postings whose entries one statement adds up. */
+const SUM_IDS = 200_000
 
 /** The proof ends here. */
 class BrokenError extends Error {}
 
+const linesOf = (posting: string) => `
+  select json_agg(json_build_array(a.name, e.amount::text, a.book_id::text) order by a.name collate "C")
+  from ledger_entries e join ledger_accounts a on a.id = e.account_id where e.posting_id = ${posting}`
 const postings = `
   select p.book_id::text, p.seq::text, p.id::text, p.key, p.kind, p.reverses::text, p.created_by::text, p.about::text,
-    to_char(p.created_at at time zone 'UTC', '${INSTANT_FORMAT}') as created_at, p.hash, (
-    select json_agg(json_build_array(a.name, e.amount::text, a.book_id::text) order by a.name collate "C")
-    from ledger_entries e join ledger_accounts a on a.id = e.account_id where e.posting_id = p.id) as entries
+    to_char(p.created_at at time zone 'UTC', '${INSTANT_FORMAT}') as created_at, p.hash, (${linesOf('p.id')}) as entries,
+    case when p.reverses is not null then (
+      select (${linesOf('o.id')}) from ledger_postings o where o.id = p.reverses and o.book_id = p.book_id and o.seq < p.seq
+    ) end as undone
   from ledger_postings p order by p.book_id, p.seq`
 const books = `
   select b.id::text, b.owner_kind, b.owner_id::text, b.unit, b.last_seq::text, b.last_hash, (
@@ -59,29 +69,36 @@ const books = `
 /**
  * Proves the books from their rows alone, as they are at one moment, beside whatever runs: in each book the postings
  * are numbered without a gap, each hash is that of what is said and of the hash before it, the last is the book's
- * head, each posting balances within its book, every balance is the sum of its entries and not below its floor, and
- * what is held is the sum of the open holds; then, over all books, nothing was left out, each unit and all clearing
- * accounts sum to zero, and reversals undo what they name. Memory does not grow with the ledger.
+ * head, each posting balances within its book, a reversal says the opposite of what it names, every balance is the
+ * sum of its entries and not below its floor, and what is held is the sum of the open holds; over all books no entry
+ * was left out, and each unit and its clearing accounts sum to zero. Memory does not grow with the ledger, nor does
+ * any statement.
  */
 export async function verify(db: Db, { progress = () => {}, signal }: VerifyOptions = {}): Promise<Proof> {
   const counts: Counts = { books: 0, postings: 0, entries: 0 }
   const prove = async (tx: Tx) => {
     await tx`set transaction isolation level repeatable read, read only`
-    await tx`set local statement_timeout = 0`
-    const [{ total } = { total: 0 }] = await tx<{ total: number }[]>`select count(*) as total from ledger_postings`
+    // Along the index: the first page comes at once, however many follow.
+    await tx`set local enable_sort = off`
+    const [{ total } = { total: '0' }] = await tx<{ total: string }[]>`
+      select coalesce(sum(last_seq), 0)::text as total from ledger_books`
+    const clearing = new Map<string, bigint>()
     const said = rows<Posting>(tx, 'said', postings, signal)
     let posting = await said.next()
     for await (const book of rows<Book>(tx, 'books', books, signal)) {
+      if (!posting.done && BigInt(posting.value.bookId) < BigInt(book.id)) throw bookless(posting.value)
       const chain = chainOf(book)
       for (; !posting.done && posting.value.bookId === book.id; posting = await said.next()) {
         counts.entries += chain.add(posting.value)
-        if (++counts.postings % PAGE_ROWS === 0) progress(counts, total)
+        if (++counts.postings % PAGE_ROWS === 0) progress(counts, Number(total))
       }
-      chain.end()
+      clearing.set(book.unit, (clearing.get(book.unit) ?? 0n) + chain.end())
       counts.books++
     }
-    if (!posting.done) throw new BrokenError(`posting ${posting.value.id}: there is no book ${posting.value.bookId}`)
-    await proveWhole(tx, counts)
+    if (!posting.done) throw bookless(posting.value)
+    for (const [unit, sum] of clearing)
+      if (sum !== 0n) throw new BrokenError(`the clearing accounts in ${unit} sum to ${sum}, not 0`)
+    await proveWhole(tx, counts, signal)
   }
   try {
     await db.transaction(prove, 1)
@@ -91,6 +108,8 @@ export async function verify(db: Db, { progress = () => {}, signal }: VerifyOpti
     throw error
   }
 }
+
+const bookless = ({ id, bookId }: Posting) => new BrokenError(`posting ${id}: there is no book ${bookId}`)
 
 /** The rows of a query without parameters, a page at a time. Several may be read in turn. */
 async function* rows<T extends object>(
@@ -120,7 +139,7 @@ function chainOf(book: Book) {
   }
 
   /** @returns how many entries it has */
-  function add({ hash: told, entries, ...posting }: Posting): number {
+  function add({ hash: told, entries, undone, ...posting }: Posting): number {
     seq++
     if (posting.seq !== String(seq)) throw broken(`it is missing, ${posting.seq} follows`, seq)
     const lines = entries ?? []
@@ -139,10 +158,13 @@ function chainOf(book: Book) {
       if (bookId !== id) throw broken(`an entry in book ${bookId}`, seq)
       sums.set(name, (sums.get(name) ?? 0n) + BigInt(amount))
     }
+    if (posting.reverses !== null && !isOpposite(lines, undone ?? []))
+      throw broken(`it does not undo posting ${posting.reverses}, which it names`, seq)
     return lines.length
   }
 
-  function end() {
+  /** @returns what is on its way to or from other books */
+  function end(): bigint {
     if (book.lastSeq !== String(seq)) throw broken(`its head is posting ${book.lastSeq}, its last posting is ${seq}`)
     if (!hash.equals(book.lastHash)) throw broken('its head has not the hash of its last posting')
     for (const [name, balance, floor] of book.accounts ?? []) {
@@ -152,33 +174,36 @@ function chainOf(book: Book) {
     }
     const held = sums.get('held') ?? 0n
     if (held !== BigInt(book.held)) throw broken(`held is ${held}, the open holds sum to ${book.held}`)
+    return sums.get('clearing') ?? 0n
   }
 
   return { add, end }
 }
 
-/** What can only be seen over all books. */
-async function proveWhole(tx: Tx, seen: Counts): Promise<void> {
-  const [counted] = await tx<{ postings: number; entries: number }[]>`
-    select (select count(*) from ledger_postings) as postings, (select count(*) from ledger_entries) as entries`
-  const stray = counted!.entries - seen.entries || counted!.postings - seen.postings
-  if (stray) throw new BrokenError(`${stray} entries or postings belong to no posting of a book`)
-  const [unit] = await tx<{ unit: string; total: string }[]>`
-    select b.unit, sum(e.amount)::text as total
-    from ledger_entries e join ledger_accounts a on a.id = e.account_id join ledger_books b on b.id = a.book_id
-    group by b.unit having sum(e.amount) <> 0 order by b.unit limit 1`
-  if (unit) throw new BrokenError(`all entries in ${unit.unit} sum to ${unit.total}, not 0`)
-  const [clearing] = await tx<{ unit: string; total: string }[]>`
-    select b.unit, sum(a.balance)::text as total
-    from ledger_accounts a join ledger_books b on b.id = a.book_id where a.name = 'clearing'
-    group by b.unit having sum(a.balance) <> 0 order by b.unit limit 1`
-  if (clearing) throw new BrokenError(`the clearing accounts in ${clearing.unit} sum to ${clearing.total}, not 0`)
-  const [reversal] = await tx<{ id: string; reverses: string }[]>`
-    select r.id::text, r.reverses::text from ledger_postings r
-      left join ledger_postings p on p.id = r.reverses and p.book_id = r.book_id and p.seq < r.seq
-      left join lateral (select jsonb_object_agg(account_id, amount) as amounts from ledger_entries where posting_id = p.id) o on true,
-      lateral (select jsonb_object_agg(account_id, -amount) as amounts from ledger_entries where posting_id = r.id) u
-    where r.reverses is not null and o.amounts is distinct from u.amounts order by r.id limit 1`
-  if (reversal)
-    throw new BrokenError(`posting ${reversal.id} does not undo posting ${reversal.reverses}, which it names`)
+/** Do two postings, by rising name, move the same by the opposite? */
+const isOpposite = (lines: readonly Line[], undone: readonly Line[]) =>
+  lines.length === undone.length &&
+  lines.every(([name, amount], n) => name === undone[n]![0] && BigInt(amount) === -BigInt(undone[n]![1]))
+
+/** Adds all entries up once more, without the books: none may be there that was not seen, and each unit sums to zero. */
+async function proveWhole(tx: Tx, seen: Counts, signal?: AbortSignal): Promise<void> {
+  const [last] = await tx<{ id: number }[]>`select coalesce(max(posting_id), 0) as id from ledger_entries`
+  const totals = new Map<string, bigint>()
+  let entries = 0
+  for (let from = 0; from <= last!.id; from += SUM_IDS) {
+    signal?.throwIfAborted()
+    const units = await tx<{ unit: string | null; entries: number; total: string }[]>`
+      select b.unit, count(*) as entries, sum(e.amount)::text as total
+      from ledger_entries e left join ledger_accounts a on a.id = e.account_id left join ledger_books b on b.id = a.book_id
+      where e.posting_id >= ${from} and e.posting_id < ${from + SUM_IDS} group by b.unit`
+    for (const row of units) {
+      const unit = row.unit ?? 'no unit'
+      entries += row.entries
+      totals.set(unit, (totals.get(unit) ?? 0n) + BigInt(row.total))
+    }
+  }
+  if (entries !== seen.entries)
+    throw new BrokenError(`${entries - seen.entries} entries belong to no posting of a book`)
+  for (const [unit, total] of totals)
+    if (total !== 0n) throw new BrokenError(`all entries in ${unit} sum to ${total}, not 0`)
 }

@@ -49,7 +49,8 @@ export interface Posted {
 }
 
 const MINOR_MAX = Number.MAX_SAFE_INTEGER
-const KEY_CHARS_MAX = 300
+/** Of a posting's key; in characters. */
+export const KEY_CHARS_MAX = 300
 
 interface Head {
   bookId: number
@@ -91,7 +92,9 @@ function look({ key, kind, entries }: Movement): void {
   }
   const sum = amounts.reduce((total, [, amount]) => total + BigInt(amount), 0n)
   if (amounts.length < 2 || sum !== 0n) throw new RangeError(`entries of ${kind} do not balance: the sum is ${sum}`)
-  if (key.length === 0 || key.length > KEY_CHARS_MAX) throw new Refused('invalid', 'the key is too long or empty')
+  // Half a surrogate pair would be stored as something else than what was hashed.
+  if (key.length === 0 || key.length > KEY_CHARS_MAX || !key.isWellFormed())
+    throw new Refused('invalid', 'the key is too long, empty or no text')
 }
 
 interface Moved {

@@ -117,6 +117,16 @@ test.each([[0], [-1], [0.5]])('%d cannot be held', async (amount) => {
   expect(await state()).toEqual([500, 0, -500])
 })
 
+test('a hold whose key would be too long to end it is not made', async () => {
+  const { hold, state } = await deposit()
+  await expect(hold({ key: 'x'.repeat(292) })).rejects.toMatchObject({ code: 'invalid' })
+  expect(await state()).toEqual([500, 0, -500])
+  const key = 'x'.repeat(291)
+  await hold({ key })
+  await act(db, (tx) => holds.release(tx, key, { createdBy: 1 }))
+  expect(await state()).toEqual([500, 0, -500])
+})
+
 test('more than there is cannot be held, and a hold nobody made cannot end', async () => {
   const { hold, confirm, release, find } = await deposit(501)
   await expect(hold()).rejects.toMatchObject({ code: 'insufficient_funds', about: { available: 500 } })

@@ -194,7 +194,7 @@ const rest: typeof changes = [
   [
     'entries of a posting that is not there',
     (tx) => tx`insert into ledger_entries select 1000, id, 5 from ledger_accounts where book_id = 2`,
-    '4 entries or postings belong to no posting of a book',
+    '4 entries belong to no posting of a book',
   ],
   ['postings of a book that is not there', (tx) => tx`delete from ledger_books where id = 2`, 'there is no book 2'],
 ]
@@ -216,7 +216,7 @@ const wrong: typeof changes = [
       const [of] = await tx<{ id: number }[]>`select id from ledger_postings where key = 'a1'`
       await write(tx, { ...first, ...own, entries: { balance: -5, house: 5 }, reverses: of!.id })
     },
-    'does not undo posting',
+    'it does not undo posting',
   ],
   [
     'a reversal of another book’s posting',
@@ -224,7 +224,7 @@ const wrong: typeof changes = [
       const [of] = await tx<{ id: number }[]>`select id from ledger_postings where key = 'b1'`
       await write(tx, { ...first, ...own, entries: { balance: -50, house: 50 }, reverses: of!.id })
     },
-    'does not undo posting',
+    'it does not undo posting',
   ],
 ]
 

@@ -87,9 +87,12 @@ test('a balance that could not be counted exactly is refused', async () => {
   expect(await balance(one)).toBe(0)
 })
 
-test.each([[''], ['x'.repeat(301)]])('a key that is empty or endless is refused', async (key) => {
-  await expect(post(moving(owner(), 1, { key }))).rejects.toMatchObject({ code: 'invalid' })
-})
+test.each([[''], ['x'.repeat(301)], ['half a pair \ud800']])(
+  'a key that is empty, endless or no text is refused',
+  async (key) => {
+    await expect(post(moving(owner(), 1, { key }))).rejects.toMatchObject({ code: 'invalid' })
+  },
+)
 
 test.each([
   ['one-sided', { balance: 5 }],
