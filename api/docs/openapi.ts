@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Surface } from '../app.ts'
+import { both, type Operation } from './shared.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -23,9 +24,11 @@ export function describe(surfaces: Surface[], publicUrl: string | null) {
   }
   for (const { app, name } of surfaces) {
     const part = app.getOpenAPI31Document({ openapi: '3.1.0', info })
-    // On a path of several surfaces the first one's words stand.
-    for (const [path, operations] of Object.entries(part.paths ?? {}))
-      paths[path] = { ...named(path, operations), ...paths[path] }
+    for (const [path, operations] of Object.entries(part.paths ?? {})) {
+      const known = (paths[path] ??= {})
+      for (const [method, operation] of Object.entries(named(path, operations, name)))
+        known[method] = known[method] ? both(known[method] as Operation, operation) : operation
+    }
     for (const [kind, members] of Object.entries(part.components ?? {})) {
       const known = (components[kind] ??= {})
       for (const [member, schema] of Object.entries(members ?? {})) {
@@ -45,8 +48,8 @@ export function describe(surfaces: Surface[], publicUrl: string | null) {
   }
 }
 
-/** Client generators name their functions after `operationId`: `getOrgUnitsByOrgUnitId`. */
-function named(path: string, operations: object) {
+/** Client generators name their functions after `operationId`: `getOrgUnitsByOrgUnitId`. Each says whose it is. */
+function named(path: string, operations: object, surface: string): Record<string, Operation> {
   const words = path
     .replace(/^\/api\//, '')
     .replace(/\{/g, 'by-')
@@ -56,7 +59,7 @@ function named(path: string, operations: object) {
   return Object.fromEntries(
     Object.entries(operations).map(([method, operation]) => [
       method,
-      { operationId: method + words.join(''), ...(operation as object) },
+      { operationId: method + words.join(''), ...(operation as Operation), 'x-surfaces': [surface] },
     ]),
   )
 }

@@ -1,0 +1,68 @@
+import { expect } from 'vitest'
+import * as identity from '../../db/identity.ts'
+import { type house, webhookToken } from './house.ts'
+import type { Route } from './routes.ts'
+
+type House = Awaited<ReturnType<typeof house>>
+
+/** How a surface says no (data-model C5). */
+interface Dialect {
+  /** Status of a request of another shape, and of a body that is no JSON. */
+  shape: number
+  format: object
+  /** The words in which a mistake is told. */
+  words(body: any): string
+  /** What a list calls the size of its pages. */
+  size: string
+}
+
+const powerbank: Dialect = {
+  shape: 400,
+  format: { success: false, error: expect.any(String) },
+  words: (body) => body.error,
+  size: 'limit',
+}
+const loyalty: Dialect = {
+  shape: 422,
+  format: { detail: expect.anything() },
+  words: ({ detail }) => (typeof detail === 'string' ? detail : detail.map(({ loc }: any) => loc.join('.')).join()),
+  size: 'page_size',
+}
+const dialects: Record<string, Dialect> = { powerbank, loyalty, site: powerbank }
+
+const surfacesOf = ({ operation }: Route): string[] => operation['x-surfaces']
+
+/** The dialect a route answers in; of a shared path the one it falls back to (data-model C1). */
+export const dialectOf = (route: Route): Dialect =>
+  dialects[surfacesOf(route).includes('loyalty') ? 'loyalty' : surfacesOf(route)[0]!]!
+
+/** Of whichever surface that has the path. */
+export const inFormat = (route: Route, body: unknown) => {
+  const formats = surfacesOf(route).map((name) => dialects[name]!.format)
+  if (formats.length === 1) return expect(body).toMatchObject(formats[0]!)
+  expect(formats.filter((format) => Object.keys(format).every((key) => key in (body as object)))).toHaveLength(1)
+}
+
+export const isWebhook = ({ operation }: Route) => 'webhookToken' in (operation.security?.[0] ?? {})
+/** A body that is no JSON at all is told apart only where a machine sends it. */
+export const brokenStatus = (route: Route) => (isWebhook(route) ? 400 : dialectOf(route).shape)
+
+/** Somebody who may do everything on every surface. */
+export async function chief({ person, db }: Pick<House, 'person' | 'db'>) {
+  const one = await person('service_admin')
+  await db.transaction((tx) => identity.grant(tx, one.id, { surface: 'loyalty', role: 'admin' }))
+  return one
+}
+
+/** What a request of `token`'s owner needs to be let in at a route. */
+export const admitted = (route: Route, token: string) =>
+  isWebhook(route) ? { headers: { 'x-webhook-token': webhookToken } } : { token }
+
+/** Every schema a JSON body of this route may have: of a shared path there are several. */
+export const schemasOf = ({ operation }: Route): { schema: any; surface: string }[] => {
+  const schema = operation.requestBody?.content?.['application/json']?.schema
+  if (!schema) return []
+  const surfaces: string[] = operation['x-surfaces']
+  return (schema.oneOf ?? [schema]).map((one: any, n: number) => ({ schema: one, surface: surfaces[n]! }))
+}
+export const dialectNamed = (name: string) => dialects[name]!
