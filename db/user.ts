@@ -7,8 +7,13 @@ import * as identity from './identity.ts'
 import { jsonLog } from './log.ts'
 import { open } from './open.ts'
 import { hash } from './password.ts'
+import * as visits from './visits.ts'
 
-const usage = `npm run -s user -- create --name NAME [--phone +79001234567] [--email A@B] [--username NAME]
+const usage = `npm run -s user -- link --id NUMBER --external-id 1C-PATIENT-001
+
+Says which patient of 1C a user is, so that visits count.
+
+npm run -s user -- create --name NAME [--phone +79001234567] [--email A@B] [--username NAME]
     --password PASSWORD|- [--role SURFACE:ROLE[:UNIT]]…
 
 Makes an active account and prints it as JSON. At least one of phone, email and username. "--password -" reads the
@@ -30,6 +35,8 @@ const options = {
   email: { type: 'string' },
   username: { type: 'string' },
   password: { type: 'string' },
+  id: { type: 'string' },
+  'external-id': { type: 'string' },
   role: { type: 'string', multiple: true },
   help: { type: 'boolean' },
 } as const
@@ -90,10 +97,40 @@ export async function create(db: Db, args: Record<string, unknown>): Promise<Mad
   }
 }
 
+const patient = z.object({
+  id: z
+    .string('--id is required')
+    .regex(/^\d{1,15}$/, '--id must be a number')
+    .transform(Number),
+  'external-id': z
+    .string('--external-id is required')
+    .trim()
+    .regex(/^[^\p{Cc}]{1,100}$/u, '--external-id must have 1 to 100 characters'),
+})
+
+/**
+ * Links a user with a patient of 1C, from command line arguments without `link`.
+ * @throws BadSettings a line per mistake
+ * @throws Refused `not_found`, `duplicate`
+ */
+export async function link(db: Db, args: Record<string, unknown>): Promise<{ id: number; externalId: string }> {
+  const parsed = patient.safeParse(args)
+  if (!parsed.success) throw new BadSettings(parsed.error.issues.map(({ message }) => message))
+  const { id, 'external-id': externalId } = parsed.data
+  await db.transaction((tx) => visits.link(tx, id, externalId))
+  return { id, externalId }
+}
+
+const commands = new Map<string, (db: Db, args: Record<string, unknown>) => Promise<object>>([
+  ['create', create],
+  ['link', link],
+])
+
 /** `npm run user`. */
 async function main() {
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
-  if (values.help || positionals.join() !== 'create') {
+  const command = commands.get(positionals.join())
+  if (values.help || !command) {
     process.stdout.write(usage)
     process.exitCode = values.help ? 0 : 1
     return
@@ -102,7 +139,7 @@ async function main() {
   const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir } = readSettings(z.object(databaseSettings))
   const { db, stop } = await open({ databaseUrl, dataDir, log: jsonLog({ level: 'error' }) })
   try {
-    process.stdout.write(`${JSON.stringify(await create(db, values))}\n`)
+    process.stdout.write(`${JSON.stringify(await command(db, values))}\n`)
   } finally {
     await stop()
   }

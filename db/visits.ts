@@ -1,5 +1,6 @@
 import * as audit from './audit.ts'
 import type { Tx } from './connect.ts'
+import { Refused } from './errors.ts'
 import { accountOf } from './loyalty.ts'
 import * as points from './points.ts'
 
@@ -49,4 +50,25 @@ export async function accrue(tx: Tx, rules: points.PointRules, visit: Visit): Pr
     newValues: { documentId, visitAt: visitAt?.toISOString() ?? null, totalMinor, pointsMinor, cashbackMinor },
   })
   return { kind: 'success', userId: user.id, pointsMinor, cashbackMinor }
+}
+
+/**
+ * Tells who a patient of 1C is here. Visits that came before are counted when they are looked at again (db/inbox.ts).
+ * @throws Refused not_found, duplicate (`field: 'external_id'`)
+ */
+export async function link(tx: Tx, userId: number, externalId: string): Promise<void> {
+  const [user] = await tx<{ externalId: string | null }[]>`
+    select external_id from users where id = ${userId} and deleted_at is null for no key update`
+  if (!user) throw new Refused('not_found', `there is no user ${userId}`, { reason: 'user_unknown' })
+  const taken = await tx`
+    select 1 from users where external_id = ${externalId} and id <> ${userId} and deleted_at is null`
+  if (taken.length > 0) throw new Refused('duplicate', 'external-id is taken', { field: 'external_id' })
+  await tx`update users set external_id = ${externalId}, updated_at = now() where id = ${userId}`
+  await audit.record(tx, null, 'loyalty', {
+    action: 'user.link',
+    entityType: 'user',
+    entityId: userId,
+    oldValues: { externalId: user.externalId },
+    newValues: { externalId },
+  })
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import * as identity from '../../db/identity.ts'
 import { verify } from '../../db/password.ts'
-import { create } from '../../db/user.ts'
+import { create, link } from '../../db/user.ts'
 import { testDb } from '../postgres.ts'
 
 const { db } = await testDb()
@@ -49,4 +49,22 @@ test('every mistake is told, and nothing is made', async () => {
     'there is no such organisation unit: powerbank:group_admin:999',
   ])
   expect(await db.sql`select 1 from users where full_name = 'Вера'`).toHaveLength(0)
+})
+
+test('a patient of 1C is one user, who can be told anew', async () => {
+  const [anna, boris] = [
+    await create(db, { name: 'Анна', username: 'anna-1c', password: 'correct horse' }),
+    await create(db, { name: 'Борис', username: 'boris-1c', password: 'correct horse' }),
+  ]
+  const args = { id: String(anna.id), 'external-id': '1C-PATIENT-001' }
+  const linked = { id: anna.id, externalId: '1C-PATIENT-001' }
+  expect([await link(db, args), await link(db, args)]).toEqual([linked, linked])
+  await expect(link(db, { ...args, id: String(boris.id) })).rejects.toMatchObject({ code: 'duplicate' })
+  await expect(link(db, { ...args, id: '999999' })).rejects.toMatchObject({ code: 'not_found' })
+  await link(db, { ...args, 'external-id': '1C-PATIENT-002' })
+  expect(await link(db, { ...args, id: String(boris.id) })).toEqual({ ...linked, id: boris.id })
+  expect((await link(db, { id: 'x' }).catch((error) => error)).mistakes).toEqual([
+    '--id must be a number',
+    '--external-id is required',
+  ])
 })
