@@ -8,7 +8,7 @@ import { DEMO_PASSWORD, type Demo, demo } from './db/demo.ts'
 import { jsonLog, type Log } from './db/log.ts'
 import { type Opened, open } from './db/open.ts'
 import { gatewayConfig, gatewaySettings } from './gateway/config.ts'
-import { startGateway } from './gateway/main.ts'
+import { type Gateway, startGateway } from './gateway/main.ts'
 
 const shape = z.object({ ...databaseSettings, ...apiSettings.shape, ...gatewaySettings })
 
@@ -16,15 +16,16 @@ const shape = z.object({ ...databaseSettings, ...apiSettings.shape, ...gatewaySe
 const here = (host: string) => (host === '0.0.0.0' || host === '::' ? 'localhost' : host)
 
 /** The simulated fleet is a process of its own: it knows the house only through its doors (HOUSE 4). */
-function startFleet(known: Demo, host: string, cabinetPort: number, apiUrl: string) {
+function startFleet(known: Demo, host: string, ports: Gateway['ports'], apiUrl: string) {
   const fleet = spawn(process.execPath, [join(import.meta.dirname, 'simulators/main.ts'), 'demo'], {
     stdio: ['pipe', 'ignore', 'inherit'],
   })
   const customers = known.accounts.filter(({ role }) => role === 'user').map(({ phone }) => phone)
   const life = {
     host,
-    port: cabinetPort,
-    stations: known.stations,
+    port: ports.cabinet,
+    bootstrapPort: ports.calls,
+    stations: known.stations.filter(({ dialect }) => dialect !== 'mqtt' || ports.calls !== null),
     api: { url: apiUrl, customers, password: DEMO_PASSWORD },
   }
   // Keys and passwords go by standard input: a command line is for everybody to read. It ends when we do.
@@ -58,7 +59,7 @@ async function main() {
   const host = here(settings.HOST)
   const url = `http://${host}:${api.port}`
   const known = process.argv.includes('--demo') ? await demo(opened.db, keysSecret) : null
-  const fleet = known && startFleet(known, host, gateway.ports.cabinet, url)
+  const fleet = known && startFleet(known, host, gateway.ports, url)
   const ready = {
     event: 'voltbay.ready',
     api: `${url}/api`,

@@ -20,7 +20,7 @@ export function deviceIdOf(serialNumber: string): string | null {
 }
 
 /** What stands on the label of a bank nobody has registered: the MQTT family's numbers in decimal, else the id itself. */
-const serialOf = (deviceId: string) =>
+export const serialOf = (deviceId: string): string =>
   /^[0-9A-F]{8}$/.test(deviceId) ? String(Number.parseInt(deviceId, 16)) : deviceId
 
 export interface KnownBank {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { serialOf } from './bank-ids.ts'
 import type { Db, Queryable, Tx } from './connect.ts'
 import * as identity from './identity.ts'
 import * as keys from './keys.ts'
@@ -8,11 +9,30 @@ import { hash } from './password.ts'
 /** Everybody's password in the demo. It is printed and stands in the README: a demo is for trying, on a machine of one's own. */
 export const DEMO_PASSWORD = 'voltbay-demo'
 const UNIT_NAME = 'Демонстрационная сеть'
-const STATIONS = 12
+const TCP_STATIONS = 12
 const SLOTS = 8
 const BANKS_PER_STATION = 5
-/** Every third cabinet speaks TCP-A, the others TCP-B. */
-const dialectOf = (n: number): 'A' | 'B' => (n % 3 === 2 ? 'A' : 'B')
+/** IMEIs of the range that is kept for tests, with their check digits. */
+const IMEIS = ['001010019000015', '001010019000023', '001010019000031']
+/** Serial numbers of invented banks begin here: 02DE0001 is the first, its label 48103425. */
+const SERIALS_FROM = 0x02de0000
+
+/** The cabinet of a place, by its number from 0 on: every third of TCP speaks A, the others B; the last ones MQTT. */
+function cabinetOf(n: number): Pick<DemoStation, 'boxId' | 'dialect'> {
+  const boxId = IMEIS[n - TCP_STATIONS]
+  if (boxId !== undefined) return { boxId, dialect: 'mqtt' }
+  return { boxId: `DEMO${String(n + 1).padStart(12, '0')}`, dialect: n % 3 === 2 ? 'A' : 'B' }
+}
+
+/** Bank ids as the cabinets of a place have them. */
+function banksOf(n: number): string[] {
+  const numbers = Array.from({ length: BANKS_PER_STATION }, (_, at) => n * BANKS_PER_STATION + at + 1)
+  const hexOf = (number: number) => number.toString(16).padStart(8, '0').toUpperCase()
+  return numbers.map((number) => (isImei(cabinetOf(n)) ? hexOf(SERIALS_FROM + number) : `44454D4F${hexOf(number)}`))
+}
+
+const isImei = ({ dialect }: Pick<DemoStation, 'dialect'>) => dialect === 'mqtt'
+const PLACES = Array.from({ length: TCP_STATIONS + IMEIS.length }, (_, n) => n)
 
 const ACCOUNTS: { phone: string; fullName: string; role: string; inUnit: boolean; surface?: 'loyalty' }[] = [
   { phone: '+79000000001', fullName: 'Сервисный Администратор', role: 'service_admin', inUnit: false },
@@ -28,7 +48,7 @@ const emailOf = (phone: string) => `demo${phone.slice(-2)}@example.org`
 export interface DemoStation {
   id: number
   boxId: string
-  dialect: 'A' | 'B'
+  dialect: 'A' | 'B' | 'mqtt'
   /** TCP-B's secret; it goes to the simulator by its standard input, never to a log. */
   key?: string
   slots: number
@@ -69,19 +89,24 @@ async function shown(q: Queryable): Promise<Demo['accounts']> {
   })
 }
 
+/** Likewise those that never were there. */
+async function stations(tx: Tx, unitId: number, keysSecret: string): Promise<void> {
+  const there = await tx<{ boxId: string }[]>`
+    select box_id from stations where box_id = any(${PLACES.map((n) => cabinetOf(n).boxId)}::text[])`
+  const known = new Set(there.map(({ boxId }) => boxId))
+  for (const n of PLACES) if (!known.has(cabinetOf(n).boxId)) await station(tx, unitId, n, keysSecret)
+}
+
 async function station(tx: Tx, unitId: number, n: number, keysSecret: string): Promise<void> {
-  const boxId = `DEMO${String(n + 1).padStart(12, '0')}`
+  const { boxId, dialect } = cabinetOf(n)
   const [{ id } = { id: 0 }] = await tx<{ id: number }[]>`
     insert into stations (org_unit_id, box_id, slots_declared, status, nik)
     values (${unitId}, ${boxId}, ${SLOTS}, 'active', ${`Кабинет ${n + 1}`}) returning id`
-  if (dialectOf(n) === 'B')
-    await keys.add(tx, null, { stationId: id, value: randomBytes(12).toString('hex') }, keysSecret)
-  for (let bank = 0; bank < BANKS_PER_STATION; bank++) {
-    const deviceId = `44454D4F${(n * BANKS_PER_STATION + bank + 1).toString(16).padStart(8, '0').toUpperCase()}`
+  if (dialect === 'B') await keys.add(tx, null, { stationId: id, value: randomBytes(12).toString('hex') }, keysSecret)
+  for (const deviceId of banksOf(n))
     await tx`
       insert into powerbanks (org_unit_id, serial_number, device_id, status)
-      values (${unitId}, ${deviceId}, ${deviceId}, 'active')`
-  }
+      values (${unitId}, ${serialOf(deviceId)}, ${deviceId}, 'active') on conflict do nothing`
 }
 
 /**
@@ -92,41 +117,45 @@ export async function demo(db: Db, keysSecret: string): Promise<Demo> {
   const unitId = await db.transaction(async (tx) => {
     await tx`select pg_advisory_xact_lock(hashtextextended('voltbay demo', 0))`
     const [unit] = await tx<{ id: number }[]>`select id from org_units where name = ${UNIT_NAME} and deleted_at is null`
-    if (unit) {
-      await accounts(tx, unit.id)
-      return unit.id
-    }
-    const [made] = await tx<{ id: number }[]>`
-      insert into org_units (unit_type, name, adress, default_powerbank_limit)
-      values ('group', ${UNIT_NAME}, 'Москва, ул. Примерная, 1', 3) returning id`
-    await accounts(tx, made!.id)
-    for (let n = 0; n < STATIONS; n++) await station(tx, made!.id, n, keysSecret)
-    return made!.id
+    const id = unit?.id ?? (await organisation(tx))
+    await accounts(tx, id)
+    await stations(tx, id, keysSecret)
+    return id
   })
-  const rows = await db.sql<{ id: number; boxId: string; slotsDeclared: number; banks: string[] }[]>`
+  return { accounts: await shown(db.sql), stations: await fleet(db.sql, unitId, keysSecret) }
+}
+
+async function organisation(tx: Tx): Promise<number> {
+  const [made] = await tx<{ id: number }[]>`
+    insert into org_units (unit_type, name, adress, default_powerbank_limit)
+    values ('group', ${UNIT_NAME}, 'Москва, ул. Примерная, 1', 3) returning id`
+  return made!.id
+}
+
+/** The cabinets as they are to be simulated. */
+async function fleet(q: Queryable, unitId: number, keysSecret: string): Promise<DemoStation[]> {
+  const rows = await q<{ id: number; boxId: string; slotsDeclared: number; banks: string[] }[]>`
     select s.id, s.box_id, s.slots_declared, array(
       select p.device_id from station_powerbanks sp join powerbanks p on p.id = sp.powerbank_id
       where sp.station_id = s.id order by sp.slot_number) as banks
-    from stations s where s.org_unit_id = ${unitId} and s.box_id like 'DEMO%' and s.deleted_at is null order by s.box_id`
-  const homeless = await db.sql<{ deviceId: string }[]>`
-    select device_id from powerbanks p where org_unit_id = ${unitId} and device_id like '44454D4F%'
+    from stations s where s.org_unit_id = ${unitId} and s.deleted_at is null`
+  const homeless = await q<{ deviceId: string }[]>`
+    select device_id from powerbanks p where org_unit_id = ${unitId} and device_id = any(${PLACES.flatMap(banksOf)}::text[])
       and not exists (select 1 from station_powerbanks where powerbank_id = p.id) order by device_id`
-  const stations: DemoStation[] = []
-  for (const [n, row] of rows.entries()) {
-    const [key] = await keys.valid(db.sql, row.id, keysSecret)
-    stations.push({
-      id: row.id,
-      boxId: row.boxId,
-      dialect: dialectOf(n),
-      ...(key !== undefined && { key }),
-      slots: row.slotsDeclared,
-      banks: row.banks,
-    })
+  const there = new Map(rows.map((row) => [row.boxId, row]))
+  const cabinets: DemoStation[] = []
+  for (const { boxId, dialect } of PLACES.map(cabinetOf)) {
+    const row = there.get(boxId)
+    if (!row) continue
+    const [key] = await keys.valid(q, row.id, keysSecret)
+    const { id, slotsDeclared: slots, banks } = row
+    cabinets.push({ id, boxId, dialect, ...(key !== undefined && { key }), slots, banks })
   }
-  // Banks that nobody has seen yet, or that are on loan since the last run, wait in the first cabinets with room.
+  // Banks that nobody has seen yet, or that are on loan since the last run, wait in the emptiest cabinet they fit.
   for (const { deviceId } of homeless) {
-    const room = stations.toSorted((a, b) => a.banks.length - b.banks.length)[0]
+    const fitting = cabinets.filter((one) => isImei(one) === (deviceId.length === 8))
+    const room = fitting.toSorted((one, other) => one.banks.length - other.banks.length)[0]
     if (room && room.banks.length < room.slots) room.banks.push(deviceId)
   }
-  return { accounts: await shown(db.sql), stations }
+  return cabinets
 }

@@ -1,21 +1,25 @@
 import { once } from 'node:events'
 import { text as textOf } from 'node:stream/consumers'
+import type { ArgsDef, ParsedArgs } from 'citty'
 import type { BankId } from '../protocol/cabinet.ts'
 import { bankIdOf, bankIdsOf } from './box.ts'
 import type { Cabinet } from './cabinet.ts'
-import { realLatency } from './cabinet.ts'
+import { realLatency, realLatencyMqtt } from './cabinet.ts'
+import { mqttCabinet } from './cabinet-mqtt.ts'
 import { cabinet } from './cabinet-tcp.ts'
-import { dialer, mayDial } from './dial.ts'
+import { asker, dialer, mayDial } from './dial.ts'
+import type { Fault } from './faults.ts'
 import { faultNames, faults, isFault } from './faults.ts'
+import { imeiOf } from './imei.ts'
 import { jsonLine } from './journal.ts'
 import * as keyboard from './keyboard.ts'
-import { dialling, fileOf, numberOf, tool, wholeOf } from './options.ts'
+import { dialling, fileOf, numberOf, portOf, tool, wholeOf } from './options.ts'
 import { wireLine } from './screen.ts'
 import type { ScriptLine } from './script.ts'
 import { play, readScript, scriptHelp } from './script.ts'
 
-/** `4` is so many generated banks, `DCHA54000016,…` are those. */
-function banksFrom(banks: string, boxId: string, dialect: 'A' | 'B', slots: number): BankId[] {
+/** `4` is so many generated banks, `DCHA54000016,…` or `40818048,…` are those. */
+function banksFrom(banks: string, boxId: string, dialect: 'A' | 'B' | 'mqtt', slots: number): BankId[] {
   if (!/^\d{1,3}$/.test(banks)) return banks.split(',').map((bank) => bankIdOf(bank.trim()))
   return bankIdsOf(boxId, dialect, wholeOf('banks', banks, 0, slots))
 }
@@ -54,10 +58,93 @@ const stopped = () => Promise.race([once(process, 'SIGINT'), once(process, 'SIGT
 export const cabinetManual: string = [
   'In a terminal it has a screen and keys; otherwise every frame is a line of JSON on standard output.\n',
   'Faults',
-  ...faultNames.map((name) => `  ${name.padEnd(20)} ${faults[name]().doc}`),
+  ...faultNames.map((name) => {
+    const { doc, only }: Fault = faults[name]()
+    return `  ${name.padEnd(20)} ${only === undefined ? '' : `${only.toUpperCase()}: `}${doc}`
+  }),
+  '\nMQTT',
+  '  It asks --host --port over HTTP for its broker, as the documents say, unless --username and --password let it in.',
+  '  Old firmware asks at other paths, answers check with its five fullest banks and a pop-up with a board for a hole.',
   '\nScripts',
   scriptHelp,
 ].join('\n')
+
+const args = {
+  dialect: {
+    type: 'enum',
+    options: ['A', 'B', 'mqtt'],
+    default: 'B',
+    description: 'What it speaks: TCP-A, TCP-B, MQTT',
+  },
+  'box-id': { type: 'string', description: 'Its name: SIM0000000000001, or over MQTT an IMEI' },
+  key: { type: 'string', valueHint: 'K', description: "TCP-B's secret" },
+  slots: { type: 'string', default: '8', description: 'How many slots, 1-255' },
+  banks: { type: 'string', default: '4', valueHint: 'N|ID,ID…', description: 'Banks in it at first' },
+  heartbeat: { type: 'string', valueHint: 'seconds', description: 'Between heartbeats; 30, over MQTT 540' },
+  script: { type: 'string', valueHint: 'FILE|-', description: 'Play a script and exit' },
+  fault: { type: 'string', valueHint: 'NAME', description: 'Misbehave; may repeat' },
+  instant: { type: 'boolean', default: false, description: 'Answer at once instead of in real time' },
+  username: { type: 'string', description: 'MQTT: dial this broker with it, without a bootstrap over HTTP' },
+  password: { type: 'string', description: 'MQTT: goes with it' },
+  'client-id': { type: 'string', description: 'MQTT: goes with it; the IMEI unless told' },
+  persistent: { type: 'boolean', default: false, description: 'MQTT: the broker remembers what was said meanwhile' },
+  firmware: { type: 'enum', options: ['current', 'old'], default: 'current', description: 'MQTT: see the manual' },
+  'return-bytes': { type: 'enum', options: ['13', '14', '15'], default: '15', description: 'MQTT: of its 0x40 frame' },
+  board: { type: 'string', default: '12', description: 'MQTT: holes on a control board, 2-255' },
+  upload: {
+    type: 'string',
+    default: '60',
+    valueHint: 'seconds',
+    description: 'MQTT: from power-on to the HTTP upload',
+  },
+  ...dialling,
+} as const satisfies ArgsDef
+
+type Given = ParsedArgs<typeof args>
+
+/** What all dialects are told the same. */
+function settingsOf(given: Given, faultsGiven: string[]) {
+  const { dialect, host } = given
+  const boxId = given['box-id'] ?? (dialect === 'mqtt' ? imeiOf(1) : 'SIM0000000000001')
+  const slots = wholeOf('slots', given.slots, 1, 255)
+  mayDial(host, given['allow-remote'])
+  return { boxId, slots, banks: banksFrom(given.banks, boxId, dialect, slots), faults: faultsFrom(faultsGiven) }
+}
+
+function tcp(given: Given, dialect: 'A' | 'B', faultsGiven: string[]): Cabinet {
+  const { host, port, key, heartbeat = '30', instant } = given
+  const heartbeatSeconds = numberOf('heartbeat', heartbeat, 0.01, 255)
+  return cabinet(dialer(given['allow-remote']), {
+    ...settingsOf(given, faultsGiven),
+    dialect,
+    ...(key !== undefined && { key }),
+    server: { host, port: `${portOf(port, dialect)}`, heartbeatSeconds },
+    ...(!instant && { latency: realLatency }),
+  })
+}
+
+function mqtt(given: Given, faultsGiven: string[]): Cabinet {
+  const { host, port, username, password, firmware, persistent, heartbeat = '540', instant } = given
+  if ((username === undefined) !== (password === undefined)) throw new RangeError('--username goes with --password')
+  const clientId = given['client-id']
+  const server = { host, port: `${portOf(port, username === undefined ? 'mqtt' : 'broker')}` }
+  const remote = given['allow-remote']
+  return mqttCabinet(
+    { dial: dialer(remote), ask: asker(remote) },
+    {
+      ...settingsOf(given, faultsGiven),
+      ...(username !== undefined &&
+        password !== undefined && { login: { username, password, ...(clientId !== undefined && { clientId }) } }),
+      isPersistent: persistent,
+      firmware,
+      returnFrameBytes: ({ 13: 13, 14: 14, 15: 15 } as const)[given['return-bytes']],
+      holesPerBoard: wholeOf('board', given.board, 2, 255),
+      uploadSeconds: numberOf('upload', given.upload, 0, 86_400),
+      server: { ...server, heartbeatSeconds: numberOf('heartbeat', heartbeat, 0.01, 86_400) },
+      ...(!instant && { latency: realLatencyMqtt }),
+    },
+  )
+}
 
 /** `npm run sim -- cabinet`: one cabinet, by hand in a terminal, by script, or left to itself. */
 export const cabinetTool = tool({
@@ -65,40 +152,17 @@ export const cabinetTool = tool({
     name: 'cabinet',
     description: 'One simulated cabinet: by hand in a terminal, by script, or left to itself',
   },
-  args: {
-    dialect: { type: 'enum', options: ['A', 'B'], default: 'B', description: 'Which TCP dialect it speaks' },
-    'box-id': { type: 'string', default: 'SIM0000000000001', description: 'Its name' },
-    key: { type: 'string', valueHint: 'K', description: "TCP-B's secret" },
-    slots: { type: 'string', default: '8', description: 'How many slots, 1-255' },
-    banks: { type: 'string', default: '4', valueHint: 'N|ID,ID…', description: 'Banks in it at first' },
-    heartbeat: { type: 'string', default: '30', valueHint: 'seconds', description: 'Between heartbeats' },
-    script: { type: 'string', valueHint: 'FILE|-', description: 'Play a script and exit' },
-    fault: { type: 'string', valueHint: 'NAME', description: 'Misbehave; may repeat' },
-    instant: { type: 'boolean', default: false, description: 'Answer at once instead of in real time' },
-    ...dialling,
-  },
-  async run(args, all) {
-    const { dialect, key, host, port, instant } = args
-    const boxId = args['box-id']
-    const slots = wholeOf('slots', args.slots, 1, 255)
-    mayDial(host, args['allow-remote'])
-    wholeOf('port', port, 1, 65_535)
-    const script = args.script === undefined ? undefined : await scriptFrom(args.script)
-    const cab = cabinet(dialer(args['allow-remote']), {
-      dialect,
-      boxId,
-      ...(key !== undefined && { key }),
-      slots,
-      banks: banksFrom(args.banks, boxId, dialect, slots),
-      faults: faultsFrom(all('fault')),
-      server: { host, port, heartbeatSeconds: numberOf('heartbeat', args.heartbeat, 0.01, 255) },
-      ...(!instant && { latency: realLatency }),
-    })
+  args,
+  async run(given, all) {
+    const { dialect, key } = given
+    const script = given.script === undefined ? undefined : await scriptFrom(given.script)
+    const cab = dialect === 'mqtt' ? mqtt(given, all('fault')) : tcp(given, dialect, all('fault'))
     const byHand = script === undefined && process.stdin.isTTY && process.stdout.isTTY
     if (!byHand) logged(cab)
     const hints = { dialect, ...(key !== undefined && { key }) }
+    const title = `${cab.box.boxId} ${dialect === 'mqtt' ? 'MQTT' : `TCP-${dialect}`}`
     if (script) await Promise.race([scripted(cab, script), stopped()])
-    else if (byHand) await keyboard.play(cab, `${boxId} TCP-${dialect}`, (entry) => wireLine(entry, hints))
+    else if (byHand) await keyboard.play(cab, title, (entry) => wireLine(entry, hints))
     else await stopped()
     await cab.close()
   },

@@ -8,6 +8,7 @@ import { tool } from './options.ts'
 /** For --help. */
 export const demoManual = `Settings are one line of JSON on standard input, because keys do not belong on a command line:
   {"host":"127.0.0.1","port":9066,"stations":[{"boxId":"…","key":"…","dialect":"B","slots":8,"banks":4}]}
+A station of dialect "mqtt" has an IMEI for a boxId and asks at "bootstrapPort" for its broker.
 An "api":{"url":"http://localhost:8000","customers":["+79…"],"password":"…"} beside it has people borrow there, from
 the stations whose "id" is given. "banks" are so many generated ones, or a list of ids; "heartbeatSeconds" and "returnSeconds":[20,90] may be set too.
 It runs until standard input ends or it is told to stop. What happens to the metal is a line of JSON each.

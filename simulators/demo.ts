@@ -1,10 +1,11 @@
 import { setTimeout as after } from 'node:timers/promises'
 import type { BankId } from '../protocol/cabinet.ts'
-import { bankIdsOf, charge, freeSlots } from './box.ts'
+import { bankIdsOf, charge, fits, freeSlots } from './box.ts'
 import type { Cabinet, Latency } from './cabinet.ts'
-import { realLatency } from './cabinet.ts'
+import { realLatency, realLatencyMqtt } from './cabinet.ts'
+import { mqttCabinet } from './cabinet-mqtt.ts'
 import { cabinet } from './cabinet-tcp.ts'
-import { dialer, mayDial } from './dial.ts'
+import { asker, dialer, mayDial } from './dial.ts'
 
 /** A bank at somebody's comes back this much later, with this much charge left. */
 const returnSecondsStandard: readonly [number, number] = [20, 90]
@@ -12,6 +13,9 @@ const leftPercent: readonly [number, number] = [10, 80]
 /** No cabinet with a free slot in reach: tried again after this. */
 const againSeconds = 5
 const chargeSeconds = 10
+/** Of an MQTT cabinet (cabinet-protocol 5.6, 5.7). */
+const heartbeatSecondsMqtt = 540
+const uploadSeconds = 60
 const chargePercent = 2
 const stationsMax = 1_000
 
@@ -19,7 +23,7 @@ const stationsMax = 1_000
 export interface DemoStation {
   boxId: string
   key?: string
-  dialect: 'A' | 'B'
+  dialect: 'A' | 'B' | 'mqtt'
   slots: number
   banks?: number | readonly BankId[]
 }
@@ -27,7 +31,10 @@ export interface DemoStation {
 export interface DemoSettings {
   host: string
   port: number
+  /** Where MQTT cabinets ask for their broker. */
+  bootstrapPort?: number | null
   stations: readonly DemoStation[]
+  /** Of TCP cabinets. */
   heartbeatSeconds?: number
   returnSeconds?: readonly [number, number]
   allowRemote?: boolean
@@ -43,16 +50,25 @@ export interface DemoFleet {
 
 const between = ([least, most]: readonly [number, number]) => least + (most - least) * Math.random()
 
-function station(settings: DemoSettings, { boxId, key, dialect, slots, banks = slots >> 1 }: DemoStation): Cabinet {
-  const { host, port, heartbeatSeconds = 30, allowRemote = false, latency = realLatency } = settings
+function station(
+  settings: DemoSettings,
+  { boxId, key, dialect, slots, banks: given = slots >> 1 }: DemoStation,
+): Cabinet {
+  const { host, port, bootstrapPort, heartbeatSeconds = 30, allowRemote = false, latency } = settings
+  const banks = typeof given === 'number' ? bankIdsOf(boxId, dialect, given) : given
+  const box = { boxId, slots, banks }
+  if (dialect === 'mqtt') {
+    if (typeof bootstrapPort !== 'number') throw new RangeError(`${boxId} needs a bootstrapPort`)
+    const server = { host, port: `${bootstrapPort}`, heartbeatSeconds: heartbeatSecondsMqtt }
+    const doors = { dial: dialer(allowRemote), ask: asker(allowRemote) }
+    return mqttCabinet(doors, { ...box, server, uploadSeconds, latency: latency ?? realLatencyMqtt })
+  }
   return cabinet(dialer(allowRemote), {
+    ...box,
     dialect,
-    boxId,
     ...(key !== undefined && { key }),
-    slots,
-    banks: typeof banks === 'number' ? bankIdsOf(boxId, dialect, banks) : banks,
     server: { host, port: `${port}`, heartbeatSeconds },
-    latency,
+    latency: latency ?? realLatency,
   })
 }
 
@@ -66,7 +82,7 @@ async function carry(
   let wait = between(seconds)
   for (;;) {
     await after(wait * 1000, undefined, { signal })
-    const open = cabinets.filter(({ online, box }) => online && freeSlots(box).length > 0)
+    const open = cabinets.filter(({ online, box }) => online && fits(box, bankId) && freeSlots(box).length > 0)
     const chosen = open[Math.floor(Math.random() * open.length)]
     if (chosen) return chosen.insert(bankId, undefined, Math.round(between(leftPercent)))
     wait = againSeconds

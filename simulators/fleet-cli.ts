@@ -4,7 +4,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { mayDial } from './dial.ts'
 import type { RunningFleet } from './fleet.ts'
 import { fleet, fleetSlotsMax } from './fleet.ts'
-import { dialling, fileOf, numberOf, tool, wholeOf } from './options.ts'
+import { dialling, fileOf, numberOf, portOf, tool, wholeOf } from './options.ts'
 
 const cabinetsMax = 100_000
 const reportMilliseconds = 1_000
@@ -118,7 +118,7 @@ export const fleetTool = tool({
       slots,
       banks: wholeOf('banks', args.banks, 0, slots),
       host: args.host,
-      port: wholeOf('port', args.port, 1, 65_535),
+      port: portOf(args.port, args.dialect),
       loginsPerSecond: numberOf('rate', args.rate, 0.1, 100_000),
       heartbeatSeconds: numberOf('heartbeat', args.heartbeat, 0.1, 3600),
       ...(args.sources !== undefined && { sources: wholeOf('sources', args.sources, 1, 250) }),

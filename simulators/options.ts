@@ -66,6 +66,12 @@ export function fileOf(name: string, path: string): string {
 /** The options every simulator that dials has. */
 export const dialling = {
   host: { type: 'string', default: '127.0.0.1', description: 'Server to dial' },
-  port: { type: 'string', default: '9066', description: 'Its port' },
+  port: { type: 'string', description: 'Its port; 9066, of MQTT 9068 (bootstrap) or 1883 (with --username)' },
   'allow-remote': { type: 'boolean', default: false, description: 'Dial other machines than this one' },
 } as const satisfies ArgsDef
+
+const portDefaults = { A: 9066, B: 9066, mqtt: 9068, broker: 1883 }
+
+/** The port to dial, that of the documents unless told. @throws RangeError no port */
+export const portOf = (port: string | undefined, of: keyof typeof portDefaults): number =>
+  wholeOf('port', port ?? `${portDefaults[of]}`, 1, 65_535)

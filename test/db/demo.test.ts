@@ -28,3 +28,28 @@ test('everybody of the demo can log in, and the patient has an account that the 
     select a.id from loyalty_accounts a join users u on u.id = a.user_id where u.phone = ${patient.phone}`
   expect(account).toEqual({ id: patient.loyaltyAccountId })
 })
+
+test('the demo has cabinets of every dialect, each with banks it can hold, and an old demo gets those it lacks', async () => {
+  const { stations } = await demo(db, keysSecret)
+  const dialects = stations.map(({ dialect }) => dialect)
+  expect(stations).toHaveLength(15)
+  expect(new Set(dialects)).toEqual(new Set(['A', 'B', 'mqtt']))
+  expect(dialects.filter((dialect) => dialect === 'mqtt')).toHaveLength(3)
+  for (const { dialect, banks } of stations) {
+    expect(banks).toHaveLength(5)
+    for (const bank of banks) expect(bank).toMatch(dialect === 'mqtt' ? /^[0-9A-F]{8}$/ : /^[0-9A-F]{16}$/)
+  }
+  const { id, boxId, banks } = stations.at(-1)!
+  await db.sql`delete from powerbanks where device_id = any(${banks.slice(1)})`
+  await db.sql`delete from stations where id = ${id}`
+  const again = (await demo(db, keysSecret)).stations
+  expect(again.map((one) => one.boxId)).toEqual(stations.map((one) => one.boxId))
+  expect(again.at(-1)).toMatchObject({ boxId, dialect: 'mqtt' })
+})
+
+test('a label of an MQTT bank is its serial number in decimal', async () => {
+  const { stations } = await demo(db, keysSecret)
+  const [deviceId] = stations.at(-1)!.banks
+  const [row] = await db.sql`select serial_number from powerbanks where device_id = ${deviceId!}`
+  expect(row).toEqual({ serialNumber: String(Number.parseInt(deviceId!, 16)) })
+})
