@@ -1,5 +1,12 @@
 import type { Duplex } from 'node:stream'
-import { Aedes, type AuthenticateError, type Client, type PublishPacket, type Subscription } from 'aedes'
+import {
+  Aedes,
+  type AuthenticateError,
+  type Client,
+  type ConnectPacket,
+  type PublishPacket,
+  type Subscription,
+} from 'aedes'
 import type { Report } from '../protocol/cabinet.ts'
 import { topicOf } from '../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../protocol/errors.ts'
@@ -7,23 +14,26 @@ import { accepted, receive } from './cabinet.ts'
 import type { MqttConfig } from './config.ts'
 import { count } from './counts.ts'
 import { isDue, lookAgain } from './identity.ts'
-import { about, drop, ending, finish, inTurn, type Line, newLine, tell } from './mqtt-line.ts'
+import { tell } from './mqtt-beat.ts'
+import { about, drainTimeoutMs, drop, ending, finish, inTurn, type Line, newLine } from './mqtt-line.ts'
 import { login } from './mqtt-login.ts'
 import { isWellMannered, markRepeats, withinGranted } from './mqtt-manners.ts'
 import type { GatewayNode } from './node.ts'
 
 /** Of an unreadable message this much goes to the log. */
 const hexBytesMax = 64
-/** A subscriber whose socket takes nothing for so long is cut. */
-const drainTimeoutMs = 15_000
 /** QoS 2 messages of one device whose handshake is not finished; a cabinet sends one at a time. */
 const inflightMax = 16
 /** Messages before CONNECT is answered; a device subscribes and tells what it holds. */
 const queuedBeforeConnackMax = 42
+/** One and a half of what CONNECT names (MQTT-3.1.2-24). */
+const keepAliveMsPerSecond = 1_500
 /** Ours have 6. */
 const topicLevelsMax = 16
 /** Client ids are ours, see `preConnect`. */
 const clientIdCharsMax = 0xffff
+/** A subscription that was not granted, in SUBACK (MQTT 3.1.1 3.9.3). */
+const refused = 0x80
 /** CONNACK return codes (MQTT 3.1.1 3.2.2.3). */
 const [serverUnavailable, badCredential] = [3, 4]
 
@@ -57,13 +67,7 @@ export async function startBroker(node: GatewayNode, config: MqttConfig): Promis
     maxClientsIdLength: clientIdCharsMax,
     preConnect(client, packet, callback) {
       if (!isWellMannered(client, packet)) return
-      // Somebody with another device's client id would end that device's connection (MQTT 3.1.4-2); names are checked.
-      if (packet.username !== undefined) packet.clientId = packet.username
-      if (packet.username !== undefined || config.openNamespace === undefined) {
-        // Nothing waits for a device that is away, and nothing is said in its name when it dies.
-        packet.clean = true
-        delete packet.will
-      }
+      rewrite(packet, lineOf(client), config)
       callback(null, true)
     },
     authenticate(client, username, password, done) {
@@ -109,17 +113,37 @@ export async function startBroker(node: GatewayNode, config: MqttConfig): Promis
   }
 }
 
+/** Has a CONNECT say what we want of it, before the broker looks at it. */
+function rewrite(packet: ConnectPacket, line: Line, { openNamespace }: MqttConfig): void {
+  if (packet.username === undefined && openNamespace !== undefined) return
+  // Nothing waits for a device that is away, and nothing is said in its name when it dies.
+  packet.clean = true
+  delete packet.will
+  if (packet.username === undefined) return
+  // Somebody with another device's client id would end that device's connection (MQTT 3.1.4-2); names are checked.
+  packet.clientId = packet.username
+  // Watched by us, for the broker does not hear all of it.
+  line.keepAliveMs = (packet.keepalive ?? 0) * keepAliveMsPerSecond
+  packet.keepalive = 0
+}
+
 /** What aedes tells about its clients. */
 function watchClients(node: GatewayNode, aedes: Aedes, lineOf: (client: Client) => Line): void {
   aedes.on('subscribe', (subscriptions: Subscription[], client: Client) => {
     const line = lineOf(client)
-    const isGet = ({ topic, qos }: Subscription) => (qos as number) !== 128 && topicOf(topic)?.channel === 'get'
-    if (!line.session || !subscriptions.some(isGet)) return
-    line.isListening = true
-    node.courier.ring(line.session.stationId)
+    if (!line.session) return
+    for (const { topic, qos } of subscriptions) {
+      const about = topicOf(topic)
+      if (!about || (qos as number) === refused) continue
+      line.granted[about.channel] = qos
+      if (about.channel === 'get') node.courier.ring(line.session.stationId)
+    }
   })
   aedes.on('unsubscribe', (topics: string[], client: Client) => {
-    if (topics.some((topic) => topicOf(topic)?.channel === 'get')) lineOf(client).isListening = false
+    for (const topic of topics) {
+      const about = topicOf(topic)
+      if (about) lineOf(client).granted[about.channel] = null
+    }
   })
   const failed = (client: Client, error: Error & { code?: string }) => {
     const line = lineOf(client)
@@ -183,7 +207,7 @@ function heard(node: GatewayNode, line: Line, packet: PublishPacket, callback: C
   count(node.counts.heard, report.kind)
   if (report.kind === 'heartbeat') {
     const echo = session.voice.answer(payload, accepted, { nonce: 0, unixSeconds: 0 })
-    if (echo) tell(node, line, packet.topic, echo, packet.qos)
+    if (echo) tell(node, line, { topic: packet.topic, channel: 'heart', payload: echo, qos: packet.qos })
     acknowledge(node, report.kind, callback)
   } else store(node, line, report, payload, callback)
 }

@@ -2,11 +2,12 @@ import type { Duplex } from 'node:stream'
 import type { Client } from 'aedes'
 import type { Credential } from '../db/mqtt-credentials.ts'
 import type { Command } from '../protocol/cabinet.ts'
-import { qosOf, topics } from '../protocol/cabinet-mqtt/index.ts'
+import { type Channel, qosOf, topics } from '../protocol/cabinet-mqtt/index.ts'
 import { BrokenStream } from '../protocol/errors.ts'
 import type { Limits, MqttConfig } from './config.ts'
 import { count } from './counts.ts'
 import { leave } from './link.ts'
+import { takeBeats, tell } from './mqtt-beat.ts'
 import { answerToLevel } from './mqtt-manners.ts'
 import { type Meter, meter } from './mqtt-meter.ts'
 import type { GatewayNode } from './node.ts'
@@ -15,6 +16,8 @@ import type { Carrier, Session } from './sessions.ts'
 /** Before a device is known it may say CONNECT and what follows it at once, but nothing long. */
 const strangerPacketBytesMax = 4_096
 const msPerSecond = 1_000
+/** A device whose socket takes nothing for so long is cut. */
+export const drainTimeoutMs = 15_000
 
 /** One connection to the broker. */
 export interface Line {
@@ -39,8 +42,15 @@ export interface Line {
   isStalled: boolean
   /** A newer connection of the same device waits for this one: nothing more is read here. */
   isYielding: boolean
-  /** It has subscribed to its commands: said earlier, they would go nowhere. */
-  isListening: boolean
+  /** The QoS its topics were subscribed with; null: not. Commands wait for theirs: said earlier, they would go nowhere. */
+  granted: Record<Channel, number | null>
+  /** The last packet id of ours. */
+  lastId: number
+  /** It is cut when it says nothing for longer; 0: its CONNECT asked for no such thing. */
+  keepAliveMs: number
+  /** The node's clock when something was read, and since when its socket takes nothing; null: it does. */
+  readAt: number
+  stuckAt: number | null
   malformedInARow: number
   /** The node's clock when it came. */
   openedAt: number
@@ -58,7 +68,7 @@ export function newLine(node: GatewayNode, config: MqttConfig, stream: Duplex, a
     client: null,
     carrier: {
       send: (bytes, command) => send(node, line, bytes, command),
-      isOpen: () => line.ending === null && line.isListening,
+      isOpen: () => line.ending === null && line.granted.get !== null,
       finish: (reason) => finish(node, line, reason),
       settled: async () => {
         line.isYielding = true
@@ -80,7 +90,11 @@ export function newLine(node: GatewayNode, config: MqttConfig, stream: Duplex, a
     bytes: 0,
     isStalled: false,
     isYielding: false,
-    isListening: false,
+    granted: { get: null, heart: null, update: null },
+    lastId: 0,
+    keepAliveMs: 0,
+    readAt: node.clock.now,
+    stuckAt: null,
     malformedInARow: 0,
     openedAt: node.clock.now,
     ending: null,
@@ -126,11 +140,15 @@ function metered(node: GatewayNode, line: Line): void {
       stream.end(no)
       return null
     }
+    line.readAt = node.clock.now
     try {
+      const isBetween = line.meter.isBetween()
       const most = line.session === null && !config.openNamespace ? strangerPacketBytesMax : config.packetBytesMax
       line.packets += line.meter.push(chunk, most)
       line.bytes += chunk.length
-      return chunk
+      const taken = isBetween ? takeBeats(node, line, chunk) : 0
+      if (taken === 0) return chunk
+      return taken === chunk.length ? null : chunk.subarray(taken)
     } catch (error) {
       if (!(error instanceof BrokenStream)) throw error
       node.counts.brokenStreams += 1
@@ -169,15 +187,8 @@ export function inTurn<T>(node: GatewayNode, line: Line, work: () => Promise<T>)
 function send(node: GatewayNode, line: Line, payload: Buffer, command: Command | undefined): void {
   const { credential } = line
   if (!credential || !command) return
-  tell(node, line, topics(credential.deviceId).get, payload, qosOf(command))
-}
-
-/** Writes one message; a device that does not read is dropped instead of filling our memory. */
-export function tell(node: GatewayNode, line: Line, topic: string, payload: Buffer, qos: 0 | 1 | 2): void {
-  const { client, stream } = line
-  if (!client || client.closed || stream.destroyed) return
-  client.publish({ cmd: 'publish', topic, payload, qos, retain: false, dup: false }, () => {})
-  if (stream.writableLength > node.limits.writeBufferBytesMax) drop(node, line, 'reads_too_slowly')
+  const { get: topic } = topics(credential.deviceId)
+  tell(node, line, { topic, channel: 'get', payload, qos: qosOf(command) })
 }
 
 /** Takes nothing more, works off what was heard, then ends. */
@@ -236,7 +247,11 @@ export function lookAt(node: GatewayNode, line: Line): void {
   line.packets = Math.max(0, line.packets - share.packets)
   line.bytes = Math.max(0, line.bytes - share.bytes)
   readOn(node, line)
+  if (!line.stream.writableNeedDrain) line.stuckAt = null
+  else if (clock.now - (line.stuckAt ??= clock.now) > drainTimeoutMs) drop(node, line, 'reads_too_slowly')
   if (line.isStalled || line.running !== null) return
-  const { session, config } = line
-  if (session && clock.now - session.heardAt > config.silentMs) drop(node, line, 'silent')
+  const { session, config, keepAliveMs, readAt } = line
+  if (!session) return
+  if (clock.now - session.heardAt > config.silentMs) drop(node, line, 'silent')
+  else if (keepAliveMs > 0 && clock.now - readAt > keepAliveMs) drop(node, line, 'silent')
 }

@@ -13,6 +13,8 @@ export interface Meter {
    * @throws BrokenStream a packet that is longer, or a length that is none
    */
   push(chunk: Buffer, packetBytesMax: number): number
+  /** True where the next byte begins a packet. */
+  isBetween(): boolean
 }
 
 /** A meter at the beginning of a connection. Keeps three numbers. */
@@ -23,6 +25,7 @@ export function meter(): Meter {
   /** Bytes still to come of the packet under way. */
   let left = 0
   return {
+    isBetween: () => left === 0 && lengthBytes < 0,
     push(chunk, packetBytesMax) {
       let packets = 0
       for (let at = 0; at < chunk.length; ) {

@@ -7,8 +7,8 @@ import * as wire from './mqtt-wire.ts'
 
 const readBytes = 65_536
 const nanosecondsPerMillisecond = 1e6
-/** So many dial together, and the next when all of these are in. */
-const dialsAtOnce = 250
+/** So many dial together, and the next when all of these are in. Mosquitto lets a hundred wait at its door. */
+const dialsAtOnce = 50
 
 /** What a link publishes and waits for the acknowledgement of. */
 export type Saying = 'heartbeat' | 'returned'
@@ -135,7 +135,7 @@ function dial(side: Side): Promise<void> {
   const state = { rest: null, beat, id: wire.firstId, saidAt: 0, slot: 1, ready: ready.resolve }
   const link: Link = { index, side, socket, topic, ...state }
   side.links.push(link)
-  socket.once('error', ready.reject)
+  socket.once('error', ({ message }) => ready.reject(new Error(`a link to ${side.name}: ${message}`)))
   socket.once('close', () => {
     ready.reject(new Error(`a link to ${side.name} was closed`))
     // A run would wait for it for ever.
