@@ -33,7 +33,7 @@ export function tell(
   line: Line,
   { topic, channel, payload, qos }: { topic: string; channel: Channel; payload: Buffer; qos: number },
 ): void {
-  if (!line.client?.connected || !line.stream.writable) return
+  if (!line.session || !line.stream.writable) return
   const most = granted(line, channel, qos)
   write(node, line, spell({ topic, payload, qos: most, id: most === 0 ? 0 : idFor(line) }))
 }
