@@ -1,12 +1,17 @@
 import { once } from 'node:events'
 import type { RecordableHistogram } from 'node:perf_hooks'
 import { setTimeout as after } from 'node:timers/promises'
+import type { ArgsDef, ParsedArgs } from 'citty'
 import { mayDial } from './dial.ts'
-import type { RunningFleet } from './fleet.ts'
-import { fleet, fleetSlotsMax } from './fleet.ts'
+import type { FleetLatency, RunningFleet } from './fleet.ts'
+import { fleet, fleetLatency, fleetSlotsMax } from './fleet.ts'
+import { mqttFleet, together } from './fleet-mqtt.ts'
+import { imeiOf, imeiSerialMax } from './imei.ts'
 import { dialling, fileOf, numberOf, portOf, tool, wholeOf } from './options.ts'
 
 const cabinetsMax = 100_000
+/** Whole cabinets, with a box and a journal each. */
+const mqttMax = 10_000
 const reportMilliseconds = 1_000
 
 interface Who {
@@ -73,8 +78,83 @@ async function watched(running: RunningFleet, seconds: number, json: boolean) {
 
 /** For --help. */
 export const fleetManual = `Figures of each second go to standard error, a summary in JSON to standard output.
+MQTT cabinets have IMEIs from 00101001 000001 on (the test range, with their check digits), or those of the keys file.
 Exit 1 when a cabinet was not online at the end, a login was refused or a link failed.
 `
+
+const args = {
+  cabinets: { type: 'string', default: '100', description: 'How many over TCP' },
+  dialect: {
+    type: 'enum',
+    options: ['A', 'B', 'mqtt'],
+    default: 'B',
+    description: 'Which they speak; mqtt: none of TCP',
+  },
+  'box-prefix': { type: 'string', default: 'SIM', description: 'Names: this and six digits' },
+  first: { type: 'string', default: '1', description: 'The first of those numbers, and of the IMEIs' },
+  key: { type: 'string', valueHint: 'K', description: "TCP-B's secret, one for all" },
+  'keys-file': { type: 'string', valueHint: 'FILE', description: 'Instead: lines of "boxId key"' },
+  mqtt: { type: 'string', default: '0', description: 'How many over MQTT beside them' },
+  'mqtt-port': { type: 'string', description: 'Where those ask for their broker; 9068' },
+  'mqtt-heartbeat': { type: 'string', default: '540', valueHint: 'seconds', description: 'Between two of theirs' },
+  slots: { type: 'string', default: '8', description: `Slots of each, 1-${fleetSlotsMax}` },
+  banks: { type: 'string', default: '4', description: 'Banks in each' },
+  rate: { type: 'string', default: '1000', description: 'Logins a second at most' },
+  heartbeat: {
+    type: 'string',
+    default: '30',
+    valueHint: 'seconds',
+    description: 'Between heartbeats of one cabinet',
+  },
+  seconds: { type: 'string', default: '60', description: 'How long to run, logins included' },
+  sources: { type: 'string', description: 'Dial from so many 127.0.0.x addresses; as many as needed unless told' },
+  json: { type: 'boolean', default: false, description: 'Figures of each second as JSON too' },
+  ...dialling,
+} as const satisfies ArgsDef
+
+type Given = ParsedArgs<typeof args>
+
+/** How many of each kind; a dialect `mqtt` makes all of them that. */
+function sizes(given: Given, listed: number | undefined) {
+  const cabinets = listed ?? wholeOf('cabinets', given.cabinets, 1, cabinetsMax)
+  if (given.dialect === 'mqtt') return { tcp: 0, mqtt: cabinets }
+  return { tcp: cabinets, mqtt: wholeOf('mqtt', given.mqtt, 0, mqttMax) }
+}
+
+const shape = (given: Given) => {
+  const slots = wholeOf('slots', given.slots, 1, fleetSlotsMax)
+  const loginsPerSecond = numberOf('rate', given.rate, 0.1, 100_000)
+  return { slots, banks: wholeOf('banks', given.banks, 0, slots), host: given.host, loginsPerSecond }
+}
+
+function overTcp(given: Given, cabinets: number, list: Who[] | undefined, latency: FleetLatency): RunningFleet[] {
+  if (given.dialect === 'mqtt' || cabinets === 0) return []
+  const one = numbered(given['box-prefix'], wholeOf('first', given.first, 0, 999_999), given.key)
+  const settings = {
+    ...shape(given),
+    cabinets,
+    dialect: given.dialect,
+    who: (index: number) => list?.[index] ?? one(index),
+    port: portOf(given.port, given.dialect),
+    heartbeatSeconds: numberOf('heartbeat', given.heartbeat, 0.1, 3600),
+    ...(given.sources !== undefined && { sources: wholeOf('sources', given.sources, 1, 250) }),
+  }
+  return [fleet(settings, latency)]
+}
+
+function overMqtt(given: Given, cabinets: number, list: Who[] | undefined, latency: FleetLatency): RunningFleet[] {
+  if (cabinets === 0) return []
+  const first = wholeOf('first', given.first, 0, imeiSerialMax + 1 - cabinets)
+  const names = given.dialect === 'mqtt' ? list : undefined
+  const settings = {
+    ...shape(given),
+    cabinets,
+    who: (index: number) => names?.[index]?.boxId ?? imeiOf(first + index),
+    port: portOf(given['mqtt-port'] ?? (given.dialect === 'mqtt' ? given.port : undefined), 'mqtt'),
+    heartbeatSeconds: numberOf('mqtt-heartbeat', given['mqtt-heartbeat'], 0.1, 3600),
+  }
+  return [mqttFleet(settings, latency)]
+}
 
 /** `npm run sim -- fleet`: very many cabinets that log in and live; figures each second and at the end. */
 export const fleetTool = tool({
@@ -82,53 +162,20 @@ export const fleetTool = tool({
     name: 'fleet',
     description: 'Thousands of cabinets in one process; stops by itself',
   },
-  args: {
-    cabinets: { type: 'string', default: '100', description: 'How many' },
-    dialect: { type: 'enum', options: ['A', 'B'], default: 'B', description: 'Which TCP dialect they speak' },
-    'box-prefix': { type: 'string', default: 'SIM', description: 'Names: this and six digits' },
-    first: { type: 'string', default: '1', description: 'The first of those numbers' },
-    key: { type: 'string', valueHint: 'K', description: "TCP-B's secret, one for all" },
-    'keys-file': { type: 'string', valueHint: 'FILE', description: 'Instead: lines of "boxId key"' },
-    slots: { type: 'string', default: '8', description: `Slots of each, 1-${fleetSlotsMax}` },
-    banks: { type: 'string', default: '4', description: 'Banks in each' },
-    rate: { type: 'string', default: '1000', description: 'Logins a second at most' },
-    heartbeat: {
-      type: 'string',
-      default: '30',
-      valueHint: 'seconds',
-      description: 'Between heartbeats of one cabinet',
-    },
-    seconds: { type: 'string', default: '60', description: 'How long to run, logins included' },
-    sources: { type: 'string', description: 'Dial from so many 127.0.0.x addresses; as many as needed unless told' },
-    json: { type: 'boolean', default: false, description: 'Figures of each second as JSON too' },
-    ...dialling,
-  },
-  async run(args) {
-    mayDial(args.host, args['allow-remote'])
-    const list = args['keys-file'] === undefined ? undefined : whoFrom(args['keys-file'])
-    const slots = wholeOf('slots', args.slots, 1, fleetSlotsMax)
-    const first = wholeOf('first', args.first, 0, 999_999)
-    const cabinets = list ? list.length : wholeOf('cabinets', args.cabinets, 1, cabinetsMax)
-    const seconds = numberOf('seconds', args.seconds, 0.1, 604_800)
-    const one = numbered(args['box-prefix'], first, args.key)
-    const running = fleet({
-      cabinets,
-      dialect: args.dialect,
-      who: (index) => list?.[index] ?? one(index),
-      slots,
-      banks: wholeOf('banks', args.banks, 0, slots),
-      host: args.host,
-      port: portOf(args.port, args.dialect),
-      loginsPerSecond: numberOf('rate', args.rate, 0.1, 100_000),
-      heartbeatSeconds: numberOf('heartbeat', args.heartbeat, 0.1, 3600),
-      ...(args.sources !== undefined && { sources: wholeOf('sources', args.sources, 1, 250) }),
-    })
-    const { online, elapsed } = await watched(running, seconds, args.json)
+  args,
+  async run(given) {
+    mayDial(given.host, given['allow-remote'])
+    const list = given['keys-file'] === undefined ? undefined : whoFrom(given['keys-file'])
+    const { tcp, mqtt } = sizes(given, list?.length)
+    const seconds = numberOf('seconds', given.seconds, 0.1, 604_800)
+    const latency = fleetLatency()
+    const running = together([...overTcp(given, tcp, list, latency), ...overMqtt(given, mqtt, list, latency)])
+    const { online, elapsed } = await watched(running, seconds, given.json)
     const counts = { ...counted(running), online }
-    const { login, heartbeat } = running.latency
     const memory = Math.round(process.memoryUsage().rss / 1_048_576)
-    const summary = { cabinets, seconds: Math.round(elapsed * 10) / 10, ...counts, login: spread(login) }
-    process.stdout.write(`${JSON.stringify({ ...summary, heartbeat: spread(heartbeat), rss_mb: memory })}\n`)
+    const cabinets = tcp + mqtt
+    const summary = { cabinets, seconds: Math.round(elapsed * 10) / 10, ...counts, login: spread(latency.login) }
+    process.stdout.write(`${JSON.stringify({ ...summary, heartbeat: spread(latency.heartbeat), rss_mb: memory })}\n`)
     if (online < cabinets || counts.refusals > 0 || counts.failed > 0) process.exitCode = 1
   },
 })

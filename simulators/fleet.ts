@@ -43,7 +43,7 @@ function conduct(fleet: Fleet): () => void {
   return () => clearInterval(timer)
 }
 
-function made(settings: FleetSettings): Fleet {
+function made(settings: FleetSettings, latency: FleetLatency): Fleet {
   const { cabinets, dialect, banks, who } = settings
   // A voice with one key remembers nothing: members of one key share it.
   const voices = new Map<string | undefined, CabinetVoice>()
@@ -76,21 +76,34 @@ function made(settings: FleetSettings): Fleet {
     commands: 0,
     unreadable: 0,
     failures: {},
-    loginLatency: createHistogram(),
-    heartbeatLatency: createHistogram(),
-    heartbeatLatencyNow: createHistogram(),
+    loginLatency: latency.login,
+    heartbeatLatency: latency.heartbeat,
+    heartbeatLatencyNow: latency.now,
     stopping: false,
     buffer: Buffer.alloc(readBytes),
     everybody: Promise.withResolvers<void>(),
   }
 }
 
+/** Microseconds; `now` is heartbeats since it was last reset. */
+export interface FleetLatency {
+  login: RecordableHistogram
+  heartbeat: RecordableHistogram
+  now: RecordableHistogram
+}
+
+/** Nothing measured yet. */
+export const fleetLatency = (): FleetLatency => ({
+  login: createHistogram(),
+  heartbeat: createHistogram(),
+  now: createHistogram(),
+})
+
 /** A fleet under way. */
 export interface RunningFleet {
   readonly online: number
   readonly counts: FleetCounts
-  /** Microseconds; `now` is heartbeats since it was last reset. */
-  readonly latency: { login: RecordableHistogram; heartbeat: RecordableHistogram; now: RecordableHistogram }
+  readonly latency: FleetLatency
   /** Resolves when all are logged in at the same time. */
   readonly everybody: Promise<void>
   /** Sends no more, hears what is still on its way for at most two seconds, hangs up. */
@@ -108,19 +121,20 @@ async function stop(fleet: Fleet) {
 
 /**
  * Starts a fleet; it runs until it is stopped.
+ * @param latency shared with other fleets, if given
  * @throws RangeError more slots than 32, more banks than slots, or TCP-B without keys
  */
-export function fleet(settings: FleetSettings): RunningFleet {
+export function fleet(settings: FleetSettings, latency = fleetLatency()): RunningFleet {
   const { slots, banks } = settings
   if (slots > fleetSlotsMax || banks > slots) throw new RangeError(`${banks} banks in ${slots} slots, at most 32`)
-  const running = made(settings)
+  const running = made(settings, latency)
   const halt = conduct(running)
   return {
     get online() {
       return running.online
     },
     counts: running,
-    latency: { login: running.loginLatency, heartbeat: running.heartbeatLatency, now: running.heartbeatLatencyNow },
+    latency,
     everybody: running.everybody.promise,
     async stop() {
       halt()

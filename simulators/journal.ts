@@ -91,11 +91,13 @@ export function journal(): Journal {
 
 const secret = (name: string, value: unknown) => (name === 'password' ? '***' : value)
 
-/** An entry as a line of JSON for logs; what carries a password (0x73, 0x74) keeps its bytes to itself. */
+const secretKinds = ['set_apn', 'apn', 'setWifi']
+
+/** An entry as a line of JSON for logs; what carries a password (0x73, 0x74, setWifi) keeps its bytes to itself. */
 export function jsonLine(entry: Entry): string {
   const { number, at, event, ...about } = entry
   const kind = kindOf(entry)
   const frame = 'frame' in about ? about.frame.toString('hex').toUpperCase() : undefined
-  const hex = kind === 'set_apn' || kind === 'apn' ? undefined : frame
+  const hex = secretKinds.includes(kind) ? undefined : frame
   return JSON.stringify({ at: new Date(at).toISOString(), event, kind, ...about, frame: hex }, secret)
 }

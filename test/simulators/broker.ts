@@ -71,8 +71,9 @@ function desk() {
     echoes: true,
     /** The code of the next bootstraps. */
     code: 200,
-    /** How many passwords were given; the last is right. */
+    /** How many passwords were given, from the first on; those up to `revoked` are wrong. */
     passwords: 0,
+    revoked: -1,
     passwordOf: (issue: number) => `secret-${issue}`,
     ports: { mqtt: 0, http: 0 },
     next: async <K extends Report['kind']>(kind: K) =>
@@ -86,7 +87,8 @@ type Desk = ReturnType<typeof desk>
 const brokerOf = (desk: Desk) =>
   Aedes.createBroker({
     authenticate(client, username, password, done) {
-      const isRight = username === 'cabinet' && String(password) === desk.passwordOf(desk.passwords)
+      const issue = Number(String(password).split('-')[1])
+      const isRight = username === 'cabinet' && issue > desk.revoked && issue <= desk.passwords
       if (isRight) desk.clients.push(client)
       done(isRight ? null : Object.assign(new Error('no'), { returnCode: 5 }), isRight)
     },
@@ -114,7 +116,8 @@ const webOf = (desk: Desk) =>
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://cabinets')
     const body = Buffer.from(await text(request.setEncoding('latin1')), 'latin1')
     const code = mqtt.isSigned(searchParams) ? desk.code : 401
-    const login = { clientId: 'client-1', host: '127.0.0.1', port: desk.ports.mqtt, username: 'cabinet' }
+    const clientId = `client-${searchParams.get('uuid')}`
+    const login = { clientId, host: '127.0.0.1', port: desk.ports.mqtt, username: 'cabinet' }
     if (mqtt.connectPaths.some((path) => path === pathname) && code === 200)
       response.end(mqtt.connectAnswer({ ...login, password: desk.passwordOf(++desk.passwords) }, unixMilliseconds))
     else response.end(mqtt.answer(code, code === 200 ? 'OK' : 'no', unixMilliseconds))
@@ -142,7 +145,9 @@ export async function server() {
     })
   return Object.assign(self, {
     /** The password given last stops working. */
-    revoke: () => void (self.passwords += 100),
+    revoke: () => void (self.revoked = self.passwords),
+    /** The next cabinet that has subscribed to its commands. */
+    arrival: () => new Promise<void>((arrived) => broker.once('subscribe', () => arrived())),
     tell: (command: Command, when?: When) => publish(mqtt.voice().tell(command, when), mqtt.qosOf(command)),
     say: (words: object) => publish(Buffer.from(JSON.stringify(words)), 1),
   })

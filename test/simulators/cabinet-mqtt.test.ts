@@ -4,6 +4,7 @@ import type { Cabinet } from '../../simulators/cabinet.ts'
 import { mqttCabinet } from '../../simulators/cabinet-mqtt.ts'
 import { asker, dialer } from '../../simulators/dial.ts'
 import { jsonLine, kindOf } from '../../simulators/journal.ts'
+import { wireLine } from '../../simulators/screen.ts'
 import { banks, imei, pair, server, stranger } from './broker.ts'
 
 const [connect] = mqtt.connectPaths
@@ -219,10 +220,40 @@ test('what is no command is kept as unreadable, and what we have no word for is 
   expect(cab.box.banks.size).toBe(3)
 })
 
-test('no password is in the journal', async () => {
+test('every frame is a line in words, banks by their serial numbers', async () => {
   const { cab, far } = await pair()
   await cab.loggedIn
-  expect(cab.journal.entries.map(jsonLine).join()).not.toContain(far.passwordOf(1))
+  await far.tell({ kind: 'eject', slot: 1, bankId: banks[0]! })
+  await far.next('eject')
+  cab.heartbeat()
+  await cab.next('heartbeat', 0)
+  await far.say({ cmd: 'load_ad' })
+  await times(cab, 'load_ad', 1)
+  const text = cab.journal.entries.map((entry) => wireLine(entry, { dialect: 'mqtt' })).join('\n')
+  for (const part of [
+    'bootstrap over HTTP: 200',
+    '← popup_sn',
+    '40818048',
+    '→ 0x31 popup_sn_result',
+    '← 0x7A',
+    'load_ad',
+  ])
+    expect(text.replace(/ {2,}/g, ' ')).toContain(part)
+})
+
+test('no password is in the journal, in lines of JSON or in words', async () => {
+  const { cab, far } = await pair()
+  await cab.loggedIn
+  await far.say({ cmd: 'setWifi', username: 'Cafe', password: 'network-secret' })
+  await times(cab, 'setWifi', 1)
+  const text = cab.journal.entries.map((entry) => jsonLine(entry) + wireLine(entry, { dialect: 'mqtt' })).join()
+  expect(text).toContain('setWifi')
+  for (const secret of [
+    far.passwordOf(1),
+    'network-secret',
+    Buffer.from('network-secret').toString('hex').toUpperCase(),
+  ])
+    expect(text).not.toContain(secret)
 })
 
 test('a cabinet that cannot be is refused', () => {

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { noLatency } from '../../simulators/cabinet.ts'
 import type { DemoFleet } from '../../simulators/demo.ts'
 import { demoFleet } from '../../simulators/demo.ts'
+import * as mqtt from './broker.ts'
 import type { Server } from './server.ts'
 import { banks, key, server } from './server.ts'
 
@@ -47,6 +48,25 @@ test('a demo that closes leaves nothing behind, banks on their way neither', () 
     await b?.next('eject')
     expect(cabinets[0]?.box.gone).toEqual([banks[0]])
   }))
+
+test('a bank of an MQTT cabinet comes back into one that takes it', async () => {
+  const far = await mqtt.server()
+  const two = [
+    { boxId: mqtt.imei, dialect: 'mqtt', slots: 4, banks: mqtt.banks },
+    { boxId: 'DEMO1', dialect: 'A', slots: 4, banks: 0 },
+  ] as const
+  const net = createServer((socket) => void server(socket)).listen(0, '127.0.0.1')
+  await once(net, 'listening')
+  const { port } = net.address() as AddressInfo
+  const address = { host: '127.0.0.1', port, bootstrapPort: far.ports.http }
+  const fleet = demoFleet({ ...address, stations: two, returnSeconds: [0.01, 0.02], latency: noLatency })
+  await Promise.all(fleet.cabinets.map(({ loggedIn }) => loggedIn))
+  await far.tell({ kind: 'eject', slot: 1, bankId: mqtt.banks[0]! })
+  expect((await far.next('returned')).bank.bankId).toBe(mqtt.banks[0])
+  await fleet.close()
+  await once(net.close(), 'close')
+  expect(() => demoFleet({ host: '127.0.0.1', port, stations: two })).toThrow('bootstrapPort')
+})
 
 test('a demo dials nobody else', () => {
   expect(() => demoFleet({ host: '192.0.2.1', port: 1, stations })).toThrow('--allow-remote')
