@@ -126,7 +126,10 @@ function dial(side: Side): Promise<void> {
       callback(length) {
         const chunk = buffer.subarray(0, length)
         const bytes = link.rest ? Buffer.concat([link.rest, chunk]) : chunk
+        // What one read makes it say goes in one write, as the brokers' answers do.
+        socket.cork()
         link.rest = wire.cut(bytes, (first, all, from, to) => heard(link, first, all, from, to))
+        socket.uncork()
         return true
       },
     },
