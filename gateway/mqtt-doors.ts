@@ -43,13 +43,20 @@ function webSocketDoor(
     const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? []
     if (!offered.includes('mqtt')) {
       count(node.counts.turnedAway, 'no_mqtt_subprotocol')
-      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n')
+      // From here on it is nobody's: who hangs up in the middle of it must not end the process, who never does must end.
+      socket.on('error', () => {})
+      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n', () => socket.destroy())
       return
     }
     const address = plain(request.socket.remoteAddress ?? '')
-    sockets.handleUpgrade(request, socket, head, (webSocket) =>
-      enter(createWebSocketStream(webSocket, { allowHalfOpen: true }), address),
-    )
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      const stream = createWebSocketStream(webSocket, { allowHalfOpen: true })
+      // Before the stream hears it (MQTT-6.0.0-1).
+      webSocket.prependListener('message', (_, isBinary) => {
+        if (!isBinary) stream.destroy(Object.assign(new Error('a text frame'), { code: 'TEXT_FRAME' }))
+      })
+      enter(stream, address)
+    })
   })
   return server
 }
