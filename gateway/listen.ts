@@ -69,7 +69,8 @@ export function doorkeeper(node: GatewayNode, allow: readonly string[]): MayEnte
     node.counts.accepted += 1
     all += 1
     perAddress.set(address, (perAddress.get(address) ?? 0) + 1)
-    socket.once('close', () => {
+    // It comes once; `once` would keep two more functions for every connection.
+    socket.on('close', () => {
       all -= 1
       const left = perAddress.get(address)! - 1
       if (left === 0) perAddress.delete(address)

@@ -52,8 +52,6 @@ export interface Line {
   readAt: number
   stuckAt: number | null
   malformedInARow: number
-  /** The node's clock when it came. */
-  openedAt: number
   /** Why it ends; null while it lives. */
   ending: string | null
   endingAt: number
@@ -96,13 +94,13 @@ export function newLine(node: GatewayNode, config: MqttConfig, stream: Duplex, a
     readAt: node.clock.now,
     stuckAt: null,
     malformedInARow: 0,
-    openedAt: node.clock.now,
     ending: null,
     endingAt: 0,
   }
   node.lines.add(line)
   metered(node, line)
-  stream.once('close', () => void gone(node, line))
+  // It comes once; `once` would keep two more functions for every connection.
+  stream.on('close', () => void gone(node, line))
   return line
 }
 

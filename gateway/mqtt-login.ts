@@ -1,6 +1,6 @@
 import { askInventory } from '../db/commands.ts'
 import { open } from '../db/connections.ts'
-import { type Credential, check, isGood, use } from '../db/mqtt-credentials.ts'
+import { type Credential, check, type Firmware, isGood, use } from '../db/mqtt-credentials.ts'
 import { isAnswered, speaks, voice } from '../protocol/cabinet-mqtt/index.ts'
 import { count } from './counts.ts'
 import { giveWay } from './login.ts'
@@ -72,24 +72,33 @@ function enter(node: GatewayNode, { address }: Line, credential: Credential, sta
 /** Takes the opened connection back. */
 class Revoked extends Error {}
 
+/** What all sessions share: this wire knows no keys, so its words are nobody's own. */
+function wordsOf(firmware: Firmware) {
+  const spoken = voice({ firmware })
+  return { spoken, bind: () => spoken }
+}
+const words: Record<Firmware, ReturnType<typeof wordsOf>> = { current: wordsOf('current'), old: wordsOf('old') }
+const noKeys: readonly string[] = []
+const lacks = { speaks, isAnswered }
+
 function newSession(node: GatewayNode, line: Line, credential: Credential, stationId: number, epoch: number): Session {
-  const spoken = voice({ firmware: credential.firmware })
+  const { spoken, bind } = words[credential.firmware]
   return {
     stationId,
     boxId: credential.deviceId,
     epoch,
     needsKey: false,
     voice: spoken,
-    bind: () => spoken,
+    bind,
     heartbeatSeconds,
     heardAt: node.clock.now,
     identifiedAt: node.clock.now,
-    keys: [],
+    keys: noKeys,
     looking: null,
     isDoubtful: false,
     loginPrint: 0,
     carrier: line.carrier,
-    lacks: { speaks, isAnswered },
+    lacks,
     isWelcome: () => isGood(node.db.sql, credential),
   }
 }
