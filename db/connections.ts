@@ -2,6 +2,7 @@ import { abandon, restarted } from './commands.ts'
 import type { Queryable, Tx } from './connect.ts'
 import { record } from './events.ts'
 import { unseal } from './keys.ts'
+import { hasDialled } from './mqtt-credentials.ts'
 import { lock, lookWithin } from './places.ts'
 
 /**
@@ -27,14 +28,25 @@ export const isReachable = (q: Queryable) => q`
   (${isOnline(q)} or coalesce(ds.disconnected_at > now() - make_interval(secs =>
     case when ds.dialect = 'mqtt' then least(ds.heartbeat_seconds, ${GRACE_SECONDS_MAX}) else ds.heartbeat_seconds end), false))`
 
-/** Whose box id is this, and which keys may sign its frames (newest first)? Null: nobody's. */
+/**
+ * Whose box id is this, and which keys may sign its frames (newest first)? `isOnBroker`: it has shown a credential to the
+ * broker. Null: nobody's.
+ */
 export async function identify(
   q: Queryable,
   boxId: string,
   keysSecret: string,
-): Promise<{ stationId: number; slotsDeclared: number; iccid: string | null; keys: string[] } | null> {
-  const [station] = await q<{ id: number; slotsDeclared: number; iccid: string | null; sealed: string[] }[]>`
-    select s.id, s.slots_declared, s.iccid, array(
+): Promise<{
+  stationId: number
+  slotsDeclared: number
+  iccid: string | null
+  isOnBroker: boolean
+  keys: string[]
+} | null> {
+  const [station] = await q<
+    { id: number; slotsDeclared: number; iccid: string | null; isOnBroker: boolean; sealed: string[] }[]
+  >`
+    select s.id, s.slots_declared, s.iccid, ${hasDialled(q)} as is_on_broker, array(
       select key_ciphertext from station_secret_keys
       where station_id = s.id and (valid_until is null or valid_until > now()) order by id desc limit 2
     ) as sealed

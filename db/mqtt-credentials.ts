@@ -39,6 +39,19 @@ export interface Credential extends Device {
 
 const hashOf = (password: string | Buffer) => createHash('sha256').update(password).digest('hex')
 
+/**
+ * SQL: may the cabinet behind this `stations` row (alias `s`) come by the broker? Not one that is gone, and not one that
+ * has a key to sign its frames with (TCP-B): a bootstrap without a secret would go past that.
+ */
+export const mayDial = (q: Queryable) => q`
+  (s.deleted_at is null and not exists (
+    select 1 from station_secret_keys k where k.station_id = s.id and (k.valid_until is null or k.valid_until > now())))`
+
+/** SQL: has this cabinet (alias `s`) shown a credential, now or before? Then whoever comes without one is another. */
+export const hasDialled = (q: Queryable) => q`
+  exists (select 1 from mqtt_credentials c
+    where c.device_kind = 'cabinet' and c.device_id = s.box_id and c.first_used_at is not null)`
+
 /** Under this id a device is one client of the broker: MQTT's own takeover ends its older connection. */
 export const clientIdOf = ({ deviceKind, deviceId }: Device) => `${deviceKind}-${deviceId}`
 
@@ -53,8 +66,8 @@ export async function issue(
   asked: Device & { iccid: string | null; firmware: Firmware; software: string | null; address: string },
 ): Promise<Issued | 'unknown_device' | 'sim_changed'> {
   const { deviceKind, deviceId, iccid } = asked
-  const stationId = await lockDevice(tx, asked)
-  if (stationId === null) return 'unknown_device'
+  const station = await lockDevice(tx, asked)
+  if (!station?.mayDial) return 'unknown_device'
   const [pin] = await tx<{ iccid: string }[]>`
     select iccid from mqtt_credentials
     where device_kind = ${deviceKind} and device_id = ${deviceId} and iccid is not null order by id desc limit 1`
@@ -73,16 +86,17 @@ export async function issue(
     insert into mqtt_credentials (device_kind, device_id, username, password_hash, iccid, firmware, software, address)
     values (${deviceKind}, ${deviceId}, ${username}, ${hashOf(password)}, ${iccid}, ${asked.firmware}, ${asked.software},
       ${asked.address})`
-  if (iccid !== null) await tx`update stations set iccid = ${iccid} where id = ${stationId} and iccid is null`
+  if (iccid !== null) await tx`update stations set iccid = ${iccid} where id = ${station.id} and iccid is null`
   return { clientId, username, password }
 }
 
-/** Holds a device until the transaction ends; null: it is none of ours. Terminals come with their own table. */
-async function lockDevice(tx: Tx, { deviceKind, deviceId }: Device): Promise<number | null> {
-  if (deviceKind !== 'cabinet') return null
-  const [station] = await tx<{ id: number }[]>`
-    select id from stations where box_id = ${deviceId} and deleted_at is null for no key update`
-  return station?.id ?? null
+/** Holds a device until the transaction ends; undefined: it is none of ours. Terminals come with their own table. */
+async function lockDevice(tx: Tx, { deviceKind, deviceId }: Device) {
+  if (deviceKind !== 'cabinet') return
+  const [station] = await tx<{ id: number; mayDial: boolean }[]>`
+    select s.id, ${mayDial(tx)} as may_dial from stations s
+    where s.box_id = ${deviceId} and s.deleted_at is null for no key update`
+  return station
 }
 
 /** Who shows this name and password; null: nobody, by whichever of the two. Compared in constant time. */
@@ -90,7 +104,7 @@ export async function check(q: Queryable, username: string, password: Buffer): P
   const [row] = await q<(Credential & { passwordHash: string })[]>`
     select c.id, c.device_kind, c.device_id, c.firmware, c.password_hash, s.id as station_id
     from mqtt_credentials c
-      left join stations s on c.device_kind = 'cabinet' and s.box_id = c.device_id and s.deleted_at is null
+      left join stations s on c.device_kind = 'cabinet' and s.box_id = c.device_id and ${mayDial(q)}
     where c.username = ${username} and c.revoked_at is null`
   const shown = Buffer.from(hashOf(password))
   // Somebody unknown is compared with what he showed himself: a name that exists takes no longer than one that does not.
@@ -114,7 +128,7 @@ export async function use(tx: Tx, { id, deviceKind, deviceId }: Credential): Pro
 /** Is this credential still good, and its device still the same station of ours? */
 export async function isGood(q: Queryable, { id, stationId }: Credential): Promise<boolean> {
   const [row] = await q`
-    select 1 from mqtt_credentials c join stations s on s.box_id = c.device_id and s.deleted_at is null
+    select 1 from mqtt_credentials c join stations s on s.box_id = c.device_id and ${mayDial(q)}
     where c.id = ${id} and c.revoked_at is null and s.id = ${stationId}`
   return row !== undefined
 }
@@ -122,7 +136,7 @@ export async function isGood(q: Queryable, { id, stationId }: Credential): Promi
 /** May a device speak over HTTP, whose calls prove nothing? Only one that has a credential. Its station, or null. */
 export async function stationOf(q: Queryable, { deviceKind, deviceId }: Device): Promise<number | null> {
   const [row] = await q<{ id: number }[]>`
-    select s.id from stations s where s.box_id = ${deviceId} and s.deleted_at is null and exists (
+    select s.id from stations s where s.box_id = ${deviceId} and ${mayDial(q)} and exists (
       select 1 from mqtt_credentials
       where device_kind = ${deviceKind} and device_id = s.box_id and revoked_at is null and first_used_at is not null)`
   return row?.id ?? null
@@ -135,11 +149,12 @@ export async function stationOf(q: Queryable, { deviceKind, deviceId }: Device):
  */
 export async function revoke(tx: Tx, actor: Actor | null, device: Device): Promise<number> {
   const { deviceKind, deviceId } = device
-  const stationId = await lockDevice(tx, device)
+  const station = await lockDevice(tx, device)
   const { count } = await tx`
     update mqtt_credentials set revoked_at = now()
     where device_kind = ${deviceKind} and device_id = ${deviceId} and revoked_at is null`
-  if (count === 0 || stationId === null) return count
+  if (count === 0 || !station) return count
+  const stationId = station.id
   await record(tx, 'station.credentials_revoked', { stationId, data: { deviceKind, revoked: count } })
   await audit.record(tx, actor, 'powerbank', {
     action: 'station.revoke_credentials',

@@ -3,7 +3,7 @@ import type { Queryable, Tx } from './connect.ts'
 import { ONLINE_SLACK_SECONDS, open } from './connections.ts'
 import { Refused } from './errors.ts'
 import { record } from './events.ts'
-import type { Device, Firmware } from './mqtt-credentials.ts'
+import { type Device, type Firmware, mayDial } from './mqtt-credentials.ts'
 import { lock } from './places.ts'
 
 // Cabinets behind a broker that is not ours: no node holds their connections, so all nodes share one name in the rows.
@@ -29,7 +29,7 @@ const stationColumns = (q: Queryable, node: string) => q`
 /** Whose IMEI is this? Null: nobody's. */
 export async function stationBehind(q: Queryable, node: string, boxId: string): Promise<MqttStation | null> {
   const [station] = await q<MqttStation[]>`
-    select ${stationColumns(q, node)} where s.box_id = ${boxId} and s.deleted_at is null`
+    select ${stationColumns(q, node)} where s.box_id = ${boxId} and ${mayDial(q)}`
   return station ?? null
 }
 
@@ -37,7 +37,7 @@ export async function stationBehind(q: Queryable, node: string, boxId: string): 
 export function stationsBehind(q: Queryable, node: string, stationIds: readonly number[]): Promise<MqttStation[]> {
   return q<MqttStation[]>`
     select ${stationColumns(q, node)}
-    where s.id = any(${[...stationIds]}::bigint[]) and s.deleted_at is null and ds.epoch is not null`
+    where s.id = any(${[...stationIds]}::bigint[]) and ${mayDial(q)} and ds.epoch is not null`
 }
 
 /** How a cabinet comes in through a broker. */
@@ -95,7 +95,7 @@ export async function closeSilent(tx: Tx, node: string): Promise<number> {
 export async function holder(q: Queryable, username: string): Promise<(Device & { stationId: number | null }) | null> {
   const [row] = await q<(Device & { stationId: number | null })[]>`
     select c.device_kind, c.device_id, s.id as station_id from mqtt_credentials c
-      left join stations s on c.device_kind = 'cabinet' and s.box_id = c.device_id and s.deleted_at is null
+      left join stations s on c.device_kind = 'cabinet' and s.box_id = c.device_id and ${mayDial(q)}
     where c.username = ${username} and c.revoked_at is null`
   return row ?? null
 }

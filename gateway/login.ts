@@ -42,8 +42,9 @@ export async function login(node: GatewayNode, knocking: Knocking, frame: Buffer
   const known = await node.gate.run(() => identify(node.db.sql, greeting.boxId, node.keysSecret))
   if (!known) return refuse(node, knocking, greeting, frame, 'unknown_box_id')
   if (greeting.needsKey && known.keys.length === 0) return refuse(node, knocking, greeting, frame, 'no_key')
-  // A key that could be sidestepped by speaking the dialect without one would protect nothing.
-  if (!greeting.needsKey && known.keys.length > 0) return refuse(node, knocking, greeting, frame, 'bad_token')
+  // A key that could be sidestepped by speaking the dialect without one would protect nothing; nor would a credential.
+  if (!greeting.needsKey && (known.keys.length > 0 || known.isOnBroker))
+    return refuse(node, knocking, greeting, frame, 'bad_token')
   const voice = greeting.voice({ keys: known.keys })
   const report = believed(() => voice.hear(frame))
   if (!report) return refuse(node, knocking, greeting, frame, 'bad_token')
