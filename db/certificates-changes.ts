@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Actor } from './actor.ts'
 import * as audit from './audit.ts'
 import { type Certificate, codeOf, columns, isStaff } from './certificates.ts'
+import type { Idempotency } from './commands.ts'
 import type { Tx } from './connect.ts'
 import { Refused } from './errors.ts'
 import * as ledger from './ledger.ts'
@@ -66,10 +67,31 @@ async function active(tx: Tx, by: { id: number } | { email: string }): Promise<{
 }
 
 /**
- * Sells a certificate: the row, and its money in a book of its own.
- * @throws Refused not_found (no such owner), invalid (`reason: 'validity_past'`)
+ * The certificate that the seller made with this key before, or undefined. Holds the key until the transaction ends, so
+ * that two equal requests at once become one after the other.
  */
-export async function create(tx: Tx, actor: Actor, given: NewCertificate): Promise<Certificate> {
+async function made(tx: Tx, { userId }: Actor, { key, hash }: Idempotency): Promise<Certificate | undefined> {
+  await tx`select pg_advisory_xact_lock(hashtextextended(${`certificate ${userId} ${key}`}, 0))`
+  const [row] = await tx<(Certificate & { requestHash: string })[]>`
+    select ${columns(tx)}, c.request_hash from certificates c where c.created_by = ${userId} and c.idempotency_key = ${key}`
+  if (!row) return undefined
+  const { requestHash, ...certificate } = row
+  if (requestHash !== hash) throw new Refused('idempotency_mismatch', 'the key was used for another certificate')
+  return certificate
+}
+
+/**
+ * Sells a certificate: the row, and its money in a book of its own. Said again with the same key it is the first one.
+ * @throws Refused not_found (no such owner), invalid (`reason: 'validity_past'`), idempotency_mismatch
+ */
+export async function create(
+  tx: Tx,
+  actor: Actor,
+  given: NewCertificate,
+  idempotency?: Idempotency,
+): Promise<Certificate> {
+  const first = idempotency && (await made(tx, actor, idempotency))
+  if (first) return first
   const { initialAmount, validUntil, ownerId, message, designTemplate } = given
   if (ownerId !== null) await active(tx, { id: ownerId })
   const code = `CERT-${randomBytes(codeBytes).toString('hex').toUpperCase()}`
@@ -77,8 +99,10 @@ export async function create(tx: Tx, actor: Actor, given: NewCertificate): Promi
     with until as (
       select coalesce(${validUntil}::timestamptz, now() + make_interval(days => ${validityDaysDefault})) as at
     ), c as (
-      insert into certificates (code, initial_amount, owner_id, message, design_template, valid_until, created_by)
-      select ${code}, ${initialAmount}, ${ownerId}, ${message}, ${designTemplate}, at, ${actor.userId}
+      insert into certificates (code, initial_amount, owner_id, message, design_template, valid_until, created_by,
+        idempotency_key, request_hash)
+      select ${code}, ${initialAmount}, ${ownerId}, ${message}, ${designTemplate}, at, ${actor.userId},
+        ${idempotency?.key ?? null}, ${idempotency?.hash ?? null}
       from until where at > now() returning *
     ) select ${columns(tx)} from c`
   if (!row) throw new Refused('invalid', '', { reason: 'validity_past' })

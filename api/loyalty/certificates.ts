@@ -3,6 +3,7 @@ import * as verbs from '../../db/certificates.ts'
 import * as changes from '../../db/certificates-changes.ts'
 import { Refused } from '../../db/errors.ts'
 import { may } from '../auth.ts'
+import { IdempotencyKey, idempotencyOf } from '../idempotency.ts'
 import { Email } from '../person.ts'
 import { Certificate, Code, spellCertificate } from './certificate-view.ts'
 import { Amount, toUnits, Units } from './money.ts'
@@ -40,6 +41,7 @@ certificates.openapi(
     description: 'Без `valid_until` действует 365 дней.',
     middleware: [may(...verbs.staffRoles)],
     request: {
+      headers: IdempotencyKey,
       body: {
         required: true,
         ...json(
@@ -74,7 +76,8 @@ certificates.openapi(
       message: orNull(body.message),
       designTemplate: orNull(body.design_template),
     }
-    const made = await c.var.db.transaction((tx) => changes.create(tx, c.var.actor, given))
+    const key = idempotencyOf(c, body)
+    const made = await c.var.db.transaction((tx) => changes.create(tx, c.var.actor, given, key))
     return c.json(spellCertificate(c, made), 201)
   },
 )

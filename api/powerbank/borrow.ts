@@ -8,7 +8,7 @@ import type { Tx } from '../../db/connect.ts'
 import { Refused } from '../../db/errors.ts'
 import * as orders from '../../db/order-list.ts'
 import type { Env } from '../context.ts'
-import { IdempotencyKey, idempotencyOf } from './idempotency.ts'
+import { IdempotencyKey, idempotencyOf } from '../idempotency.ts'
 import { Selection, spellSelection } from './selection.ts'
 import { idBody, idParam, json, no, ok, router, yes } from './surface.ts'
 

@@ -82,9 +82,13 @@ export const certificates = pgTable(
     validUntil: at().notNull(),
     usedAt: at(),
     createdBy: ref(),
+    /** The seller's `Idempotency-Key`, and what it was used for. */
+    idempotencyKey: text(),
+    requestHash: text(),
     issuedAt: createdAt(),
   },
   (t) => [
+    uniqueIndex('certificates_key').on(t.createdBy, t.idempotencyKey).where(sql`${t.idempotencyKey} is not null`),
     index('certificates_owner').on(t.ownerId, t.id),
     index('certificates_status').on(t.status, t.id),
     index('certificates_expiring').on(t.validUntil).where(sql`${t.status} = 'active'`),

@@ -54,6 +54,23 @@ test('a certificate is sold as documented', async () => {
   for (const { token } of [patient, cashier, admin]) expect((await get(body.id, token)).body).toEqual(body)
 })
 
+test('a sale said again with its key, or five times at once, sells one certificate; other words are refused', async () => {
+  const sell = (key: string, body: object = {}, token = cashier.token) =>
+    call('POST', '/api/certificates/create', {
+      token,
+      body: { initial_amount: 700, ...body },
+      headers: { 'idempotency-key': key },
+    })
+  const sold = await Promise.all(Array.from({ length: 5 }, () => sell('till-1')))
+  expect(sold.map(({ status }) => status)).toEqual([201, 201, 201, 201, 201])
+  expect(new Set(sold.map(({ body }) => body.code)).size).toBe(1)
+  expect((await sell('till-1')).body).toEqual(sold[0]!.body)
+  expect(await sell('till-1', { initial_amount: 701 })).toMatchObject({ status: 400, body: detail(/идемпотентности/) })
+  expect((await sell('till-2')).body.code).not.toBe(sold[0]!.body.code)
+  expect((await sell('till-1', {}, admin.token)).body.code).not.toBe(sold[0]!.body.code)
+  expect((await sell('two words')).status).toBe(422)
+})
+
 test('a date may be spelt with or without zone and time, and must lie ahead', async () => {
   const until = async (text: string) => (await create({ valid_until: text })).body.valid_until
   expect(await until('2036-06-01')).toBe('2036-06-01T00:00:00Z')

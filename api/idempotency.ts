@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import type { Idempotency } from '../../db/commands.ts'
-import type { Env } from '../context.ts'
+import type { Idempotency } from '../db/commands.ts'
+import type { Env } from './context.ts'
 
 const keyCharactersMax = 255
 
-/** The header of every POST that opens an order or sends a command: the same key finds the same order or command. */
+/** The header of every POST that makes something: the same key finds what was made, an order, a command, a certificate. */
 export const IdempotencyKey = z.object({
   'idempotency-key': z
     .string()
@@ -14,7 +14,7 @@ export const IdempotencyKey = z.object({
     .regex(/^[\x21-\x7e]+$/, 'ожидаются печатные символы ASCII без пробелов')
     .optional()
     .openapi({
-      description: 'Повтор с тем же ключом и телом вернёт тот же заказ или команду; с другим телом — 400.',
+      description: 'Повтор с тем же ключом и телом вернёт то, что уже создано; с другим телом — 400.',
       example: '0b9d3f0e-6f0a-4a67-9c5e-6f1f3c1f2a10',
     }),
 })
