@@ -37,6 +37,9 @@ export interface Credential extends Device {
   stationId: number | null
 }
 
+/** A name we have given out looks so. The database is not asked for others, nor can it be for all of them (NUL). */
+export const isGiven = (username: string) => /^[a-z]+-[\w-]{1,64}$/.test(username)
+
 const hashOf = (password: string | Buffer) => createHash('sha256').update(password).digest('hex')
 
 /**
@@ -47,10 +50,14 @@ export const mayDial = (q: Queryable) => q`
   (s.deleted_at is null and not exists (
     select 1 from station_secret_keys k where k.station_id = s.id and (k.valid_until is null or k.valid_until > now())))`
 
-/** SQL: has this cabinet (alias `s`) shown a credential, now or before? Then whoever comes without one is another. */
+/**
+ * SQL: is this cabinet (alias `s`) one that comes by a broker, ours or another? Then whoever comes without a credential is
+ * somebody else.
+ */
 export const hasDialled = (q: Queryable) => q`
-  exists (select 1 from mqtt_credentials c
-    where c.device_kind = 'cabinet' and c.device_id = s.box_id and c.first_used_at is not null)`
+  (exists (select 1 from mqtt_credentials c
+    where c.device_kind = 'cabinet' and c.device_id = s.box_id and c.first_used_at is not null)
+    or exists (select 1 from device_sessions where station_id = s.id and dialect = 'mqtt'))`
 
 /** Under this id a device is one client of the broker: MQTT's own takeover ends its older connection. */
 export const clientIdOf = ({ deviceKind, deviceId }: Device) => `${deviceKind}-${deviceId}`
@@ -101,6 +108,7 @@ async function lockDevice(tx: Tx, { deviceKind, deviceId }: Device) {
 
 /** Who shows this name and password; null: nobody, by whichever of the two. Compared in constant time. */
 export async function check(q: Queryable, username: string, password: Buffer): Promise<Credential | null> {
+  if (!isGiven(username)) return null
   const [row] = await q<(Credential & { passwordHash: string })[]>`
     select c.id, c.device_kind, c.device_id, c.firmware, c.password_hash, s.id as station_id
     from mqtt_credentials c

@@ -3,7 +3,7 @@ import type { Queryable, Tx } from './connect.ts'
 import { ONLINE_SLACK_SECONDS, open } from './connections.ts'
 import { Refused } from './errors.ts'
 import { record } from './events.ts'
-import { type Device, type Firmware, mayDial } from './mqtt-credentials.ts'
+import { type Device, type Firmware, isGiven, mayDial } from './mqtt-credentials.ts'
 import { lock } from './places.ts'
 
 // Cabinets behind a broker that is not ours: no node holds their connections, so all nodes share one name in the rows.
@@ -93,6 +93,7 @@ export async function closeSilent(tx: Tx, node: string): Promise<number> {
 
 /** Whose good credential has this name? For what a broker asks after it has checked the password. */
 export async function holder(q: Queryable, username: string): Promise<(Device & { stationId: number | null }) | null> {
+  if (!isGiven(username)) return null
   const [row] = await q<(Device & { stationId: number | null })[]>`
     select c.device_kind, c.device_id, s.id as station_id from mqtt_credentials c
       left join stations s on c.device_kind = 'cabinet' and s.box_id = c.device_id and ${mayDial(q)}

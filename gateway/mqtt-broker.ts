@@ -78,7 +78,7 @@ export async function startBroker(node: GatewayNode, config: MqttConfig): Promis
         (isIn) => done(isIn ? null : refusal(badCredential, 'not let in'), isIn),
         (error) => {
           node.counts.failures += 1
-          node.log('login.failed', { ...about(line), error })
+          node.logSparingly('login.failed', { ...about(line), error })
           done(refusal(serverUnavailable, 'not now'), false)
         },
       )

@@ -12,8 +12,6 @@ import type { Session } from './sessions.ts'
 export const heartbeatSeconds = 600
 /** What the rows call this dialect. */
 export const dialect = 'mqtt'
-/** A name we gave out is shorter; the database is not asked for others. */
-const usernameCharsMax = 64
 
 /** What CONNECT showed. */
 export interface Shown {
@@ -28,8 +26,11 @@ export interface Shown {
  */
 export function login(node: GatewayNode, line: Line, shown: Shown): Promise<boolean> {
   return inTurn(node, line, async () => {
-    if (shown.username.length > usernameCharsMax) return refuse(node, line, 'bad_credential')
-    const credential = await node.gate.run(() => check(node.db.sql, shown.username, shown.password))
+    const credential = await node.gate.run(async () =>
+      line.stream.destroyed ? null : check(node.db.sql, shown.username, shown.password),
+    )
+    // After an outage those who waited longest have hung up; nobody need wait behind them.
+    if (line.stream.destroyed) return refuse(node, line, 'hung_up')
     if (!credential) return refuse(node, line, 'bad_credential')
     line.credential = credential
     const { stationId } = credential

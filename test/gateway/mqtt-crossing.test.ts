@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { issue, revoke } from '../../db/mqtt-credentials.ts'
+import { arrive } from '../../db/mqtt-devices.ts'
 import { act } from '../db/world.ts'
 import { testDb } from '../postgres.ts'
 import { addKey, pairTo, device as tcpDevice } from './ground.ts'
@@ -28,6 +29,15 @@ test('a cabinet that has shown its credential is nobody’s to play over TCP, wh
   await act(db, (tx) => revoke(tx, null, { deviceKind: 'cabinet', deviceId: cabinet.imei }))
   await cabinet.closed
   expect(await dialledOverTcp(gateway, cabinet.imei)).toBe(0)
+})
+
+test('a cabinet that comes by a broker of somebody else is nobody’s to play over TCP either', async () => {
+  const gateway = await brokerOn(db)
+  const { id: stationId, imei } = await mqttStation(db)
+  const node = 'mqtt:elsewhere'
+  const epoch = await act(db, (tx) => arrive(tx, { stationId, node, heartbeatSeconds: 600, isLogin: true }))
+  expect(await dialledOverTcp(gateway, imei)).toBe(0)
+  expect(await sessionOf(stationId)).toEqual({ dialect: 'mqtt', node, epoch })
 })
 
 test('a credential that was never used takes nothing from a cabinet over TCP', async () => {

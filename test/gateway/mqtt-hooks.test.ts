@@ -130,6 +130,22 @@ test('our own nodes come in with what they are told to show, and may do all', as
   expect(await use(gateway, { username: 'gateway', topic: '/powerbank/+/user/update', action: 'subscribe' })).toBe(true)
 })
 
+test('a gateway that shows a name and no password to its broker lets nobody in by that name alone', async () => {
+  const gateway = await gatewayOn(db, {}, { broker: accessTo('mqtt://127.0.0.1:1', { username: 'gateway' }) })
+  for (const password of ['', 'null', 'guessed'])
+    expect(await enter(gateway, { username: 'gateway', password })).toBe(false)
+  const answer = (await (await form(gateway, '/mqtt/auth', { username: 'gateway' })).json()) as object
+  expect(answer).toMatchObject({ is_superuser: false })
+})
+
+test('a name no database can be asked for is a no, and no failure of ours', async () => {
+  const gateway = await behind()
+  const topic = '/powerbank/001010199999996/user/update'
+  expect(await enter(gateway, { username: 'cabinet-\0', password: 'x' })).toBe(false)
+  expect(await use(gateway, { username: 'cabinet-\0', topic, action: 'publish' })).toBe(false)
+  expect(gateway.node.counts.failures).toBe(0)
+})
+
 test('a gateway that shows no name to its broker lets nobody in without one', async () => {
   const gateway = await gatewayOn(db, {}, { broker: accessTo('mqtt://127.0.0.1:1') })
   expect(await enter(gateway, { username: '', password: '' })).toBe(false)

@@ -29,9 +29,11 @@ test('nobody is let in without the very credential of a device', async () => {
     { username: `${mine.username}x`, password: mine.password },
     { username: imei, password: imei },
     { username: 'x'.repeat(2_000), password: mine.password },
+    { username: `${mine.username}\0`, password: mine.password },
   ])
     await expect(client(url, { clientId: mine.clientId, ...shown })).rejects.toMatchObject({ code: 4 })
   expect(gateway.node.sessions.count()).toBe(0)
+  expect(gateway.node.counts.failures).toBe(0)
   expect(await db.sql`select 1 from device_sessions where station_id = ${id}`).toEqual([])
   await device(gateway, imei, mine)
 })
