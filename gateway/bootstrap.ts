@@ -28,7 +28,10 @@ import type { GatewayNode } from './node.ts'
 
 /** `hardware=…&software=…`, with room. */
 const descriptionBytesMax = 1_024
-/** Calls in a minute. A cabinet makes three in an hour; a carrier may put a whole fleet behind one address. */
+/**
+ * Calls in a minute. A cabinet makes three in an hour; a carrier may put a whole fleet behind one address. A device's are
+ * counted by address: whoever else has read its IMEI must not use up its share.
+ */
 const callsPerDeviceMax = 12
 const callsPerAddressMax = 6_000
 const minuteMs = 60_000
@@ -89,9 +92,9 @@ function calls(node: GatewayNode, directions: Directions) {
   const connect = (firmware: Firmware) =>
     call('connect', async (c, query) => {
       const { uuid, iccid } = readConnect(query)
-      if (!mayDevice(uuid)) return say(429, 'too many calls')
-      const { software = null } = readVersions(await c.req.text())
       const address = addressOf(c)
+      if (!mayDevice(`${uuid} ${address}`)) return say(429, 'too many calls')
+      const { software = null } = readVersions(await c.req.text())
       const asked = {
         deviceKind: 'cabinet',
         deviceId: uuid,
@@ -108,8 +111,8 @@ function calls(node: GatewayNode, directions: Directions) {
     })
 
   /** Something may have happened in this cabinet: it is asked, if it is one of ours that has been on the broker. */
-  const look = async (uuid: string): Promise<Told> => {
-    if (!mayDevice(uuid)) return say(429, 'too many calls')
+  const look = async (uuid: string, address: string): Promise<Told> => {
+    if (!mayDevice(`${uuid} ${address}`)) return say(429, 'too many calls')
     const stationId = await node.gate.run(() => stationOf(node.db.sql, { deviceKind: 'cabinet', deviceId: uuid }))
     if (stationId === null) return say(401, 'unknown device')
     await node.gate.run(() => node.db.transaction((tx) => lookWithin(tx, stationId, 0)))
@@ -120,7 +123,7 @@ function calls(node: GatewayNode, directions: Directions) {
     const { uuid } = readUpload(query)
     // Read, so that noise makes nobody look; believed it is not.
     const report = voice().hear(Buffer.from(await c.req.arrayBuffer()))
-    return report.kind === 'inventory' ? look(uuid) : say(400, 'no inventory')
+    return report.kind === 'inventory' ? look(uuid, addressOf(c)) : say(400, 'no inventory')
   })
   return { call, connect, upload, look }
 }
@@ -152,7 +155,7 @@ export function bootstrap(node: GatewayNode, directions: Directions): Hono<Env> 
     app.use(path, limit(descriptionBytesMax)).on(
       methods,
       path,
-      call('return', async (_, query) => look(readReturn(query).uuid)),
+      call('return', async (c, query) => look(readReturn(query).uuid, addressOf(c))),
     )
   app.notFound((c) => c.body(answer(404, 'not found', now()), 404))
   return app
@@ -165,7 +168,7 @@ async function told(node: GatewayNode, name: string, work: () => Promise<Told>):
   } catch (error) {
     if (error instanceof MalformedBody) return say(400, 'bad request')
     node.counts.failures += 1
-    node.log('call.failed', { call: name, error })
+    node.logSparingly('call.failed', { call: name, error })
     return say(503, 'try again')
   }
 }

@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import { expect, test } from 'vitest'
 import type { MqttConfig } from '../../gateway/config.ts'
 import { cabinetVoice, readConnectAnswer, signed } from '../../protocol/cabinet-mqtt/index.ts'
@@ -122,6 +123,23 @@ test('a device that asks without end is told to stop, others are not', async () 
   expect(answers.slice(0, 12)).toEqual(Array.from({ length: 12 }, () => 200))
   expect(answers.slice(12)).toEqual([429, 429])
   expect((await connect(gateway, (await mqttStation(db)).imei)).status).toBe(200)
+})
+
+test('whoever has read an IMEI elsewhere cannot use up what its cabinet may ask', async () => {
+  const gateway = await brokerOn(db)
+  const { imei } = await mqttStation(db)
+  const query = signed({ simUUID: iccid, simMobile: '', uuid: imei, deviceId: '0' })
+  const statusFrom = (localAddress: string) =>
+    new Promise<number>((resolve, reject) => {
+      const url = `http://127.0.0.1:${gateway.ports.calls}${connectPath}?${query}`
+      request(url, { method: 'POST', localAddress }, (response) => resolve(response.resume().statusCode!))
+        .on('error', reject)
+        .end()
+    })
+  const answers = new Set<number>()
+  for (let n = 0; n < 20; n++) answers.add(await statusFrom('127.0.0.9'))
+  expect(answers).toContain(429)
+  expect(await statusFrom('127.0.0.8')).toBe(200)
 })
 
 test('a body longer than any cabinet sends is refused unread', async () => {
