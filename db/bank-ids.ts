@@ -31,16 +31,16 @@ export interface KnownBank {
 
 /** Strangers' banks one cabinet may make known within an hour: a full one of the largest kind, and never the disk. */
 const DISCOVERIES_PER_HOUR_MAX = 300
-/** How far back in a station's log they are counted. */
+/** How far back in a station's log they are counted. A cabinet about which more was written within the hour is raving. */
 const RECENT_EVENTS_MAX = 2_000
 
-/** How many more banks nobody knows this cabinet may name. */
+/** How many more banks nobody knows this cabinet may name: none, where what it has named is out of sight. */
 async function discoveriesLeft(tx: Tx, stationId: number): Promise<number> {
-  const [row] = await tx<{ found: number }[]>`
-    select count(*) as found from (
+  const [row] = await tx<{ all: number; found: number }[]>`
+    select count(*) as all, count(*) filter (where kind = 'powerbank.discovered') as found from (
       select kind, created_at from events where station_id = ${stationId} order by id desc limit ${RECENT_EVENTS_MAX}
-    ) recent where kind = 'powerbank.discovered' and created_at > now() - interval '1 hour'`
-  return Math.max(0, DISCOVERIES_PER_HOUR_MAX - row!.found)
+    ) recent where created_at > now() - interval '1 hour'`
+  return row!.all >= RECENT_EVENTS_MAX ? 0 : Math.max(0, DISCOVERIES_PER_HOUR_MAX - row!.found)
 }
 
 /**

@@ -15,6 +15,11 @@ const LATE_HOURS = 24
 const RECENT_COMMANDS_MAX = 256
 const UNSPEAKABLE = "the cabinet's protocol has no such command"
 
+/** Answers nobody asked for that are told of within an hour; more of one cabinet are noise. */
+const UNMATCHED_PER_HOUR_MAX = 120
+/** How far back in a station's log they are counted. */
+const RECENT_EVENTS_MAX = 300
+
 /** A bank of the MQTT family (cabinet-protocol 5.5), whose movements are asked for by bank and not by slot. */
 const NUMBERED = /^[0-9A-F]{8}$/
 
@@ -123,6 +128,11 @@ async function forceEjected(
 /** An answer to a movement nobody asked for (wrong slot, said twice): no order moves; the slots will tell. */
 async function unmatched(tx: Tx, stationId: number, { kind, slot, bankId }: Answer): Promise<void> {
   await places.lookWithin(tx, stationId, 0)
+  const [told] = await tx<{ times: number }[]>`
+    select count(*) as times from (
+      select kind, created_at from events where station_id = ${stationId} order by id desc limit ${RECENT_EVENTS_MAX}
+    ) recent where kind = 'answer.unmatched' and created_at > now() - interval '1 hour'`
+  if (told!.times >= UNMATCHED_PER_HOUR_MAX) return
   await record(tx, 'answer.unmatched', { stationId, data: { kind, slot, bankId } })
 }
 

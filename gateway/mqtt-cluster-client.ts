@@ -12,6 +12,8 @@ const shareCheckMs = 5_000
 const receiveMax = 1_000
 const subscriptionRefused = 128
 const idBytes = 8
+/** A frame has 65,535 bytes, and its topic and properties have some; the broker drops what is longer (3.1.2.11.4). */
+const packetBytesMax = 66_560
 /** How long the broker keeps what a node that keeps its name had not acknowledged when it died. */
 const sessionSeconds = 3_600
 /** Messages kept at the broker from before we subscribed are old pictures: not sent (MQTT 5, 3.8.3.1). */
@@ -141,7 +143,11 @@ const optionsOf = ({ clientId, username, password }: BrokerAccess, id: string): 
   resubscribe: false,
   // A command that cannot leave now stays in its row.
   queueQoSZero: false,
-  properties: { receiveMaximum: receiveMax, sessionExpiryInterval: clientId === null ? 0 : sessionSeconds },
+  properties: {
+    receiveMaximum: receiveMax,
+    maximumPacketSize: packetBytesMax,
+    sessionExpiryInterval: clientId === null ? 0 : sessionSeconds,
+  },
   ...(username !== null && { username }),
   ...(password !== null && { password }),
 })
