@@ -94,6 +94,8 @@ export async function receive(
   for (let attempt = 0; attempt < raceAttemptsMax; attempt++) {
     const fresh = await add(tx, given, dedupKey, null)
     if (fresh) return { notice: fresh, is: 'new' }
+    // One after the other: who waited for a row that is replaced meanwhile finds none under its key, again and again.
+    await tx`select pg_advisory_xact_lock(hashtextextended(${`inbox ${provider} ${dedupKey}`}, 0))`
     const [known] = await tx<Notice[]>`
       select ${columns(tx)} from inbox where provider = ${provider} and dedup_key = ${dedupKey} for update`
     if (!known) continue

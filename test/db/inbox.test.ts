@@ -160,3 +160,14 @@ test('what could not be read is kept once, as failed, and takes nobody’s key',
 test('nobody works what is not there', async () => {
   await expect(inbox.work(db, 999_999_999, act)).rejects.toMatchObject({ code: 'not_found' })
 })
+
+test('thirty newer states of one subject at once are all kept, and one of them is the subject’s own', async () => {
+  const { dedupKey } = document()
+  await receive(document('state 0', { dedupKey, isState: true }))
+  const told = Array.from({ length: 30 }, (_, n) => document(`state ${n + 1}`, { dedupKey, isState: true }))
+  const received = await Promise.all(told.map(receive))
+  expect(received.every(({ is }) => is === 'new')).toBe(true)
+  const kept = await sql`select dedup_key from inbox where dedup_key like ${`${dedupKey}%`}`
+  expect(kept).toHaveLength(31)
+  expect(kept.filter((row) => row.dedupKey === dedupKey)).toHaveLength(1)
+})
