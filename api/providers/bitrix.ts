@@ -115,9 +115,16 @@ function isAuthentic(config: BitrixConfig, raw: Buffer, headers: Headers): boole
   }
 }
 
-/** Everything in a form whose name speaks of a token, masked; the rest byte by byte. */
-const masked = (raw: Buffer) =>
-  Buffer.from(raw.toString('latin1').replaceAll(/([^&=]*token[^&=]*=)[^&]*/gi, '$1***'), 'latin1')
+/** What opens the portal: `auth[application_token]`, `auth[access_token]`, `AUTH_ID`, `REFRESH_ID`. */
+const secretName = /token|auth_id|refresh_id|secret/i
+const nameOf = (field: string) => new URLSearchParams(field).keys().next().value ?? ''
+
+/** The form with every secret masked, however its name is spelt; the rest byte by byte. */
+export function masked(raw: Buffer): Buffer {
+  const fields = raw.toString('latin1').split('&')
+  const kept = fields.map((field) => (secretName.test(nameOf(field)) ? `${field.split('=', 1)[0]}=***` : field))
+  return Buffer.from(kept.join('&'), 'latin1')
+}
 
 const because = (result: contacts.Upserted): Outcome => {
   if (result.kind === 'success') return { state: 'done', result: { status: 'success', userId: result.userId } }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { BitrixConfig } from '../../api/providers/bitrix.ts'
+import { type BitrixConfig, masked } from '../../api/providers/bitrix.ts'
 import { providersOf } from '../../api/providers/notices.ts'
 import { startInbox } from '../../api/tasks/inbox.ts'
 import { config, house } from './house.ts'
@@ -201,5 +201,28 @@ describe('a native webhook', () => {
     const [row] = await db.sql<any[]>`select * from inbox order by id desc limit 1`
     expect(row.state).toBe('failed')
     expect(row.raw.toString()).not.toContain(applicationToken)
+  })
+
+  test('keeps no token, however its name is spelt', async () => {
+    const { tell, db } = mute
+    const secrets = {
+      'auth[ACCESS_TOKEN]': 'an-access-secret',
+      AUTH_ID: 'an-auth-secret',
+      REFRESH_ID: 'a-refresh-secret',
+    }
+    expect((await tell('9', { event: 'ONCRMDEALADD', ...secrets })).status).toBe(200)
+    const form = `event=ONCRMDEALUPDATE&ts=2&auth[member_id]=${memberId}&auth%5B%61pplication%5F%74oken%5D=${applicationToken}`
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    expect((await mute.call('POST', path, { body: form, headers })).status).toBe(200)
+    const stored = (await db.sql<{ raw: Buffer }[]>`select raw from inbox`).map(({ raw }) => raw.toString()).join('\n')
+    expect(stored).toContain('ONCRMDEALUPDATE')
+    for (const secret of [...Object.values(secrets), applicationToken]) expect(stored).not.toContain(secret)
+  })
+
+  test('is masked in the time it takes to read, whatever it holds', () => {
+    const raw = Buffer.from(`event=A&${'a'.repeat(250_000)}`)
+    const began = performance.now()
+    expect(masked(raw).equals(raw)).toBe(true)
+    expect(performance.now() - began).toBeLessThan(1_000)
   })
 })
