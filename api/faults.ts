@@ -1,7 +1,7 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 
-/** PostgreSQL codes that mean: this value cannot be stored (number out of range, a NUL in a text). The client's mistake. */
-const unstorable = new Set(['22003', '22008', '22021', '22P02', '22P05', '22001'])
+/** PostgreSQL codes that mean: this value cannot be stored (number or year out of range, a NUL in a text). The client's mistake. */
+const unstorable = new Set(['22003', '22007', '22008', '22009', '22021', '22P02', '22P05', '22001'])
 /** Driver and server codes that mean: the database is away or full. It may come back within a second. */
 const away = new Set([
   'ECONNREFUSED',

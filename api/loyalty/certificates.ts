@@ -16,10 +16,15 @@ const messageCharactersMax = 1_000
 const designCharactersMax = 100
 const documentCharactersMax = 100
 
+const yearMin = 1
+const yearMax = 9_999
+
 /** An instant; without a zone it is UTC, without a time midnight. */
 const Instant = z
   .union([z.iso.datetime({ offset: true, local: true }), z.iso.date()], 'ожидаются дата и время ISO 8601')
   .transform((text) => new Date(/T.*(?:Z|[+-]\d\d:\d\d)$/.test(text) || !text.includes('T') ? text : `${text}Z`))
+  // Its zone can carry an instant beyond the years that can be written.
+  .refine((at) => at.getUTCFullYear() >= yearMin && at.getUTCFullYear() <= yearMax, 'ожидаются дата и время ISO 8601')
   .openapi({ type: 'string', format: 'date-time', example: '2026-12-31T23:59:59Z' })
 const orNull = (text: string | null | undefined) => text || null
 

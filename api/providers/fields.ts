@@ -18,7 +18,8 @@ export function minorOf(text: string): number | null {
   return minor > minorMax ? null : Number(sign ? -minor : minor)
 }
 
-const hasControl = /\p{Cc}/u
+/** Half a surrogate pair is no text that could be stored as it was said. */
+const isNoText = /[\p{Cc}\p{Cs}]/u
 
 const refused = (context: z.core.$RefinementCtx, type: string, message: string): never => {
   context.addIssue({ code: 'custom', params: { type }, message })
@@ -32,7 +33,7 @@ export const reference = (charactersMax: number) =>
     if (typeof value !== 'string' && !isNumeral(value)) return refused(context, 'string_type', 'ожидается строка')
     const text = (typeof value === 'string' ? value : value.numeral).trim()
     if (text.length > charactersMax) return refused(context, 'string_too_long', `не длиннее ${charactersMax} символов`)
-    return text === '' || hasControl.test(text) ? refused(context, 'value_error', 'недопустимое значение') : text
+    return text === '' || isNoText.test(text) ? refused(context, 'value_error', 'недопустимое значение') : text
   })
 
 /** A text that may be missing, null or empty: then null. Control characters become blanks. */
@@ -57,6 +58,8 @@ export const amount = z
 
 const instantPattern = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?(Z|[+-]\d\d(?::?\d\d)?)?)?$/
 const minuteMs = 60_000
+/** No zone is further from UTC than Kiritimati. */
+const zoneMinutesMax = 14 * 60
 const yearMin = 1900
 const yearMax = 2200
 
@@ -92,7 +95,9 @@ export function instantOf(text: string, timeZone: string): Date | null | undefin
   const zone = parts[6]
   if (zone === 'Z') return wall
   if (zone) {
-    const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3).replace(':', '') || 0)
+    const past = Number(zone.slice(3).replace(':', '') || 0)
+    const minutes = Number(zone.slice(1, 3)) * 60 + past
+    if (past > 59 || minutes > zoneMinutesMax) return undefined
     return new Date(local - (zone[0] === '-' ? -minutes : minutes) * minuteMs)
   }
   // The zone's offset at the instant we look for: guessed, and corrected where the clocks changed in between.

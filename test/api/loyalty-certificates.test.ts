@@ -80,7 +80,16 @@ test('a date may be spelt with or without zone and time, and must lie ahead', as
     status: 400,
     body: detail(/в будущем/),
   })
-  for (const text of ['soon', '', '2036-02-30', '2036-13-01T00:00:00Z', '31.12.2036', 1_900_000_000, '+275760-09-13'])
+  for (const text of [
+    'soon',
+    '',
+    '2036-02-30',
+    '2036-13-01T00:00:00Z',
+    '31.12.2036',
+    1_900_000_000,
+    '+275760-09-13',
+    '9999-12-31T23:59:59-01:00',
+  ])
     expect((await create({ valid_until: text })).status, String(text)).toBe(422)
 })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { instantOf, minorOf } from '../../api/providers/fields.ts'
+import { instantOf, minorOf, reference } from '../../api/providers/fields.ts'
 import { canonical, isOneOf, jsonOf, Unreadable } from '../../api/providers/provider.ts'
 
 test('hundredths are read exactly, however they are written', () => {
@@ -48,6 +48,9 @@ test('an empty date is none, and what is no date is told apart from it', () => {
     '2025-01-01T24:00:00',
     '2025-01-01T10:60:00',
     '1600-01-01',
+    '2025-09-30T10:00:00+99:99',
+    '2025-09-30T10:00:00+15:00',
+    '2025-09-30T10:00:00-03:60',
   ])
     expect(instantOf(text, 'UTC'), text).toBeUndefined()
 })
@@ -91,4 +94,10 @@ test('an empty secret opens nothing', () => {
   expect(isOneOf([], 'x')).toBe(false)
   expect(isOneOf(['x'], null)).toBe(false)
   expect(isOneOf(['y', 'x'], 'x')).toBe(true)
+})
+
+test('a reference is a text that can be stored as it was said', () => {
+  for (const text of ['ДОК-1', '😀', ' 5 ']) expect(reference(10).safeParse(text).data, text).toBe(text.trim())
+  for (const text of ['a\0b', 'a\ud800b', '\udc00', '', ' ', 'x'.repeat(11)])
+    expect(reference(10).safeParse(text).success, JSON.stringify(text)).toBe(false)
 })
