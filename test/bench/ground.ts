@@ -37,6 +37,9 @@ export interface GroundOptions {
 
 const connectionsMax = 4
 
+/** What package.json starts the house with; baselines have it too. */
+const production = ['--max-semi-space-size=2']
+
 /** Nothing is started before a part asks for it. */
 export function newGround({ quick, profileDir }: GroundOptions): Ground {
   const undo: (() => Promise<unknown>)[] = []
@@ -50,7 +53,7 @@ export function newGround({ quick, profileDir }: GroundOptions): Ground {
     server: null,
     start(file, { isUnderTest = false, collectsGarbage = false } = {}) {
       const profile = isUnderTest && profileDir ? ['--cpu-prof', `--cpu-prof-dir=${profileDir}`] : []
-      const child = startChild<any>(file, [...(collectsGarbage ? ['--expose-gc'] : []), ...profile])
+      const child = startChild<any>(file, [...production, ...(collectsGarbage ? ['--expose-gc'] : []), ...profile])
       undo.push(child.end)
       return child
     },
