@@ -91,6 +91,20 @@ export async function closeSilent(tx: Tx, node: string): Promise<number> {
   return ids.length
 }
 
+/**
+ * All cabinets open under this name are to be asked what they hold: a broker acknowledges also what nobody of us was there
+ * to hear.
+ * @returns how many they are
+ */
+export async function lookAtAll(tx: Tx, node: string): Promise<number> {
+  const { count } = await tx`
+    with missed as (
+      select s.id from stations s join device_sessions ds on ds.station_id = s.id and ds.node = ${node}
+      order by s.id for no key update of s)
+    update stations set inventory_due_at = least(inventory_due_at, now()) where id in (select id from missed)`
+  return count
+}
+
 /** Whose good credential has this name? For what a broker asks after it has checked the password. */
 export async function holder(q: Queryable, username: string): Promise<(Device & { stationId: number | null }) | null> {
   if (!isGiven(username)) return null

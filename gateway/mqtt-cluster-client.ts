@@ -14,8 +14,11 @@ const subscriptionRefused = 128
 const idBytes = 8
 /** A frame has 65,535 bytes, and its topic and properties have some; the broker drops what is longer (3.1.2.11.4). */
 const packetBytesMax = 66_560
-/** How long the broker keeps what a node that keeps its name had not acknowledged when it died. */
-const sessionSeconds = 3_600
+/**
+ * How long the broker keeps what a node that keeps its name had not acknowledged when it died. Less than an old return is
+ * known for one (db/sightings.ts): said again later than that it would end the bank's next loan.
+ */
+const sessionSeconds = 600
 /** Messages kept at the broker from before we subscribed are old pictures: not sent (MQTT 5, 3.8.3.1). */
 const nothingRetained = 2
 /** Marks our own heartbeats: another node of the group may hear them, and must not answer again. */
@@ -59,8 +62,11 @@ export interface BrokerClientOptions {
   filters: readonly string[]
   log: Log
   onMessage(message: Incoming): void
-  /** It has subscribed, for the first time or again. */
-  onReady(): void
+  /**
+   * It has subscribed, for the first time or again.
+   * @param isKept the broker has kept for us what was said meanwhile; else it has told those who said it that all is well
+   */
+  onReady(isKept: boolean): void
 }
 
 const shared = (group: string, filter: string) => `$share/${group}/${filter}`
@@ -71,11 +77,13 @@ export function brokerClient({ access, filters, log, onMessage, onReady }: Broke
   const client = mqtt.connect(access.url, optionsOf(access, id))
   const helloTopic = `voltbay/${id}/hello`
   let isShared: boolean | null = null
+  let isReady = false
+  let wasReady = false
   let onHello = () => {}
   let acks: Acknowledgements | null = null
   const wanted = () => filters.map((filter) => (isShared ? shared(access.shareGroup, filter) : filter))
 
-  async function subscribe(stream: MqttClient['stream']) {
+  async function subscribe(stream: MqttClient['stream'], isKept: boolean) {
     const isSharing = await sharesWithUs(client, access.shareGroup, helloTopic, (heard) => {
       onHello = heard
     })
@@ -85,14 +93,17 @@ export function brokerClient({ access, filters, log, onMessage, onReady }: Broke
     const granted = await client.subscribeAsync(wanted(), { qos: 1, rh: isShared ? 0 : nothingRetained })
     if (granted.some(({ qos }) => qos === subscriptionRefused)) throw new Error('the broker refused a subscription')
     log('broker.subscribed', { shared: isShared })
-    onReady()
+    isReady = true
+    onReady(isKept && wasReady)
+    // A node that says goodbye takes its subscriptions back, so what was kept from before it began is not all.
+    wasReady = true
   }
 
-  client.on('connect', () => {
+  client.on('connect', ({ sessionPresent }) => {
     const { stream } = client
     // Or each acknowledgement waits for the one before (Nagle against delayed acknowledgements).
     ;(stream as Partial<Socket>).setNoDelay?.(true)
-    subscribe(stream).catch((error) => {
+    subscribe(stream, sessionPresent).catch((error) => {
       if (client.stream !== stream || client.disconnecting) return
       log('broker.not_subscribed', { error })
       stream.destroy()
@@ -100,6 +111,7 @@ export function brokerClient({ access, filters, log, onMessage, onReady }: Broke
   })
   client.on('close', () => {
     isShared = null
+    isReady = false
   })
   reportTrouble(client, log)
   client.handleMessage = (packet, done) => {
@@ -114,7 +126,7 @@ export function brokerClient({ access, filters, log, onMessage, onReady }: Broke
   }
 
   return {
-    isOpen: () => client.connected && isShared !== null,
+    isOpen: () => client.connected && isReady,
     isShared: () => isShared,
     publish(topic, payload, { qos, isEcho = false }) {
       const properties = isEcho && { properties: { userProperties: { [echoMark]: '1' } } }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { COMMAND_BELL, STATION_BELL } from '../db/bell.ts'
 import { sweep } from '../db/janitor.ts'
+import { lookAtAll } from '../db/mqtt-devices.ts'
 import { courier } from './courier.ts'
 import { gauge, type Metrics } from './metrics.ts'
 import { type BrokerAccess, brokerClient } from './mqtt-cluster-client.ts'
@@ -69,12 +70,26 @@ export async function joinCluster(
     devices: known,
     echo: ({ topic, payload, qos }) => client.publish(topic, payload, { qos: qos === 0 ? 0 : 1, isEcho: true }),
   })
-  const client = brokerClient({ access, filters, log, onReady: post.ringAll, onMessage: work.take })
+  let hasMissed = false
+  const onReady = (isKept: boolean) => {
+    hasMissed ||= !isKept
+    post.ringAll()
+  }
+  const client = brokerClient({ access, filters, log, onReady, onMessage: work.take })
   gauge(registry, 'voltbay_broker_up', '1 while this node is subscribed at the broker', () => Number(client.isOpen()))
   gauge(registry, 'voltbay_broker_cabinets', 'Cabinets behind the broker that this node remembers', known.count)
   let writtenAt = clock.now
   const stopWriting = every(limits.tickMs, async () => {
     try {
+      if (hasMissed) {
+        hasMissed = false
+        await db
+          .transaction((tx) => lookAtAll(tx, name))
+          .catch((error) => {
+            hasMissed = true
+            throw error
+          })
+      }
       await sweep(db, name)
       const { now } = clock
       if (now - writtenAt < limits.seenIntervalMs) return
