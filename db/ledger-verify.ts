@@ -1,5 +1,8 @@
 import type { Db, Tx } from './connect.ts'
 import { hashOf, INSTANT_FORMAT, type Said } from './ledger-hash.ts'
+import { BrokenError, PAGE_ROWS, rows } from './ledger-pages.ts'
+import { proveWitnesses } from './ledger-witnesses.ts'
+import { type AccountName, floors } from './ledger-write.ts'
 
 /** What a proof went through. */
 export interface Counts {
@@ -43,12 +46,8 @@ interface Book {
   held: string
 }
 
-const PAGE_ROWS = 1_000
-/** Postings whose entries one statement adds up. */
-const SUM_IDS = 200_000
-
-/** The proof ends here. */
-class BrokenError extends Error {}
+/** What one statement adds up. */
+const SUM_ENTRIES = 200_000
 
 const linesOf = (posting: string) => `
   select json_agg(json_build_array(a.name, e.amount::text, a.book_id::text) order by a.name collate "C")
@@ -70,9 +69,10 @@ const books = `
  * Proves the books from their rows alone, as they are at one moment, beside whatever runs: in each book the postings
  * are numbered without a gap, each hash is that of what is said and of the hash before it, the last is the book's
  * head, each posting balances within its book, a reversal says the opposite of what it names, every balance is the
- * sum of its entries and not below its floor, and what is held is the sum of the open holds; over all books no entry
- * was left out, and each unit and its clearing accounts sum to zero. Memory does not grow with the ledger, nor does
- * any statement.
+ * sum of its entries, has the floor that is its due and is not below it, and what is held is the sum of the open
+ * holds, each as its postings say; over all books no entry was left out, and each unit and its clearing accounts sum
+ * to zero; what people are shown of points and certificates is what the ledger says (db/ledger-witnesses.ts). Memory
+ * does not grow with the ledger, nor does any statement.
  */
 export async function verify(db: Db, { progress = () => {}, signal }: VerifyOptions = {}): Promise<Proof> {
   const counts: Counts = { books: 0, postings: 0, entries: 0 }
@@ -99,6 +99,8 @@ export async function verify(db: Db, { progress = () => {}, signal }: VerifyOpti
     for (const [unit, sum] of clearing)
       if (sum !== 0n) throw new BrokenError(`the clearing accounts in ${unit} sum to ${sum}, not 0`)
     await proveWhole(tx, counts, signal)
+    await proveHolds(tx, signal)
+    await proveWitnesses(tx, signal)
   }
   try {
     await db.transaction(prove, 1)
@@ -111,21 +113,7 @@ export async function verify(db: Db, { progress = () => {}, signal }: VerifyOpti
 
 const bookless = ({ id, bookId }: Posting) => new BrokenError(`posting ${id}: there is no book ${bookId}`)
 
-/** The rows of a query without parameters, a page at a time. Several may be read in turn. */
-async function* rows<T extends object>(
-  tx: Tx,
-  name: string,
-  query: string,
-  signal?: AbortSignal,
-): AsyncGenerator<T, undefined> {
-  await tx.unsafe(`declare ${name} no scroll cursor for ${query}`)
-  for (;;) {
-    signal?.throwIfAborted()
-    const page = await tx.unsafe<T[]>(`fetch ${PAGE_ROWS} from ${name}`)
-    yield* page
-    if (page.length < PAGE_ROWS) return
-  }
-}
+const accountNames = Object.keys(floors).sort()
 
 /** Follows one book from its first posting to its head. */
 function chainOf(book: Book) {
@@ -167,9 +155,16 @@ function chainOf(book: Book) {
   function end(): bigint {
     if (book.lastSeq !== String(seq)) throw broken(`its head is posting ${book.lastSeq}, its last posting is ${seq}`)
     if (!hash.equals(book.lastHash)) throw broken('its head has not the hash of its last posting')
+    const names = (book.accounts ?? []).map(([name]) => name).sort()
+    if (names.join() !== accountNames.join()) throw broken(`it has the accounts ${names.join(', ')}`)
     for (const [name, balance, floor] of book.accounts ?? []) {
       const sum = sums.get(name) ?? 0n
       if (BigInt(balance) !== sum) throw broken(`${name} is ${balance}, its entries sum to ${sum}`)
+      const due = floors[name as AccountName]
+      if (floor !== (due === null ? null : String(due))) {
+        const has = floor === null ? 'no floor' : `the floor ${floor}`
+        throw broken(`${name} has ${has}, where ${due ?? 'none'} is due`)
+      }
       if (floor !== null && sum < BigInt(floor)) throw broken(`${name} is ${balance}, below its floor of ${floor}`)
     }
     const held = sums.get('held') ?? 0n
@@ -185,22 +180,50 @@ const isOpposite = (lines: readonly Line[], undone: readonly Line[]) =>
   lines.length === undone.length &&
   lines.every(([name, amount], n) => name === undone[n]![0] && BigInt(amount) === -BigInt(undone[n]![1]))
 
+const holds = `
+  select h.id::text, h.key, coalesce(exists (
+      select from ledger_postings p join ledger_entries e on e.posting_id = p.id
+        join ledger_accounts a on a.id = e.account_id and a.name = 'held'
+      where p.key = 'hold ' || h.key and p.book_id = h.book_id and p.kind = 'hold' and e.amount = h.amount)
+    and case h.status when 'held' then o.id is null
+      when 'confirmed' then o.kind = 'confirm' and h.taken = o.house and h.taken > 0
+      else o.kind = 'release' and h.taken = 0 end, false) as is_whole
+  from ledger_holds h left join lateral (
+    select p.id, p.kind, (
+      select e.amount from ledger_entries e join ledger_accounts a on a.id = e.account_id and a.name = 'house'
+      where e.posting_id = p.id) as house
+    from ledger_postings p where p.key = 'hold end ' || h.key and p.book_id = h.book_id) o on true
+  order by h.id`
+
+/** Each hold began and ended by the posting that its row tells of. */
+async function proveHolds(tx: Tx, signal?: AbortSignal): Promise<void> {
+  for await (const { key, isWhole } of rows<{ key: string; isWhole: boolean }>(tx, 'holds', holds, signal))
+    if (!isWhole) throw new BrokenError(`the hold ${key} is not what its postings say`)
+}
+
 /** Adds all entries up once more, without the books: none may be there that was not seen, and each unit sums to zero. */
 async function proveWhole(tx: Tx, seen: Counts, signal?: AbortSignal): Promise<void> {
-  const [last] = await tx<{ id: number }[]>`select coalesce(max(posting_id), 0) as id from ledger_entries`
   const totals = new Map<string, bigint>()
   let entries = 0
-  for (let from = 0; from <= last!.id; from += SUM_IDS) {
+  // As text, and from one that is there to the next: an id may be anything, and far from the one before it.
+  const [first] = await tx<{ id: string | null }[]>`select min(posting_id)::text as id from ledger_entries`
+  for (let from = first!.id; from !== null; ) {
     signal?.throwIfAborted()
+    const [next] = await tx<{ id: string }[]>`
+      select posting_id::text as id from ledger_entries where posting_id > ${from}::text::bigint
+      order by posting_id offset ${SUM_ENTRIES} limit 1`
+    const to: string | null = next?.id ?? null
     const units = await tx<{ unit: string | null; entries: number; total: string }[]>`
       select b.unit, count(*) as entries, sum(e.amount)::text as total
       from ledger_entries e left join ledger_accounts a on a.id = e.account_id left join ledger_books b on b.id = a.book_id
-      where e.posting_id >= ${from} and e.posting_id < ${from + SUM_IDS} group by b.unit`
+      where e.posting_id >= ${from}::text::bigint and (${to}::text is null or e.posting_id < ${to}::text::bigint)
+      group by b.unit`
     for (const row of units) {
       const unit = row.unit ?? 'no unit'
       entries += row.entries
       totals.set(unit, (totals.get(unit) ?? 0n) + BigInt(row.total))
     }
+    from = to
   }
   if (entries !== seen.entries)
     throw new BrokenError(`${entries - seen.entries} entries belong to no posting of a book`)

@@ -13,13 +13,16 @@ const { db } = await testDb()
 const [first, second] = [purse(db), purse(db)]
 const tables = ['ledger_books', 'ledger_accounts', 'ledger_postings', 'ledger_entries', 'ledger_holds']
 
-// Book 1: a1 a2 a3 undo deposit gift, with seq 1 to 6; book 2: b1 b2 gift b4.
+// Book 1: a1 a2 a3 undo, four of holds, gift, with seq 1 to 9; book 2: b1 b2 gift b4.
 beforeAll(async () => {
   await first.move(1_000, { key: 'a1', about: { document: 'A-1' } })
   const { id } = await first.move(200, { key: 'a2' })
   await first.move(-300, { key: 'a3', createdBy: 7 })
   await act(db, (tx) => ledger.reverse(tx, id, { key: 'undo', createdBy: 1 }))
   await act(db, (tx) => holds.hold(tx, { ...first, key: 'deposit', amount: 100, createdBy: 1 }))
+  await act(db, (tx) => holds.hold(tx, { ...first, key: 'deposit 2', amount: 70, createdBy: 1 }))
+  await act(db, (tx) => holds.hold(tx, { ...first, key: 'over', amount: 10, createdBy: 1 }))
+  await act(db, (tx) => holds.release(tx, 'over', { createdBy: 1 }))
   await second.move(50, { key: 'b1' })
   await second.move(60, { key: 'b2' })
   const gift = { from: first.owner, to: second.owner, unit: 'points', amount: 30, key: 'gift', kind: 'gift' } as const
@@ -55,7 +58,7 @@ const entryOf = (tx: Tx, key: string, name: string) => tx`
   and account_id in (select id from ledger_accounts where name = ${name})`
 
 test('whole books are found whole, and counted', async () => {
-  expect(await verify(db)).toEqual({ books: 2, postings: 10, entries: 20, broken: null })
+  expect(await verify(db)).toEqual({ books: 2, postings: 13, entries: 26, broken: null })
   expect(await after(async () => {})).toBe(null)
 })
 
@@ -140,6 +143,11 @@ test.each(changes)('changed afterwards, %s is noticed', async (_, tamper, found)
   expect(await after(tamper)).toContain(found)
 })
 
+/** Two open holds of one book trade their amounts: their sum is as before. */
+const swapHolds = (tx: Tx) => tx`
+  update ledger_holds h set amount = o.amount from ledger_holds o
+  where (h.key, o.key) in (('deposit', 'deposit 2'), ('deposit 2', 'deposit'))`
+
 const rest: typeof changes = [
   [
     'the last posting deleted',
@@ -188,13 +196,45 @@ const rest: typeof changes = [
   ],
   [
     'a hold that was let go without a posting',
-    (tx) => tx`update ledger_holds set status = 'released', ended_at = now(), taken = 0`,
-    'held is 100, the open holds sum to 0',
+    (tx) => tx`update ledger_holds set status = 'released', ended_at = now(), taken = 0 where status = 'held'`,
+    'held is 170, the open holds sum to 0',
   ],
   [
     'entries of a posting that is not there',
     (tx) => tx`insert into ledger_entries select 1000, id, 5 from ledger_accounts where book_id = 2`,
     '4 entries belong to no posting of a book',
+  ],
+  ...(['-5', '9007199254740000', '9000000000000000000'] as const).map((id): (typeof changes)[number] => [
+    `an entry of posting ${id}, which is not there,`,
+    (tx) =>
+      tx`insert into ledger_entries select ${id}::bigint, id, 5 from ledger_accounts where book_id = 2 and name = 'house'`,
+    '1 entries belong to no posting of a book',
+  ]),
+  [
+    'a floor that was taken away',
+    (tx) => tx`update ledger_accounts set floor = null where book_id = 2 and name = 'balance'`,
+    'balance has no floor, where 0 is due',
+  ],
+  [
+    'a floor where none is due',
+    (tx) => tx`update ledger_accounts set floor = -1000 where book_id = 2 and name = 'house'`,
+    'house has the floor -1000, where none is due',
+  ],
+  [
+    'an account that is gone',
+    (tx) => tx`delete from ledger_accounts where book_id = 2 and name = 'held'`,
+    'it has the accounts balance, clearing, house',
+  ],
+  [
+    'an account of another kind',
+    (tx) => tx`insert into ledger_accounts (book_id, name) values (2, 'mine')`,
+    'it has the accounts balance, clearing, held, house, mine',
+  ],
+  ['a hold of another amount', swapHolds, 'the hold deposit is not what its postings say'],
+  [
+    'a hold that was confirmed instead of released',
+    (tx) => tx`update ledger_holds set status = 'confirmed', taken = 10 where key = 'over'`,
+    'the hold over is not what its postings say',
   ],
   ['postings of a book that is not there', (tx) => tx`delete from ledger_books where id = 2`, 'there is no book 2'],
 ]
@@ -234,8 +274,14 @@ test.each(wrong)('%s is noticed', async (_, tamper, found) => {
 
 test('a balance below its floor is noticed where the table would no longer refuse it', async () => {
   await db.sql`alter table ledger_accounts drop constraint ledger_accounts_floor`
-  const lower = (tx: Tx) => tx`update ledger_accounts set floor = 200 where book_id = 2 and name = 'balance'`
-  expect(await after(lower)).toContain('balance is 120, below its floor of 200')
+  const overdraw = async (tx: Tx) => {
+    const floor = (to: number | null) =>
+      tx`update ledger_accounts set floor = ${to} where book_id = 2 and name = 'balance'`
+    await floor(null)
+    await write(tx, { ...second, ...own, entries: { balance: -125, house: 125 } })
+    await floor(0)
+  }
+  expect(await after(overdraw)).toContain('balance is -5, below its floor of 0')
   await db.sql`
     alter table ledger_accounts add constraint ledger_accounts_floor check (floor is null or balance >= floor)`
 })
