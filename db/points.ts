@@ -163,7 +163,9 @@ export async function deduct(tx: Tx, actor: Actor | null, given: Whose & NewTran
   const account = await lock(tx, given)
   const first = await repeated(tx, given.idempotencyKey, hashOf(account.id, 'deduction', given))
   if (first) return first
-  await expireOf(tx, account)
+  let expired: number
+  do expired = await expireOf(tx, account)
+  while (expired === lotsMax)
   const { amount, currency } = given
   const transaction = await write(tx, { account, type: 'deduction', given, actor })
   await tx`

@@ -241,6 +241,16 @@ test('one key for twenty accounts at once is an accrual on one of them', async (
   expect(balances.reduce((sum, { pointsBalance }) => sum + pointsBalance, 0)).toBe(100)
 })
 
+test('however many accruals have expired, none of them can be spent', async () => {
+  const { accountId } = await customer()
+  for (let n = 0; n < 520; n += 40) await Promise.all(Array.from({ length: 40 }, () => accrue(accountId, 10)))
+  await db.sql`update loyalty_transactions set expires_at = now() where account_id = ${accountId}`
+  await accrue(accountId, 10)
+  await expect(deduct(accountId, 11)).rejects.toMatchObject({ code: 'insufficient_funds', about: { available: 10 } })
+  await deduct(accountId, 10)
+  expect((await lots(accountId)).every((left) => left === 0)).toBe(true)
+})
+
 test('the clock of ten processes and a spend at once take what has expired away once', async () => {
   const { userId, accountId } = await customer()
   const { id } = await accrue(accountId, 100)
