@@ -45,6 +45,8 @@ const tuning = {
   timezone: 'UTC',
   log_timezone: 'UTC',
   log_line_prefix: '%m [%p] %a ',
+  // Without what an email or a phone was that is there already.
+  log_error_verbosity: 'terse',
   jit: 'off',
 }
 const careless = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }

@@ -68,6 +68,21 @@ test('it runs as nobody when we are root, on loopback, behind a password kept fo
   await one.leave()
 })
 
+test('its log does not name what was refused: that may be an email or a phone', async () => {
+  const one = await opener(dataDir)
+  const { sql, close } = connect(one.url, { max: 1 })
+  await sql`create table people (email text unique)`
+  const add = () => sql`insert into people values (${'somebody@example.com'})`
+  await add()
+  await expect(add()).rejects.toThrow('duplicate key')
+  await sql`drop table people`
+  await close()
+  await one.leave()
+  const log = readFileSync(join(dataDir, 'postgres.log'), 'utf8')
+  expect(log).toContain('duplicate key')
+  expect(log).not.toContain('somebody@')
+})
+
 test('a command beside a running one uses the same server, and the last one out stops it', async () => {
   const first = await opener(dataDir)
   const second = await opener(dataDir)
