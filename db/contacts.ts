@@ -24,6 +24,8 @@ interface Known {
   bitrixContactId: string | null
   hasPassword: boolean
   isStaff: boolean
+  /** Has a place on another surface, or (no role yet) waits for one: the CRM does not speak for those. */
+  isElsewhere: boolean
   byId: boolean
   byEmail: boolean
   byPhone: boolean
@@ -34,6 +36,7 @@ const candidates = (tx: Tx, { bitrixId, email, phone }: Contact) => tx<Known[]>`
   select u.id, u.email, u.phone, u.full_name, u.bitrix_contact_id, u.password_hash is not null as has_password,
     exists (select 1 from user_roles r where r.user_id = u.id
       and (r.surface, r.role) not in (('loyalty', 'patient'), ('powerbank', 'user'), ('paygo', 'user'))) as is_staff,
+    (select coalesce(bool_or(r.surface <> 'loyalty'), true) from user_roles r where r.user_id = u.id) as is_elsewhere,
     coalesce(u.bitrix_contact_id = ${bitrixId}, false) as by_id,
     coalesce(lower(u.email) = lower(${email}), false) as by_email, coalesce(u.phone = ${phone}, false) as by_phone
   from users u
@@ -44,7 +47,8 @@ const candidates = (tx: Tx, { bitrixId, email, phone }: Contact) => tx<Known[]>`
 /**
  * Makes a contact a patient, or brings a patient up to date: found by the stored id, then by email, then by phone
  * (api-contracts 3.6). Staff are never touched, nor does one person get what is another's; nothing is changed then.
- * The email of somebody who has a password stays: it is where a new password would go.
+ * The email of somebody who has a password stays: it is where a new password would go. Who has a place elsewhere too
+ * keeps email and phone: there one logs in by phone, and an administrator's letter brings the first password.
  * @throws Refused duplicate (somebody registered with the same at this very moment: try again)
  */
 export async function upsert(tx: Tx, contact: Contact): Promise<Upserted> {
@@ -78,10 +82,12 @@ async function change(tx: Tx, person: Known, contact: Contact): Promise<void> {
     fullName: person.fullName,
     bitrixContactId: person.bitrixContactId,
   }
-  const keepsEmail = person.email !== null && (person.hasPassword || contact.email === null || person.byEmail)
+  const keepsEmail =
+    person.email !== null && (person.hasPassword || person.isElsewhere || contact.email === null || person.byEmail)
+  const keepsPhone = person.phone !== null && person.isElsewhere
   const after = {
     email: keepsEmail ? person.email : contact.email,
-    phone: contact.phone ?? person.phone,
+    phone: keepsPhone ? person.phone : (contact.phone ?? person.phone),
     fullName: contact.fullName ?? person.fullName,
     bitrixContactId: contact.bitrixId,
   }

@@ -83,6 +83,23 @@ describe('a contact told by own middleware', () => {
     expect(await stored(own)).toMatchObject({ email: `own-${body.email}`, passwordHash: 'a hash' })
   })
 
+  test('never changes what somebody logs in with elsewhere, or gets a password at', async () => {
+    const body = fresh()
+    const roles: identity.Grant[] = [{ surface: 'powerbank', role: 'user' }]
+    const phone = `+7967${body.phone.slice(-7)}`
+    const mailed = await somebody({ phone, email: body.email }, roles)
+    expect(await made(body)).toBe(mailed)
+    expect(await stored(mailed)).toMatchObject({ phone, fullName: 'Иванов Иван', bitrixContactId: body.contact_id })
+    // Imported, or waiting to be let in: the letter with the password has not gone out yet.
+    for (const imported of [roles, []]) {
+      const other = fresh()
+      const waiting = await somebody({ phone: other.phone, email: `own-${other.email}`, passwordHash: null }, imported)
+      expect(await made(other)).toBe(waiting)
+      expect(await made({ ...other, phone: `+7967${other.phone.slice(-7)}` })).toBe(waiting)
+      expect(await stored(waiting)).toMatchObject({ phone: other.phone, email: `own-${other.email}` })
+    }
+  })
+
   test.each(['loyalty:cashier', 'loyalty:admin', 'powerbank:service_admin', 'telecom:operator', 'paygo:admin'])(
     'never takes over an account of %s',
     async (role) => {
