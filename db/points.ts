@@ -54,14 +54,17 @@ const columns = (q: Queryable) => q`
 
 /**
  * Locks an account until the transaction ends: the movements of one customer come one after the other. Behind what
- * `places.lock` names, before the books of the ledger.
+ * `places.lock` names, before the books of the ledger. One whose owner is deleted is there for the clock only.
  * @throws Refused not_found (`reason` account_unknown, user_unknown), conflict (account_inactive)
  */
-async function lock(tx: Tx, whose: Whose): Promise<Account> {
+async function lock(tx: Tx, whose: Whose, { orGone = false } = {}): Promise<Account> {
   const id = 'accountId' in whose ? whose.accountId : (await openAccount(tx, whose.userId)).id
-  const [account] = await tx<Account[]>`
-    select ${accountColumns(tx)} from loyalty_accounts a where a.id = ${id} for no key update`
-  if (!account) throw new Refused('not_found', `account ${id}`, { reason: 'account_unknown' })
+  const [row] = await tx<(Account & { isGone: boolean })[]>`
+    select ${accountColumns(tx)}, not exists (
+      select from users u where u.id = a.user_id and u.deleted_at is null) as is_gone
+    from loyalty_accounts a where a.id = ${id} for no key update`
+  if (!row || (row.isGone && !orGone)) throw new Refused('not_found', `account ${id}`, { reason: 'account_unknown' })
+  const { isGone: _, ...account } = row
   if (!account.isActive) throw new Refused('conflict', `account ${id}`, { reason: 'account_inactive' })
   return account
 }
@@ -219,7 +222,7 @@ export async function expired(q: Queryable): Promise<{ id: number }[]> {
 
 /** Takes away what has expired of an account; how many accruals that was. Said twice counts once. */
 export async function expire(tx: Tx, accountId: number): Promise<number> {
-  return await expireOf(tx, await lock(tx, { accountId }))
+  return await expireOf(tx, await lock(tx, { accountId }, { orGone: true }))
 }
 
 /** What somebody has. Hundredths. */

@@ -251,6 +251,20 @@ test('however many accruals have expired, none of them can be spent', async () =
   expect((await lots(accountId)).every((left) => left === 0)).toBe(true)
 })
 
+test('nobody gives to or takes from somebody who is deleted, but the clock takes away what has expired', async () => {
+  const { userId, accountId } = await customer()
+  const { id } = await accrue(accountId, 100)
+  await db.sql`update users set deleted_at = now() where id = ${userId}`
+  const gone = { code: 'not_found', about: { reason: 'account_unknown' } }
+  await expect(accrue(accountId, 10)).rejects.toMatchObject(gone)
+  await expect(deduct(accountId, 10)).rejects.toMatchObject(gone)
+  const reward = { userId, amount: 1, currency: 'points', source: 'rental', sourceId: null } as const
+  const given = { ...reward, description: null, idempotencyKey: null, rules }
+  await expect(act(db, (tx) => points.accrue(tx, null, given))).rejects.toMatchObject(gone)
+  await lapse(id)
+  expect(await expire(accountId)).toBe(1)
+})
+
 test('the clock of ten processes and a spend at once take what has expired away once', async () => {
   const { userId, accountId } = await customer()
   const { id } = await accrue(accountId, 100)
