@@ -17,8 +17,9 @@ const retryMsMax = 5_000
  * everybody's. What it said an inventory will tell.
  */
 const attemptsMax = 5
-/** Messages that nobody will send again, waiting for the database at once. */
+/** Messages that nobody will send again, waiting for the database at once, and bytes of all that wait. */
 const fleetingMax = 10_000
+const waitingBytesMax = 33_554_432
 const workMs = 5_000
 
 const hexOf = (payload: Buffer) => payload.toString('hex', 0, hexBytesMax).toUpperCase()
@@ -115,6 +116,7 @@ export function worker(desk: Desk): Worker {
   const chains = new Map<string, Promise<void>>()
   const closing = Promise.withResolvers<boolean>()
   let waiting = 0
+  let bytes = 0
 
   async function pause(milliseconds: number): Promise<boolean> {
     const patience = Promise.withResolvers<boolean>()
@@ -127,13 +129,16 @@ export function worker(desk: Desk): Worker {
   function queue(heard: Heard) {
     const { boxId, message } = heard
     // The broker holds back what is acknowledged late; what is not acknowledged at all must not fill our memory.
-    if (message.qos === 0 && waiting >= fleetingMax) return count(node.counts.publishes, 'refused')
+    const isFull = waiting >= fleetingMax || bytes >= waitingBytesMax
+    if (message.qos === 0 && isFull) return count(node.counts.publishes, 'refused')
     waiting += 1
+    bytes += message.payload.length
     const mine = (chains.get(boxId) ?? Promise.resolve())
       .then(() => persist(desk, heard, pause))
       .then((isDone) => {
         if (isDone) message.acknowledge()
         waiting -= 1
+        bytes -= message.payload.length
         if (chains.get(boxId) === mine) chains.delete(boxId)
       })
     chains.set(boxId, mine)

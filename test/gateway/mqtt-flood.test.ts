@@ -82,3 +82,26 @@ test.skipIf(missing)('what is longer than any cabinet’s message is not brought
   await expect.poll(() => gateway.node.counts.heard.heartbeat ?? 0).toBe(2)
   expect(gateway.node.counts.malformed).toBe(1)
 })
+
+test.skipIf(missing)('a stranger at a broker cannot fill our memory while the database is slow', async () => {
+  const broker = await mosquitto()
+  const gateway = await nodeBehind(db, accessTo(broker.url))
+  const cabinet = await cabinetAt(db, broker.url)
+  await cabinet.say({ kind: 'inventory', slots: 6, banks: [] })
+  await expect.poll(() => gateway.node.counts.acknowledged.inventory ?? 0).toBe(1)
+  const { free, over } = await held(db, cabinet.id)
+  const bankId = newBank()
+  await cabinet.say(giveBack(1, bankId))
+  const stranger = await connectAsync(broker.url, { reconnectPeriod: 0 })
+  onTestFinished(() => void stranger.end(true))
+  const long = Buffer.alloc(60_000)
+  for (let n = 0; n < 700; n++) await stranger.publishAsync(topics(cabinet.imei).update, long, { qos: 0 })
+  await expect.poll(() => gateway.node.counts.publishes.refused ?? 0).toBeGreaterThan(100)
+  free()
+  await over
+  await expect.poll(() => gateway.node.counts.acknowledged.returned ?? 0).toBe(1)
+  await expect.poll(() => gateway.node.counts.publishes.poisoned ?? 0).toBe(Math.ceil(33_554_432 / 60_000))
+  // There is room again.
+  await stranger.publishAsync(topics(cabinet.imei).update, long, { qos: 0 })
+  await expect.poll(() => gateway.node.counts.publishes.poisoned ?? 0).toBe(1 + Math.ceil(33_554_432 / 60_000))
+})
