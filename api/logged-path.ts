@@ -1,5 +1,9 @@
 /**
  * A request's path as the log may have it. The picture of a certificate is named after its code, and a code is worth
- * money to whoever reads it.
+ * money to whoever reads it; so is a token, and both are put where they do not belong.
  */
-export const loggedPath = (path: string) => path.replace(/^(\/qrcodes\/).+/s, '$1…')
+export const loggedPath = (path: string) =>
+  path
+    .replace(/^(\/qrcodes\/).+/s, '$1…')
+    .replaceAll(/(cert-)[0-9a-z]+/gi, '$1…')
+    .replaceAll(/eyJ[\w-]+\.[\w.-]+/g, '…')

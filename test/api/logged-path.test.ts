@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest'
+import { loggedPath } from '../../api/logged-path.ts'
+
+const code = 'CERT-77C27277B7B1F35D'
+const token = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl-_'
+
+test.each([
+  [`/qrcodes/${code}.png`, '/qrcodes/…'],
+  ['/qrcodes/VIP-5.png', '/qrcodes/…'],
+  [`/QRCODES/${code}.png`, '/QRCODES/CERT-….png'],
+  [`/api/certificates/${code}/cancel`, '/api/certificates/CERT-…/cancel'],
+  [`/api/certificates/${code.toLowerCase()}`, '/api/certificates/cert-…'],
+  [`/api/auth/refresh/${token}`, '/api/auth/refresh/…'],
+  ['/api/certificates/create', '/api/certificates/create'],
+  ['/api/certificates/5', '/api/certificates/5'],
+  ['/api/integrations/1c/visit', '/api/integrations/1c/visit'],
+])('%s is logged as %s', (path, logged) => {
+  expect(loggedPath(path)).toBe(logged)
+})
