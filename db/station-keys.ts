@@ -28,7 +28,8 @@ export async function list(q: Queryable, filter: KeyFilter): Promise<{ rows: key
   return { rows, total: counted!.total }
 }
 
-async function assertStation(tx: Tx, actor: Actor, stationId: number): Promise<void> {
+/** @throws Refused station_not_found, not_yours */
+export async function assertStation(tx: Tx, actor: Actor, stationId: number): Promise<void> {
   const [station] = await tx<{ orgUnitId: number | null }[]>`
     select org_unit_id from stations where id = ${stationId} and deleted_at is null`
   if (!station) throw new Refused('station_not_found')

@@ -12,6 +12,7 @@ import { adminUsers } from './admin-users.ts'
 import { auth } from './auth.ts'
 import { borrow } from './borrow.ts'
 import { borrowLook } from './borrow-look.ts'
+import { brokerAccess } from './broker-access.ts'
 import { bulkImport, isLarge } from './bulk-import.ts'
 import { deviceState } from './device-state.ts'
 import { faultReports, returnDamage } from './fault-reports.ts'
@@ -47,6 +48,7 @@ const people = [profile, userProfile, userOrders, users, userRoles, adminUsers, 
 const fleet = [
   stations,
   keys,
+  brokerAccess,
   quarantine,
   // Before the routes of one power bank: `/powerbanks/status` is no id (data-model C3).
   whereabouts,
