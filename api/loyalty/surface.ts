@@ -55,12 +55,15 @@ const failureText: Record<FailureCode, string> = {
 
 const failureSchema = (code: FailureCode): z.ZodType<unknown> => (code === 422 ? Faults : Failure)
 
-/** The error responses of a route, for its description: `...no(400, 404)`. */
+/** The error responses of a route, for its description: `...no(400, 404)`. Any of them may be asked too often (429). */
 export const no = <C extends FailureCode>(...codes: C[]) =>
   // fromEntries forgets the keys; they are exactly the codes asked for.
   Object.fromEntries(
-    codes.map((code) => [code, { description: failureText[code], ...json(failureSchema(code)) }]),
-  ) as Record<C, { description: string; content: { 'application/json': { schema: z.ZodType<unknown> } } }>
+    [...new Set<FailureCode>([...codes, 429])].map((code) => [
+      code,
+      { description: failureText[code], ...json(failureSchema(code)) },
+    ]),
+  ) as Record<C | 429, { description: string; content: { 'application/json': { schema: z.ZodType<unknown> } } }>
 
 /** Tells a client to wait so many seconds (429), unless there is nothing to wait for. */
 export function slowDown(c: { header(name: string, value: string): void }, seconds: number): void {
