@@ -77,6 +77,7 @@ async function listen(
   say: (report: Report) => Promise<unknown>,
 ) {
   const heard: Command[] = []
+  const worked: Command[] = []
   let news = Promise.withResolvers<void>()
   async function deliver() {
     for (const { id, epoch, kind, args } of await commands.waiting(db.sql, node, [stationId])) {
@@ -84,11 +85,13 @@ async function listen(
       if (!claimed) continue
       // The row was written by the API under test from protocol's own words.
       const command = { kind, ...args } as Command
+      // Before the answer: whoever waits for its commit may look at once.
+      heard.push(command)
       const report = (answers[command.kind] as (told: Command) => Report | null)(command)
       if (report) await say(report)
       // A silent movement stays in doubt, as it would; a silent question is given up at once, so that tests need not wait.
       else if (kind !== 'eject' && kind !== 'force_eject') await giveUpOn(db, id)
-      heard.push(command)
+      worked.push(command)
       news.resolve()
     }
   }
@@ -102,7 +105,7 @@ async function listen(
   })
   /** Resolves once the cabinet has heard a command of this kind, and its answer was worked. */
   async function heardOf(wanted: Command['kind']) {
-    while (!heard.some(({ kind }) => kind === wanted)) {
+    while (!worked.some(({ kind }) => kind === wanted)) {
       await news.promise
       news = Promise.withResolvers()
     }

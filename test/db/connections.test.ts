@@ -28,6 +28,7 @@ test('a cabinet is known by its box id, with its keys, the newest first', async 
     stationId: station,
     slotsDeclared: 12,
     iccid: null,
+    isOnBroker: false,
     keys: [],
   })
   for (const value of ['first-key', 'second-key', 'third-key'])
