@@ -3,9 +3,8 @@ import type { Db } from '../../db/connect.ts'
 import * as inbox from '../../db/inbox.ts'
 import type { Log } from '../../db/log.ts'
 import * as notices from '../providers/notices.ts'
+import { startRounds } from './rounds.ts'
 
-/** What a missed bell costs, and how late a postponed notice may be. */
-const POLL_MS = 5_000
 /** Looked up at once; the next look takes the next. */
 const ROUND_NOTICES = 20
 
@@ -20,10 +19,6 @@ export interface InboxOptions {
  * those that named somebody unknown. Any number of processes may: what a notice causes, it causes once.
  */
 export async function startInbox({ db, log, providers }: InboxOptions): Promise<{ close(): Promise<void> }> {
-  let working: Promise<void> | null = null
-  let again = false
-  let closed = false
-
   async function attempt(id: number): Promise<void> {
     try {
       const { notice, isWorked } = await notices.work(db, providers, id)
@@ -34,33 +29,15 @@ export async function startInbox({ db, log, providers }: InboxOptions): Promise<
     }
   }
 
-  async function work(): Promise<void> {
-    do {
-      again = false
+  return await startRounds({
+    db,
+    bell: INBOX_BELL,
+    async round(isClosed) {
       for (const id of await inbox.due(db.sql, ROUND_NOTICES)) {
-        if (closed) return
+        if (isClosed()) return
         await attempt(id)
       }
-    } while (again && !closed)
-  }
-
-  const wake = () => {
-    again = true
-    if (closed) return
-    working ??= work()
-      .catch((error: unknown) => log('inbox.failed', { error }))
-      .finally(() => {
-        working = null
-      })
-  }
-  const unlisten = await db.listen(INBOX_BELL, wake, wake)
-  const poll = setInterval(wake, POLL_MS)
-  return {
-    async close() {
-      closed = true
-      clearInterval(poll)
-      await unlisten()
-      await working
     },
-  }
+    failed: (error) => log('inbox.failed', { error }),
+  })
 }

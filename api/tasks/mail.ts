@@ -6,9 +6,8 @@ import * as outbox from '../../db/outbox.ts'
 import * as password from '../../db/password.ts'
 import { keep, write } from './letters.ts'
 import { CONNECTIONS_MAX, failure, type Mailer, mailer, type Smtp } from './mailer.ts'
+import { startRounds } from './rounds.ts'
 
-/** What a missed bell costs, and how late a postponed letter may be. */
-const POLL_MS = 5_000
 const PASSWORD_CHARACTERS = 12
 /** None that is taken for another one when typed from a screen. */
 const PASSWORD_ALPHABET = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789'
@@ -26,9 +25,6 @@ export interface MailOptions {
  */
 export async function startMail({ db, log, smtp }: MailOptions): Promise<{ close(): Promise<void> }> {
   let dialled: { generation: number; mailer: Mailer } | null = null
-  let working: Promise<void> | null = null
-  let again = false
-  let closed = false
 
   /** The connections of this generation; a reset closes those of the one before. */
   function mailerOf(generation: number, { url, from }: Smtp): Mailer {
@@ -43,35 +39,22 @@ export async function startMail({ db, log, smtp }: MailOptions): Promise<{ close
   const attempt = (letter: outbox.Letter, deliver: Deliver) =>
     deliver(db, log, letter).catch((error: unknown) => log('mail.failed', { noticeId: letter.id, error }))
 
-  async function work(): Promise<void> {
-    do {
-      again = false
+  const rounds = await startRounds({
+    db,
+    bell: NOTICE_BELL,
+    async round(isClosed) {
       for (;;) {
         const { generation, letters } = await db.transaction((tx) => outbox.claim(tx, CONNECTIONS_MAX, smtp === null))
-        if (letters.length === 0 || closed) break
+        if (letters.length === 0 || isClosed()) return
         const deliver = smtp ? send(mailerOf(generation, smtp)) : capture
         await Promise.all(letters.map((letter) => attempt(letter, deliver)))
       }
-    } while (again && !closed)
-  }
-
-  const wake = () => {
-    again = true
-    if (closed) return
-    working ??= work()
-      .catch((error: unknown) => log('mail.failed', { error }))
-      .finally(() => {
-        working = null
-      })
-  }
-  const unlisten = await db.listen(NOTICE_BELL, wake, wake)
-  const poll = setInterval(wake, POLL_MS)
+    },
+    failed: (error) => log('mail.failed', { error }),
+  })
   return {
     async close() {
-      closed = true
-      clearInterval(poll)
-      await unlisten()
-      await working
+      await rounds.close()
       dialled?.mailer.close()
     },
   }
