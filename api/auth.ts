@@ -1,7 +1,7 @@
 import { createMiddleware } from 'hono/factory'
-import { hasRole } from '../db/actor.ts'
-import { Refused } from '../db/errors.ts'
-import * as identity from '../db/identity.ts'
+import * as identity from '../db/identity/identity.ts'
+import { hasRole } from '../db/platform/actor.ts'
+import { Refused } from '../db/platform/refused.ts'
 import type { Env } from './context.ts'
 import { verify } from './token.ts'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { BadSettings, databaseSettings, port, whole } from '../db/config.ts'
-import type { PointRules } from '../db/points.ts'
+import type { PointRules } from '../db/loyalty/points.ts'
+import { BadSettings, databaseSettings, port, whole } from '../db/platform/config.ts'
 import { proxies } from './client-ip.ts'
 import { type ProviderConfig, providerConfig, providerSettings } from './providers/config.ts'
 import type { Smtp } from './tasks/mailer.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import type { Idempotency } from '../db/commands.ts'
+import type { Idempotency } from '../db/devices/commands.ts'
 import type { Env } from './context.ts'
 
 const keyCharactersMax = 255

@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util'
-import { readSettings, startOrExit } from '../db/config.ts'
-import type { Db } from '../db/connect.ts'
-import { Refused } from '../db/errors.ts'
-import * as inbox from '../db/inbox.ts'
-import { jsonLog } from '../db/log.ts'
-import { open } from '../db/open.ts'
+import * as inbox from '../db/messages/inbox.ts'
+import { readSettings, startOrExit } from '../db/platform/config.ts'
+import { jsonLog } from '../db/platform/log.ts'
+import { Refused } from '../db/platform/refused.ts'
+import type { Db } from '../db/postgres/connect.ts'
+import { open } from '../db/postgres/open.ts'
 import { apiConfig, apiSettings } from './config.ts'
-import { providersOf, replay } from './providers/notices.ts'
 import { Unreadable } from './providers/provider.ts'
+import { providersOf, replay } from './providers/webhook-events.ts'
 
 const usage = `npm run -s inbox -- list [--state STATE] [--provider NAME] [--limit N]
 npm run -s inbox -- show ID [--raw]

@@ -1,7 +1,7 @@
 import { HTTPException } from 'hono/http-exception'
-import type { Db } from '../db/connect.ts'
-import * as events from '../db/events.ts'
-import type { Log } from '../db/log.ts'
+import * as events from '../db/messages/events.ts'
+import type { Log } from '../db/platform/log.ts'
+import type { Db } from '../db/postgres/connect.ts'
 
 /** A comment keeps proxies from closing a stream on which nothing happens. */
 const KEEP_ALIVE_MS = 15_000

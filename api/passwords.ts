@@ -1,5 +1,5 @@
 import { HTTPException } from 'hono/http-exception'
-import * as password from '../db/password.ts'
+import * as password from '../db/identity/password.ts'
 
 /** Too many passwords at once is the client's cue to come back (503), not a bug. */
 export async function inTime<T>(work: Promise<T>): Promise<T> {

@@ -1,10 +1,10 @@
-import * as certificates from '../db/certificates.ts'
-import { expire } from '../db/certificates-changes.ts'
-import type { Db, Tx } from '../db/connect.ts'
-import type { Log } from '../db/log.ts'
-import * as overdue from '../db/overdue.ts'
-import * as points from '../db/points.ts'
-import * as rentals from '../db/rental-points.ts'
+import * as certificates from '../db/loyalty/certificates.ts'
+import { expire } from '../db/loyalty/certificates-changes.ts'
+import * as points from '../db/loyalty/points.ts'
+import * as rentals from '../db/loyalty/rental-points.ts'
+import type { Log } from '../db/platform/log.ts'
+import type { Db, Tx } from '../db/postgres/connect.ts'
+import * as overdue from '../db/powerbank/overdue.ts'
 
 /** How late the clock may be; hours are what it counts. */
 const TICK_MS = 30_000

@@ -1,8 +1,8 @@
 import { type Door, door, type Surface } from './app.ts'
 import type { Ground } from './context.ts'
 import { loyalty } from './loyalty/app.ts'
+import { site } from './pages.ts'
 import { powerbank } from './powerbank/app.ts'
-import { site } from './site.ts'
 
 /** The contracts this house serves. A new one is a line here. */
 const contracts: ((ground: Ground) => Surface)[] = [powerbank, loyalty]

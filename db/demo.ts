@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { serialOf } from './bank-ids.ts'
-import type { Db, Queryable, Tx } from './connect.ts'
-import * as identity from './identity.ts'
-import * as keys from './keys.ts'
-import { openAccount } from './loyalty.ts'
-import { hash } from './password.ts'
+import * as keys from './devices/keys.ts'
+import * as identity from './identity/identity.ts'
+import { hash } from './identity/password.ts'
+import { openAccount } from './loyalty/loyalty.ts'
+import type { Db, Queryable, Tx } from './postgres/connect.ts'
+import { serialOf } from './powerbank/bank-ids.ts'
 
 /** Everybody's password in the demo. It is printed and stands in the README: a demo is for trying, on a machine of one's own. */
 export const DEMO_PASSWORD = 'voltbay-demo'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { BadSettings, flag, port, whole } from '../db/config.ts'
-import type { BrokerAccess } from './mqtt-cluster-client.ts'
+import { BadSettings, flag, port, whole } from '../db/platform/config.ts'
+import type { BrokerAccess } from './mqtt-cluster/broker-client.ts'
 
 const list = (text: string) => text.split(/[\s,]+/).filter(Boolean)
 

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Db } from '../db/connect.ts'
-import type { Log } from '../db/log.ts'
+import type { Log } from '../db/platform/log.ts'
+import type { Db } from '../db/postgres/connect.ts'
 import type { GatewayConfig, Limits } from './config.ts'
 import { type Counts, newCounts } from './counts.ts'
-import { type Courier, courier } from './courier.ts'
-import { type Gate, gate } from './gate.ts'
-import type { Link } from './link.ts'
+import { type Courier, courier } from './dispatcher.ts'
+import { type Gate, gate } from './limiter.ts'
+import { type SparingLog, sparing } from './log-throttle.ts'
 import { type Metrics, metrics } from './metrics.ts'
-import type { Line } from './mqtt-line.ts'
+import type { Line } from './mqtt/mqtt-connection.ts'
 import { type Sessions, sessions } from './sessions.ts'
-import { type SparingLog, sparing } from './sparing.ts'
+import type { Link } from './tcp/tcp-connection.ts'
 
 /** One gateway process: what its parts share. */
 export interface GatewayNode {

@@ -17,7 +17,7 @@ test.for([
   ['gateway/a.ts', 'gateway imports api', "import {\n  app,\n} from '../api/app.ts'"],
   ['api/a.ts', 'api imports gateway', "const { seen } = await import('../gateway/seen.ts')"],
   ['api/paygo/a.ts', 'paygo imports the surface loyalty', "import { page } from '../loyalty/surface.ts'"],
-  ['simulators/a.ts', 'simulators imports db', "import { connect } from '../db/connect.ts'"],
+  ['simulators/a.ts', 'simulators imports db', "import { connect } from '../db/postgres/connect.ts'"],
   ['main.ts', 'main.ts imports protocol', "import { A } from './protocol/cabinet-tcp/index.ts'"],
   ['api/a.ts', 'vitest is not in dependencies', "import { test } from 'vitest'"],
   ['api/a.ts', './b has no ending', "import { b } from './b'"],
@@ -39,11 +39,11 @@ test.for([
   [
     'gateway/a.ts',
     'a gateway translates',
-    "import { A } from '../protocol/cabinet-tcp/index.ts'\nimport { connect } from '../db/connect.ts'",
+    "import { A } from '../protocol/cabinet-tcp/index.ts'\nimport { connect } from '../db/postgres/connect.ts'",
   ],
   ['api/config.ts', 'a config reads the environment', 'const port = process.env.PORT'],
   [
-    'db/errors.ts',
+    'db/platform/refused.ts',
     'words are no deeds',
     "export class Refused extends Error {}\nconst said = 'class Orders {} and process.env'",
   ],

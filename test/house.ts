@@ -32,7 +32,12 @@ const packages: Record<string, string[]> = {
 }
 /** What speaks to the outside, and the files of `db/` that must: they start and dial PostgreSQL. */
 const outside = /^node:(?:https?|http2|net|tls|dgram|child_process|cluster)$/
-const mayReachOut = ['db/client.ts', 'db/cluster.ts', 'db/engine.ts', 'db/embedded.ts']
+const mayReachOut = [
+  'db/postgres/client.ts',
+  'db/postgres/embedded-cluster.ts',
+  'db/postgres/engine.ts',
+  'db/postgres/embedded.ts',
+]
 const impure =
   /\bprocess\.|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\brandomBytes\b|\bset(?:Timeout|Interval|Immediate)\b/
 const isConfig = (path: string) => /(?:^|\/)(?:config|[\w-]+\.config)\.ts$/.test(path)

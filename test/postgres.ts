@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, inject } from 'vitest'
-import { connect, type Db } from '../db/connect.ts'
+import { connect, type Db } from '../db/postgres/connect.ts'
 import { scratchPrefix, within } from './server.ts'
 
 const testConnectionsMax = 5

@@ -2,10 +2,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { isAlive } from '../db/cluster.ts'
-import { connect } from '../db/connect.ts'
-import { startEmbedded } from '../db/embedded.ts'
-import { migrate } from '../db/migrations.ts'
+import { connect } from '../db/postgres/connect.ts'
+import { startEmbedded } from '../db/postgres/embedded.ts'
+import { isAlive } from '../db/postgres/embedded-cluster.ts'
+import { migrate } from '../db/postgres/migrations.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {

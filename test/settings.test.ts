@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { apiSettings } from '../api/config.ts'
-import { databaseSettings, exampleSettings } from '../db/config.ts'
+import { databaseSettings, exampleSettings } from '../db/platform/config.ts'
 import { gatewaySettings } from '../gateway/config.ts'
 
 /** As `npm start` reads them. */

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import type * as certificates from '../../db/certificates.ts'
+import type * as certificates from '../../db/loyalty/certificates.ts'
 import type { Env } from '../context.ts'
 import { toUnits, Units } from './money.ts'
 import { Time, time, timeOrNull } from './surface.ts'

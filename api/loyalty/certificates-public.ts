@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import * as certificates from '../../db/certificates.ts'
-import { expire } from '../../db/certificates-changes.ts'
+import * as certificates from '../../db/loyalty/certificates.ts'
+import { expire } from '../../db/loyalty/certificates-changes.ts'
 import { limiter } from '../limit.ts'
 import { Code, PublicCertificate, spellPublic } from './certificate-view.ts'
 import { spelt } from './money.ts'

@@ -1,12 +1,12 @@
 import { type RouteConfig, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import type { Notice } from '../../db/inbox.ts'
+import type { Notice } from '../../db/messages/inbox.ts'
 import type { ApiConfig } from '../config.ts'
 import type { Env } from '../context.ts'
 import { type Limiter, limitBody, limiter } from '../limit.ts'
-import * as notices from '../providers/notices.ts'
 import { type Provider, Unreadable } from '../providers/provider.ts'
+import * as notices from '../providers/webhook-events.ts'
 import { toUnits, Units } from './money.ts'
 import { explain, Misshapen } from './refusals.ts'
 import { json, no, router, slowDown } from './surface.ts'
@@ -153,7 +153,7 @@ const contactRoute: RouteConfig = {
   responses: { 200: { description: 'Результат', ...json(ContactAnswer) }, ...no(400, 401, 422, 429, 503) },
 }
 
-/** Notices of 1C and Bitrix24 (api-contracts 3.6): stored before they are answered, worked once (db/inbox.ts). */
+/** Notices of 1C and Bitrix24 (api-contracts 3.6): stored before they are answered, worked once (db/messages/inbox.ts). */
 export function integrations({ providers, loyalty }: Pick<ApiConfig, 'providers' | 'loyalty'>) {
   const app = router()
   const known = { providers: notices.providersOf(providers, loyalty.rules), forgeries: limiter(forgeriesPerMinute, 60) }

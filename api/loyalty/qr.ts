@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { toBuffer } from 'qrcode'
-import * as certificates from '../../db/certificates.ts'
-import { Refused } from '../../db/errors.ts'
+import * as certificates from '../../db/loyalty/certificates.ts'
+import { Refused } from '../../db/platform/refused.ts'
 import { limiter } from '../limit.ts'
 import { no, router, slowDown } from './surface.ts'
 

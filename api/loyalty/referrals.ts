@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import * as verbs from '../../db/referrals.ts'
-import * as events from '../../db/referrals-events.ts'
+import * as verbs from '../../db/loyalty/referrals.ts'
+import * as events from '../../db/loyalty/referrals-events.ts'
 import { may } from '../auth.ts'
 import { AmountOrZero, toUnits, toUnitsOrNull, Units } from './money.ts'
 import { idBody, json, no, router, rowsOf, Time, textOrNull, time, timeOrNull, wholeQuery } from './surface.ts'

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import * as rules from '../../db/reward-rules.ts'
+import * as rules from '../../db/loyalty/reward-rules.ts'
 import { may } from '../auth.ts'
 import { AmountOrZero, toUnits, Units } from './money.ts'
 import { idParam, json, no, router, Time, time } from './surface.ts'

@@ -2,9 +2,9 @@ import type { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { type RefusalCode, Refused } from '../../db/errors.ts'
+import { type RefusalCode, Refused } from '../../db/platform/refused.ts'
 import type { Env } from '../context.ts'
-import { faultStatus } from '../faults.ts'
+import { faultStatus } from '../error-status.ts'
 
 /** Every refusal on this surface: its status (seed 003, "Коды ответов") and its words. */
 export const status: Record<RefusalCode, readonly [ContentfulStatusCode, string]> = {

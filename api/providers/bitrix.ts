@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import * as contacts from '../../db/contacts.ts'
-import type { Outcome } from '../../db/inbox.ts'
+import * as contacts from '../../db/loyalty/contacts.ts'
+import type { Outcome } from '../../db/messages/inbox.ts'
 import { fetchContact } from './bitrix-rest.ts'
 import { reference, words } from './fields.ts'
 import { canonical, type Heard, isOneOf, jsonOf, type Provider, textOf, Unreadable } from './provider.ts'

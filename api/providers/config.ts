@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { BadSettings } from '../../db/config.ts'
+import { BadSettings } from '../../db/platform/config.ts'
 import type { BitrixConfig } from './bitrix.ts'
 import type { OnecConfig } from './onec.ts'
 

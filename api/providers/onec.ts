@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { Outcome } from '../../db/inbox.ts'
-import type { PointRules } from '../../db/points.ts'
-import * as visits from '../../db/visits.ts'
+import type { PointRules } from '../../db/loyalty/points.ts'
+import * as visits from '../../db/loyalty/visits.ts'
+import type { Outcome } from '../../db/messages/inbox.ts'
 import { amount, instantOf, reference } from './fields.ts'
 import { canonical, type Heard, isOneOf, jsonOf, type Provider, Unreadable } from './provider.ts'
 

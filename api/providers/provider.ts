@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { z } from 'zod'
-import type { Tx } from '../../db/connect.ts'
-import type { Outcome } from '../../db/inbox.ts'
+import type { Outcome } from '../../db/messages/inbox.ts'
+import type { Tx } from '../../db/postgres/connect.ts'
 
 /** A notice in our words. */
 export interface Heard<W> {
@@ -10,7 +10,7 @@ export interface Heard<W> {
   dedupKey: string
   /** What it says, the same whenever it says the same. */
   content: string
-  /** It tells how something is, not what happened once (db/inbox.ts). */
+  /** It tells how something is, not what happened once (db/messages/inbox.ts). */
   isState: boolean
   /** Its sender wants an answer at once; it is worked afterwards. */
   isLater: boolean

@@ -1,8 +1,8 @@
-import { INBOX_BELL } from '../../db/bell.ts'
-import type { Db } from '../../db/connect.ts'
-import * as inbox from '../../db/inbox.ts'
-import type { Log } from '../../db/log.ts'
-import * as notices from '../providers/notices.ts'
+import * as inbox from '../../db/messages/inbox.ts'
+import type { Log } from '../../db/platform/log.ts'
+import { INBOX_BELL } from '../../db/postgres/channels.ts'
+import type { Db } from '../../db/postgres/connect.ts'
+import * as notices from '../providers/webhook-events.ts'
 import { startRounds } from './rounds.ts'
 
 /** Looked up at once; the next look takes the next. */

@@ -1,6 +1,6 @@
 import { createTransport } from 'nodemailer'
-import type { Failure } from '../../db/outbox.ts'
-import type { Text } from './letters.ts'
+import type { Failure } from '../../db/messages/outbox.ts'
+import type { Text } from './emails.ts'
 
 /** Where letters go out. */
 export interface Smtp {

@@ -1,4 +1,4 @@
-import type { Db } from '../../db/connect.ts'
+import type { Db } from '../../db/postgres/connect.ts'
 
 /** What a missed bell costs, and how late postponed work may be. */
 const POLL_MS = 5_000

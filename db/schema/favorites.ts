@@ -1,5 +1,5 @@
 import { index, pgTable, text, unique } from 'drizzle-orm/pg-core'
-import { createdAt, id, ref } from './common.ts'
+import { createdAt, id, ref } from '../postgres/columns.ts'
 import { stations } from './devices.ts'
 import { users } from './identity.ts'
 

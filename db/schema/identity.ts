@@ -12,7 +12,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
-import { at, createdAt, id, ref } from './common.ts'
+import { at, createdAt, id, ref } from '../postgres/columns.ts'
 import { orgUnits } from './org.ts'
 
 /** One table of people for five surfaces (data-model B1). */

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, index, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core'
-import { at, createdAt, id, ref } from './common.ts'
+import { at, createdAt, id, ref } from '../postgres/columns.ts'
 import { users } from './identity.ts'
 
 /** A file of people taken in, while it is under way and afterwards (api-contracts 4.13). */

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, customType, index, integer, jsonb, pgTable, text, unique } from 'drizzle-orm/pg-core'
-import { at, createdAt, id } from './common.ts'
+import { at, createdAt, id } from '../postgres/columns.ts'
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
 

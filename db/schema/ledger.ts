@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { bigint, check, customType, date, index, jsonb, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core'
-import { at, createdAt, id, ref } from './common.ts'
+import { at, createdAt, id, ref } from '../postgres/columns.ts'
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
 

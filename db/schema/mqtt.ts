@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, index, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core'
-import { at, createdAt, id } from './common.ts'
+import { at, createdAt, id } from '../postgres/columns.ts'
 
 /**
  * What a device shows to the broker. The bootstrap has no secret (cabinet-protocol 5.1), so what it hands out is random,

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { bigint, boolean, check, index, integer, jsonb, pgTable, text, unique } from 'drizzle-orm/pg-core'
-import { at, createdAt, id, ref } from './common.ts'
+import { at, createdAt, id, ref } from '../postgres/columns.ts'
 import { users } from './identity.ts'
 
 /**

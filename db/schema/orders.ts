@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { boolean, check, customType, index, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core'
-import { at, createdAt, id, ref } from './common.ts'
+import { at, createdAt, id, ref } from '../postgres/columns.ts'
 import { deviceCommands, powerbanks, stations } from './devices.ts'
 import { users } from './identity.ts'
 

@@ -1,8 +1,9 @@
 /** Dialects A and B: one frame, mostly the same commands. The gateway greets, a simulator plays, the docs read the lists. */
+
+export { greet } from './codec.ts'
 export type { CabinetSettings } from './device.ts'
 export { cabinetVoice } from './device.ts'
 export type { Dialect } from './dialect.ts'
 export { A, B } from './dialect.ts'
 export type { Cutter } from './frame.ts'
 export { cutter } from './frame.ts'
-export { greet } from './voice.ts'

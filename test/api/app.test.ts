@@ -7,8 +7,8 @@ import type { Env } from '../../api/context.ts'
 import { limiter } from '../../api/limit.ts'
 import { type LoginDialect, loginDialect } from '../../api/login-dialect.ts'
 import { api } from '../../api/surfaces.ts'
-import { connect } from '../../db/connect.ts'
-import { house } from './house.ts'
+import { connect } from '../../db/postgres/connect.ts'
+import { house } from './server.ts'
 
 const { call, person, ground, lines } = await house({ trustedProxies: ['10.0.0.0/8'] })
 

@@ -1,6 +1,6 @@
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { expect, test } from 'vitest'
-import { config, house } from './house.ts'
+import { config, house } from './server.ts'
 
 const { call, person, db, ground, lines } = await house()
 const { call: limited } = await house({ loginsPerMinute: 3, phoneFailuresMax: 2, registrationsPerMinute: 2 })

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { loginDialect, sharedPaths } from '../../api/login-dialect.ts'
 import { admitted, chief, dialectNamed, dialectOf, inFormat, schemasOf } from './dialects.ts'
-import { house } from './house.ts'
 import { bodyOf, exampleOf, filled, isOpen, named, nameOf, resolved, routesOf } from './routes.ts'
 import { judgeOf } from './schemas.ts'
+import { house } from './server.ts'
 
 // What every route does with wrong queries and bodies, from the API's own description (HABITS 3.3).
 const built = await house()

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { check, issue, use } from '../../db/mqtt-credentials.ts'
-import { house } from './house.ts'
+import { check, issue, use } from '../../db/devices/mqtt-credentials.ts'
+import { house } from './server.ts'
 
 const { call, person, unit, db } = await house()
 const sales = await unit('Отдел продаж')

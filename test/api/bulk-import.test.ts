@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import * as workbook from '../../api/workbook.ts'
 import { form, xlsx } from './file.ts'
-import { house } from './house.ts'
+import { house } from './server.ts'
 
 const { call, request, person, unit, db, lines } = await house()
 const group = await unit('Отдел продаж')

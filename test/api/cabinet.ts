@@ -1,10 +1,10 @@
 import { onTestFinished } from 'vitest'
 import type { Ground } from '../../api/context.ts'
-import { COMMAND_BELL } from '../../db/bell.ts'
-import * as commands from '../../db/commands.ts'
-import type { Db } from '../../db/connect.ts'
-import * as connections from '../../db/connections.ts'
-import { handle } from '../../gateway/cabinet.ts'
+import * as commands from '../../db/devices/commands.ts'
+import * as connections from '../../db/devices/connections.ts'
+import { COMMAND_BELL } from '../../db/postgres/channels.ts'
+import type { Db } from '../../db/postgres/connect.ts'
+import { handle } from '../../gateway/cabinet/reports.ts'
 import type { Bank, Command, Report } from '../../protocol/cabinet.ts'
 
 /** What a cabinet says to a command; null: nothing. */

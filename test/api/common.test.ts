@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { admitted, brokenStatus, chief, dialectOf, inFormat } from './dialects.ts'
-import { house } from './house.ts'
 import { bodyOf, filled, isOpen, named, nameOf, routesOf } from './routes.ts'
+import { house } from './server.ts'
 
 // For every route there is and will be, from the API's own description (HABITS 3.3).
 const built = await house()

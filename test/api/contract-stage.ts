@@ -1,7 +1,7 @@
-import * as identity from '../../db/identity.ts'
-import * as password from '../../db/password.ts'
+import * as identity from '../../db/identity/identity.ts'
+import * as password from '../../db/identity/password.ts'
 import { cabinet, newDeviceId } from './cabinet.ts'
-import type { house } from './house.ts'
+import type { house } from './server.ts'
 
 /** One operation of test/vectors/endpoints-powerbank.json. */
 export interface Documented {

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { scenes } from './contract-scenes.ts'
 import { type Documented, type Ids, stage, substituted } from './contract-stage.ts'
-import { house } from './house.ts'
 import { judgeOf } from './schemas.ts'
+import { house } from './server.ts'
 
 // The whole document, operation by operation: the request it shows is answered as it says.
 const vectors = new URL('../vectors/endpoints-powerbank.json', import.meta.url)

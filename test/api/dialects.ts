@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
-import * as identity from '../../db/identity.ts'
-import { type house, webhookToken } from './house.ts'
+import * as identity from '../../db/identity/identity.ts'
 import type { Route } from './routes.ts'
+import { type house, webhookToken } from './server.ts'
 
 type House = Awaited<ReturnType<typeof house>>
 

@@ -1,7 +1,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { expect, test } from 'vitest'
-import { house } from './house.ts'
 import { judgeOf } from './schemas.ts'
+import { house } from './server.ts'
 
 const { call } = await house({ publicUrl: 'https://voltbay.example' })
 const pages = { 'Swagger UI': '/api/docs', ReDoc: '/api/redoc' }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { scenes } from './contract-scenes.ts'
 import { type Documented, stage, substituted } from './contract-stage.ts'
-import { house } from './house.ts'
+import { house } from './server.ts'
 
 // Whatever the document lets somebody do with an object, nobody of another group can (api-contracts 4).
 const vectors = new URL('../vectors/endpoints-powerbank.json', import.meta.url)

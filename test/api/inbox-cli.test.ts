@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import * as inbox from '../../db/inbox.ts'
-import { addPatient } from '../../db/loyalty.ts'
-import { balance } from '../../db/points.ts'
+import { addPatient } from '../../db/loyalty/loyalty.ts'
+import { balance } from '../../db/loyalty/points.ts'
+import * as inbox from '../../db/messages/inbox.ts'
 import { tempDataDir, testDb } from '../postgres.ts'
 
 const root = new URL('../../', import.meta.url)

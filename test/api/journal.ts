@@ -1,4 +1,4 @@
-import type { Log } from '../../db/log.ts'
+import type { Log } from '../../db/platform/log.ts'
 
 /** A line of the log. */
 export interface Line {

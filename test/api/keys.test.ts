@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import * as keys from '../../db/keys.ts'
+import * as keys from '../../db/devices/keys.ts'
 import { cabinet } from './cabinet.ts'
-import { config, house } from './house.ts'
+import { config, house } from './server.ts'
 
 const { call, person, unit, db, ground, lines } = await house()
 const group = await unit('Отдел продаж')

@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { type Feed, live } from '../../api/live.ts'
 import { startApi } from '../../api/main.ts'
-import { record } from '../../db/events.ts'
-import { house } from './house.ts'
+import { record } from '../../db/messages/events.ts'
 import { journal } from './journal.ts'
+import { house } from './server.ts'
 import { reader } from './stream.ts'
 
 const { person, db, ground } = await house()

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import * as outbox from '../../db/outbox.ts'
-import { house } from './house.ts'
+import * as outbox from '../../db/messages/outbox.ts'
 import { journal } from './journal.ts'
 import { outboxOf } from './outbox.ts'
+import { house } from './server.ts'
 import { mailServer } from './smtp.ts'
 
 // What the API says it sends by; the senders of these tests have their own.

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { startApi } from '../../api/main.ts'
-import * as outbox from '../../db/outbox.ts'
-import { house } from './house.ts'
+import * as outbox from '../../db/messages/outbox.ts'
 import { journal } from './journal.ts'
 import { outboxOf } from './outbox.ts'
+import { house } from './server.ts'
 import { mailServer } from './smtp.ts'
 
 const { call, person, unit, db, ground } = await house()

@@ -2,10 +2,10 @@ import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { apiConfig, apiSettings } from '../../api/config.ts'
 import { startApi } from '../../api/main.ts'
-import { BadSettings, parseSettings } from '../../db/config.ts'
-import * as password from '../../db/password.ts'
+import * as password from '../../db/identity/password.ts'
+import { BadSettings, parseSettings } from '../../db/platform/config.ts'
 import { testDb } from '../postgres.ts'
-import { config } from './house.ts'
+import { config } from './server.ts'
 
 const { db } = await testDb()
 const log = () => {}

@@ -1,9 +1,9 @@
 import { onTestFinished } from 'vitest'
 import { startMail } from '../../api/tasks/mail.ts'
 import type { Smtp } from '../../api/tasks/mailer.ts'
-import { NOTICE_BELL } from '../../db/bell.ts'
-import type { Db } from '../../db/connect.ts'
-import { notify } from '../../db/notifications.ts'
+import { notify } from '../../db/messages/notifications.ts'
+import { NOTICE_BELL } from '../../db/postgres/channels.ts'
+import type { Db } from '../../db/postgres/connect.ts'
 import { journal } from './journal.ts'
 
 interface Row {

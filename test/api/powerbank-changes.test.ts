@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { cabinet, newDeviceId } from './cabinet.ts'
-import { house } from './house.ts'
+import { house } from './server.ts'
 
 const { call, person, unit, db, ground } = await house()
 const service = await person('service_admin')

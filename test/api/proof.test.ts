@@ -1,12 +1,12 @@
 import { Registry } from 'prom-client'
 import { beforeEach, expect, test } from 'vitest'
-import { prover } from '../../api/proof.ts'
+import { prover } from '../../api/ledger-check.ts'
 import { startSchedule } from '../../api/schedule.ts'
-import * as proofs from '../../db/ledger-proofs.ts'
-import { purse } from '../db/purse.ts'
+import * as proofs from '../../db/ledger/ledger-proofs.ts'
+import { purse } from '../db/ledger/purse.ts'
 import { testDb } from '../postgres.ts'
-import { config } from './house.ts'
 import { journal } from './journal.ts'
+import { config } from './server.ts'
 
 const { db } = await testDb()
 const never = new AbortController().signal

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import * as connections from '../../db/connections.ts'
-import * as keys from '../../db/keys.ts'
+import * as connections from '../../db/devices/connections.ts'
+import * as keys from '../../db/devices/keys.ts'
 import { cabinet } from './cabinet.ts'
-import { config, house } from './house.ts'
+import { config, house } from './server.ts'
 
 const { call, person, unit, db, ground } = await house()
 const service = await person('service_admin')

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest'
 import { startApi } from '../../api/main.ts'
 import { cabinet } from './cabinet.ts'
-import { house } from './house.ts'
+import { house } from './server.ts'
 
 // Over real sockets, and to two processes' worth of API over one database.
 const { ground, db, person, unit } = await house()

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './house.ts'
+import { house } from './server.ts'
 
 const { call, person, unit, db, ground } = await house()
 const group = await unit('Отдел продаж')

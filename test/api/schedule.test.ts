@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 import { startSchedule, tick } from '../../api/schedule.ts'
-import { connect } from '../../db/connect.ts'
-import * as orders from '../../db/orders.ts'
-import * as overdue from '../../db/overdue.ts'
-import * as points from '../../db/points.ts'
+import * as points from '../../db/loyalty/points.ts'
+import { connect } from '../../db/postgres/connect.ts'
+import * as orders from '../../db/powerbank/orders.ts'
+import * as overdue from '../../db/powerbank/overdue.ts'
 import { act, bank, cabinet, person, travel, unit } from '../db/world.ts'
 import { testDb } from '../postgres.ts'
-import { config } from './house.ts'
 import { journal } from './journal.ts'
+import { config } from './server.ts'
 
 const { db, url } = await testDb()
 const hour = 3_600

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { connect } from '../../db/connect.ts'
-import { record } from '../../db/events.ts'
-import * as orders from '../../db/orders.ts'
-import { house } from './house.ts'
+import { record } from '../../db/messages/events.ts'
+import { connect } from '../../db/postgres/connect.ts'
+import * as orders from '../../db/powerbank/orders.ts'
+import { house } from './server.ts'
 import { reader } from './stream.ts'
 
 const { call, request, person, unit, db, url } = await house()

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { house } from './house.ts'
+import { house } from './server.ts'
 
 const { call, person, unit, db } = await house()
 const service = await person('service_admin')

@@ -1,4 +1,4 @@
-import type { Db } from '../../db/connect.ts'
+import type { Db } from '../../db/postgres/connect.ts'
 
 /** One borrow transaction: who takes what out of which slot. No two cases share a user or a power bank. */
 export interface BorrowCase {

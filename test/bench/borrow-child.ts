@@ -1,6 +1,6 @@
 import postgres from 'postgres'
-import { borrow } from '../../db/borrow.ts'
-import { connect, type Db } from '../../db/connect.ts'
+import { connect, type Db } from '../../db/postgres/connect.ts'
+import { borrow } from '../../db/powerbank/borrow.ts'
 import { caseOf } from './borrow-cases.ts'
 import { serve, usage } from './child.ts'
 import type { Statement } from './statements.ts'

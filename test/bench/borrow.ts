@@ -1,5 +1,5 @@
-import { borrow as verb } from '../../db/borrow.ts'
-import type { Db } from '../../db/connect.ts'
+import type { Db } from '../../db/postgres/connect.ts'
+import { borrow as verb } from '../../db/powerbank/borrow.ts'
 import { caseOf, firstOf, forget, prepareCases } from './borrow-cases.ts'
 import type { BorrowChild } from './borrow-child.ts'
 import type { Bench } from './ground.ts'

@@ -1,5 +1,5 @@
-import type { Db } from '../../db/connect.ts'
-import { seal } from '../../db/keys.ts'
+import { seal } from '../../db/devices/keys.ts'
+import type { Db } from '../../db/postgres/connect.ts'
 
 /** Invented; every cabinet of the benchmark signs with it. */
 export const stationKey = 'EXAMPLEKEY'

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connect, type Db } from '../../db/connect.ts'
-import { startEmbedded } from '../../db/embedded.ts'
-import { migrate } from '../../db/migrations.ts'
+import { connect, type Db } from '../../db/postgres/connect.ts'
+import { startEmbedded } from '../../db/postgres/embedded.ts'
+import { migrate } from '../../db/postgres/migrations.ts'
 import { scratchPrefix, within } from '../server.ts'
 import { type Child, type Skills, start as startChild } from './child.ts'
 

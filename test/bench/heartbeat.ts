@@ -3,9 +3,9 @@ import { register, settled } from './cabinets.ts'
 import type { Child } from './child.ts'
 import type { EchoChild } from './echo-child.ts'
 import type { Bench } from './ground.ts'
-import type { HouseChild } from './house-child.ts'
 import type { LinksChild } from './links-child.ts'
 import { alternate, compared } from './pairs.ts'
+import type { HouseChild } from './server-child.ts'
 import { milliseconds, type Row, thousands } from './table.ts'
 
 const linkCounts = [1, 200, 1_000]

@@ -1,5 +1,5 @@
-import type { Db } from '../../db/connect.ts'
-import { type NewPosting, post } from '../../db/ledger.ts'
+import { type NewPosting, post } from '../../db/ledger/ledger.ts'
+import type { Db } from '../../db/postgres/connect.ts'
 import { watching } from './statements.ts'
 
 /** One posting of the benchmark. */

@@ -1,6 +1,6 @@
 import postgres from 'postgres'
-import { connect, type Db, type Tx } from '../../db/connect.ts'
-import { post } from '../../db/ledger.ts'
+import { post } from '../../db/ledger/ledger.ts'
+import { connect, type Db, type Tx } from '../../db/postgres/connect.ts'
 import { serve, usage } from './child.ts'
 import { caseOf, type Place, type Posting } from './ledger-cases.ts'
 

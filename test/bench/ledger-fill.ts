@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { Db } from '../../db/connect.ts'
-import { hashOf } from '../../db/ledger-hash.ts'
+import { hashOf } from '../../db/ledger/ledger-hash.ts'
+import type { Db } from '../../db/postgres/connect.ts'
 import { newGround } from './ground.ts'
 
 /**
@@ -84,7 +84,7 @@ async function fill({ sql }: Db, postings: number, count: number, tell: (line: s
 const prove = (url: string) =>
   new Promise<number | null>((done, failed) => {
     const root = join(import.meta.dirname, '../..')
-    const args = ['--import', './engine.js', 'db/ledger-cli.ts', 'verify']
+    const args = ['--import', './engine.js', 'db/ledger/ledger-cli.ts', 'verify']
     const env = { ...process.env, DATABASE_URL: url }
     spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' }).once('close', done).once('error', failed)
   })

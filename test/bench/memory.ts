@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Db } from '../../db/connect.ts'
+import type { Db } from '../../db/postgres/connect.ts'
 import { register, settled } from './cabinets.ts'
 import type { Child, Usage } from './child.ts'
 import type { EchoChild } from './echo-child.ts'
 import type { FleetChild } from './fleet-child.ts'
 import type { Bench } from './ground.ts'
-import type { HouseChild } from './house-child.ts'
 import { alternate, compared, spread } from './pairs.ts'
+import type { HouseChild } from './server-child.ts'
 import { kilobytes, type Row, thousands } from './table.ts'
 
 const cabinetsFull = 10_000

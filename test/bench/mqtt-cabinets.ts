@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Db } from '../../db/connect.ts'
-import { clientIdOf } from '../../db/mqtt-credentials.ts'
+import { clientIdOf } from '../../db/devices/mqtt-credentials.ts'
+import type { Db } from '../../db/postgres/connect.ts'
 import { bankIdOf } from '../../protocol/cabinet-mqtt/index.ts'
 
 /** Invented; every MQTT cabinet of the benchmark shows it. */

@@ -1,4 +1,4 @@
-import type { Db } from '../../db/connect.ts'
+import type { Db } from '../../db/postgres/connect.ts'
 
 /** How much there is. */
 export interface Amounts {

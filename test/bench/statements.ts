@@ -1,4 +1,4 @@
-import type { Tx } from '../../db/connect.ts'
+import type { Tx } from '../../db/postgres/connect.ts'
 import type { BorrowCase } from './borrow-cases.ts'
 
 /** A parameter: said as it is, or another in each transaction. */

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { serverBase } from './bases.ts'
 import { type Probe, probing } from './probe.ts'
-import { type Absence, type Server, startServer } from './server.ts'
+import { type Absence, type Server, startServer } from './test-database.ts'
 import { bustle, comeToRest, lendSome } from './traffic.ts'
 import { standing } from './verify.ts'
 import { newWorld, type World } from './world.ts'

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Db } from '../../db/connect.ts'
+import type { Db } from '../../db/postgres/connect.ts'
 import { atEnd } from './last-things.ts'
-import { onlook, type Server, scratch } from './server.ts'
 import { tap } from './tap.ts'
+import { onlook, type Server, scratch } from './test-database.ts'
 import { databaseWire, type Look } from './wires.ts'
 
 /** What a house stands on: its database, seen from beside it. */

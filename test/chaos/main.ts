@@ -3,9 +3,9 @@ import { type AwayReport, runAway } from './away.ts'
 import { blank, type Report, run } from './kill.ts'
 import { endNow } from './last-things.ts'
 import { planOf } from './plan.ts'
-import { absences, startServer } from './server.ts'
 import { doubtSteps, lookSteps, type Step, steps } from './steps.ts'
 import { awayLine, line, summary } from './table.ts'
+import { absences, startServer } from './test-database.ts'
 
 /** Longer than everything together on a slow machine; beyond, something hangs. */
 const minutesMax = 60

@@ -1,5 +1,5 @@
-import { EVENT_BELL } from '../../db/bell.ts'
-import type { Db } from '../../db/connect.ts'
+import { EVENT_BELL } from '../../db/postgres/channels.ts'
+import type { Db } from '../../db/postgres/connect.ts'
 
 /** Not everything that may change rings the bell. */
 const lookAgainMs = 250

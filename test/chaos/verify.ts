@@ -1,4 +1,4 @@
-import type { Queryable } from '../../db/connect.ts'
+import type { Queryable } from '../../db/postgres/connect.ts'
 import { banksOf } from '../../simulators/box.ts'
 import type { Ask } from './customer.ts'
 import { type Act, type Loan, loansOf } from './physical.ts'

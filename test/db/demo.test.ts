@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { DEMO_PASSWORD, demo } from '../../db/demo.ts'
-import * as identity from '../../db/identity.ts'
-import { verify } from '../../db/password.ts'
+import * as identity from '../../db/identity/identity.ts'
+import { verify } from '../../db/identity/password.ts'
 import { testDb } from '../postgres.ts'
 
 const { db } = await testDb()

@@ -1,9 +1,9 @@
-import type { Actor } from '../../db/actor.ts'
-import { borrow } from '../../db/borrow.ts'
-import { claim, expire } from '../../db/commands.ts'
-import type { Db, Tx } from '../../db/connect.ts'
-import { answer } from '../../db/outcomes.ts'
-import { inventory, type SeenBank } from '../../db/sightings.ts'
+import { answer } from '../../db/devices/command-results.ts'
+import { claim, expire } from '../../db/devices/commands.ts'
+import type { Actor } from '../../db/platform/actor.ts'
+import type { Db, Tx } from '../../db/postgres/connect.ts'
+import { borrow } from '../../db/powerbank/borrow.ts'
+import { inventory, type SeenBank } from '../../db/powerbank/inventory.ts'
 
 /** The gateway process the test's cabinets are connected to. */
 export const NODE = 'node-1'

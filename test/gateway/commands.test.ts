@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import * as commands from '../../db/commands.ts'
-import * as connections from '../../db/connections.ts'
+import * as commands from '../../db/devices/commands.ts'
+import * as connections from '../../db/devices/connections.ts'
 import { testDb } from '../postgres.ts'
 import { bank, device, gatewayOn, hello, socketTo, station } from './ground.ts'
 

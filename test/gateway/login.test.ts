@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import * as commands from '../../db/commands.ts'
-import * as keys from '../../db/keys.ts'
+import * as commands from '../../db/devices/commands.ts'
+import * as keys from '../../db/devices/keys.ts'
 import { testDb } from '../postgres.ts'
 import { addKey, bank, device, gatewayOn, hello, pairTo, socketTo, station } from './ground.ts'
 

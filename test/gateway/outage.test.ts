@@ -1,6 +1,6 @@
 import { expect, inject, onTestFinished, test } from 'vitest'
-import * as commands from '../../db/commands.ts'
-import { connect } from '../../db/connect.ts'
+import * as commands from '../../db/devices/commands.ts'
+import { connect } from '../../db/postgres/connect.ts'
 import { testDb } from '../postgres.ts'
 import { bank, device, gatewayOn, hello, socketTo, station } from './ground.ts'
 

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { open } from '../../protocol/cabinet-tcp/frame.ts'
 import type { Cabinet } from '../../simulators/cabinet.ts'
 import { cabinet } from '../../simulators/cabinet-tcp.ts'
-import { banks, boxId, key, pair, server, stranger, unixSeconds } from './server.ts'
+import { banks, boxId, key, pair, server, stranger, unixSeconds } from './answering-server.ts'
 
 const running: Cabinet[] = []
 const start: typeof pair = (...settings) => {

@@ -5,9 +5,9 @@ import { expect, test } from 'vitest'
 import { noLatency } from '../../simulators/cabinet.ts'
 import type { DemoFleet } from '../../simulators/demo.ts'
 import { demoFleet } from '../../simulators/demo.ts'
+import type { Server } from './answering-server.ts'
+import { banks, key, server } from './answering-server.ts'
 import * as mqtt from './broker.ts'
-import type { Server } from './server.ts'
-import { banks, key, server } from './server.ts'
 
 const stations = [
   { boxId: 'DEMO1', key, dialect: 'B', slots: 4, banks },

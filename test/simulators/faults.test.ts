@@ -3,7 +3,7 @@ import type { Cabinet } from '../../simulators/cabinet.ts'
 import type { CabinetSettings } from '../../simulators/cabinet-tcp.ts'
 import type { Fault, FaultName } from '../../simulators/faults.ts'
 import { faultNames, faults } from '../../simulators/faults.ts'
-import { banks, pair, stranger } from './server.ts'
+import { banks, pair, stranger } from './answering-server.ts'
 
 const running: Cabinet[] = []
 afterEach(() => Promise.all(running.splice(0).map((cab) => cab.close())))

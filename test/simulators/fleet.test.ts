@@ -4,8 +4,8 @@ import { createServer } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { fleet } from '../../simulators/fleet.ts'
 import type { FleetSettings } from '../../simulators/member.ts'
-import type { Server } from './server.ts'
-import { key, server } from './server.ts'
+import type { Server } from './answering-server.ts'
+import { key, server } from './answering-server.ts'
 
 const cabinets = 200
 const open: { net: NetServer; sockets: Set<Socket> }[] = []

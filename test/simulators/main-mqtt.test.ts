@@ -6,8 +6,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import * as mqtt from '../../protocol/cabinet-mqtt/index.ts'
 import { mqttFleet } from '../../simulators/fleet-mqtt.ts'
 import { imeiOf } from '../../simulators/imei.ts'
+import * as tcp from './answering-server.ts'
 import { imei, server } from './broker.ts'
-import * as tcp from './server.ts'
 
 const main = new URL('../../simulators/main.ts', import.meta.url).pathname
 

@@ -6,8 +6,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import type { Server } from './server.ts'
-import { boxId, key, server } from './server.ts'
+import type { Server } from './answering-server.ts'
+import { boxId, key, server } from './answering-server.ts'
 
 const main = new URL('../../simulators/main.ts', import.meta.url).pathname
 const servers: Server[] = []

@@ -5,7 +5,7 @@ import type { Cabinet } from '../../simulators/cabinet.ts'
 import { jsonLine } from '../../simulators/journal.ts'
 import { play } from '../../simulators/keyboard.ts'
 import { labelOf, render, wireLine } from '../../simulators/screen.ts'
-import { banks, key, pair } from './server.ts'
+import { banks, key, pair } from './answering-server.ts'
 
 const running: Cabinet[] = []
 afterEach(() => Promise.all(running.splice(0).map((cab) => cab.close())))

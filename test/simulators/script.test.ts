@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import type { Cabinet } from '../../simulators/cabinet.ts'
 import { play, readScript } from '../../simulators/script.ts'
-import { banks, pair } from './server.ts'
+import { banks, pair } from './answering-server.ts'
 
 const running: Cabinet[] = []
 afterEach(() => Promise.all(running.splice(0).map((cab) => cab.close())))

@@ -1,0 +1,72 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { neutral, type Surface } from './app.ts'
+import { arrive, type Env, type Ground } from './context.ts'
+import { pages } from './docs/doc-pages.ts'
+import { describe } from './docs/openapi.ts'
+
+const tags = ['Служебное']
+const Health = z
+  .object({
+    status: z.enum(['healthy', 'unhealthy']),
+    services: z.object({ database: z.enum(['ok', 'error']) }),
+    timestamp: z.string(),
+  })
+  .openapi('Health')
+const health = { content: { 'application/json': { schema: Health } } }
+
+const healthRoute = createRoute({
+  method: 'get',
+  path: '/health',
+  tags,
+  summary: 'Состояние сервиса',
+  security: [],
+  responses: {
+    200: { description: 'Работает', ...health },
+    503: { description: 'База данных недоступна', ...health },
+  },
+})
+
+const metricsRoute = createRoute({
+  method: 'get',
+  path: '/metrics',
+  tags,
+  summary: 'Метрики в формате Prometheus',
+  security: [],
+  responses: { 200: { description: 'Текст', content: { 'text/plain': { schema: z.string() } } } },
+})
+
+/** What belongs to no contract: health, metrics, the description of the API and the pages that show it. */
+export function site(ground: Ground, surfaces: Surface[]): Surface {
+  const app = new OpenAPIHono<Env>({ strict: false })
+  app.use(arrive(ground))
+  app.onError((error, c) => {
+    ground.log('request.failed', { requestId: c.env.requestId, path: c.req.path, error })
+    return neutral(500, 'Internal error')
+  })
+  app.openapi(healthRoute, async (c) => {
+    const database = await ground.db.ping().then(
+      () => 'ok' as const,
+      (error: unknown) => {
+        ground.log('health.failed', { error })
+        return 'error' as const
+      },
+    )
+    const body = { services: { database }, timestamp: new Date().toISOString() }
+    return database === 'ok'
+      ? c.json({ status: 'healthy' as const, ...body }, 200)
+      : c.json({ status: 'unhealthy' as const, ...body }, 503)
+  })
+  app.openapi(metricsRoute, async (c) =>
+    c.text(await ground.metrics.metrics(), 200, { 'Content-Type': ground.metrics.contentType }),
+  )
+  const described = { name: 'site', app, refuse }
+  let document: string | undefined
+  app.get('/api/openapi.json', (c) => {
+    document ??= JSON.stringify(describe([...surfaces, described], ground.config.publicUrl))
+    return c.body(document, 200, { 'Content-Type': 'application/json; charset=UTF-8' })
+  })
+  app.route('/', pages())
+  return described
+}
+
+const refuse = (status: 405 | 413) => neutral(status, status === 405 ? 'Method not allowed' : 'Payload too large')

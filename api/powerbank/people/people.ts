@@ -1,0 +1,59 @@
+import { z } from '@hono/zod-openapi'
+import type { Person } from '../../../db/identity/identity.ts'
+import type * as admission from '../../../db/powerbank/admission.ts'
+import { powerbankRoles } from '../../../db/powerbank/permissions.ts'
+import type * as users from '../../../db/powerbank/users.ts'
+import { Time, time, timeOrNull } from '../surface.ts'
+
+export const Role = z.enum(powerbankRoles)
+export const UserStatus = z.enum(['pending', 'active', 'blocked'])
+
+/** Somebody, as the surface shows them: never a hash. */
+export const User = z
+  .object({
+    user_id: z.int(),
+    phone_e164: z.string().nullable(),
+    email: z.string().nullable(),
+    fio: z.string(),
+    status: UserStatus,
+    role: Role,
+    parent_org_unit_id: z.int().nullable(),
+    org_unit_name: z.string().nullable(),
+    powerbank_limit: z.int().nullable(),
+    created_at: Time,
+    last_login_at: Time.nullable(),
+  })
+  .openapi('User')
+
+/** The value of `User`. */
+export const user = (person: Person, place: Awaited<ReturnType<typeof admission.place>>) => ({
+  user_id: person.id,
+  phone_e164: person.phone,
+  email: person.email,
+  fio: person.fullName,
+  status: person.status,
+  role: place.role,
+  parent_org_unit_id: place.orgUnitId,
+  org_unit_name: place.orgUnitName,
+  powerbank_limit: person.powerbankLimit,
+  created_at: time(person.createdAt),
+  last_login_at: timeOrNull(person.lastLoginAt),
+})
+
+/** Somebody, with where the limit of power banks comes from (api-contracts 4.7). */
+export const Account = z
+  .object({
+    ...User.shape,
+    individual_limit: z.int().nullable(),
+    group_default_limit: z.int().nullable(),
+    group_name: z.string().nullable(),
+  })
+  .openapi('Account')
+
+/** The value of `Account`. */
+export const account = (person: users.Account): z.infer<typeof Account> => ({
+  ...user(person, person),
+  individual_limit: person.powerbankLimit,
+  group_default_limit: person.groupDefaultLimit,
+  group_name: person.groupName,
+})

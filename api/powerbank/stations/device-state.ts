@@ -1,0 +1,207 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import { Refused } from '../../../db/platform/refused.ts'
+import * as slots from '../../../db/powerbank/slot-list.ts'
+import * as commands from '../../../db/powerbank/station-commands.ts'
+import { STAFF, staff } from '../people/rights.ts'
+import { idParam, json, no, ok, router, Time, time, timeOrNull, yes } from '../surface.ts'
+import { QUERY_WAIT_MS, settled, volumePercent } from './command-answer.ts'
+import { Station, spell, stationOf } from './station-view.ts'
+
+const tags = ['Управление станциями (команды)']
+const description = 'Последний ответ станции; 404, пока она не отвечала.'
+const params = z.object({ station_id: idParam })
+
+/** One occupied slot (api-contracts 4.12). */
+export const InventorySlot = z
+  .object({
+    slot_number: z.int(),
+    terminal_id: z.string(),
+    serial_number: z.string(),
+    powerbank_id: z.int(),
+    powerbank_status: z.string(),
+    status: z.string(),
+    level: z.int().nullable().openapi({ description: 'Проценты' }),
+    voltage: z.int().nullable().openapi({ description: 'Милливольты' }),
+    current: z.int().nullable().openapi({ description: 'Миллиамперы' }),
+    temperature: z.int().nullable().openapi({ description: 'Градусы Цельсия' }),
+    soh: z.int(),
+    error_typec: z.boolean(),
+    error_lightning: z.boolean(),
+    error_microusb: z.boolean(),
+    powerbank_error: z.boolean(),
+    has_errors: z.boolean(),
+    last_update: Time,
+  })
+  .openapi('InventorySlot')
+
+/** The value of `InventorySlot`. */
+export const spellSlot = (slot: slots.Slot): z.infer<typeof InventorySlot> => ({
+  slot_number: slot.slotNumber,
+  terminal_id: slot.deviceId ?? slot.serialNumber,
+  serial_number: slot.serialNumber,
+  powerbank_id: slot.powerbankId,
+  powerbank_status: slot.powerbankStatus,
+  status: slot.powerbankStatus,
+  level: slot.level,
+  voltage: slot.voltage,
+  current: slot.current,
+  temperature: slot.temperature,
+  soh: slot.soh,
+  error_typec: slot.errorTypec,
+  error_lightning: slot.errorLightning,
+  error_microusb: slot.errorMicrousb,
+  powerbank_error: slot.powerbankError,
+  has_errors: slot.errorTypec || slot.errorLightning || slot.errorMicrousb || slot.powerbankError,
+  last_update: time(slot.lastUpdate),
+})
+
+export const Volume = z
+  .object({ volume: z.int(), volume_level: z.int(), received_at: Time })
+  .openapi('VoiceVolume', { example: { volume: 53, volume_level: 8, received_at: '2025-10-16T10:00:00+03:00' } })
+
+/** The value of `Volume`: the device's scale and the document's. */
+export const spellVolume = (level: number, at: Date): z.infer<typeof Volume> => ({
+  volume: volumePercent(level),
+  volume_level: level,
+  received_at: time(at),
+})
+
+export const Address = z
+  .object({
+    server_address: z.string(),
+    server_port: z.int().nullable(),
+    heartbeat_interval: z.int().nullable().openapi({ description: 'Секунды' }),
+    received_at: Time,
+  })
+  .openapi('ServerAddress')
+
+/** The value of `Address`; a cabinet's port is text on the wire (cabinet-protocol 3, 0x6A). */
+export const spellAddress = (said: Record<string, any>, at: Date): z.infer<typeof Address> => ({
+  server_address: String(said.host ?? ''),
+  server_port: Number(said.port) || null,
+  heartbeat_interval: Number(said.heartbeatSeconds) || null,
+  received_at: time(at),
+})
+
+const unheard = () => new Refused('not_found', '', { text: 'Станция ещё не присылала эти данные' })
+
+/** What cabinets last said of themselves. */
+export const deviceState = router()
+
+const Cache = z.object({ last_update: Time.nullable(), age_seconds: z.int(), is_online: z.boolean() })
+const secondMs = 1_000
+
+deviceState.openapi(
+  createRoute({
+    method: 'get',
+    path: '/query-inventory/station/{station_id}',
+    tags,
+    summary: 'Получение инвентаря станции',
+    description,
+    middleware: staff,
+    request: { params },
+    responses: {
+      200: {
+        description: 'Занятые слоты',
+        ...json(
+          ok({ station: Station, inventory: z.array(InventorySlot), cache_info: Cache }).openapi('StationInventory'),
+        ),
+      },
+      ...no(400, 401, 403, 404),
+    },
+  }),
+  async (c) => {
+    const { db, actor } = c.var
+    const station = await stationOf(db.sql, actor, c.req.valid('param').station_id, ...STAFF)
+    if (!station.inventoryAt) throw unheard()
+    const inventory = (await slots.of(db.sql, station.id)).map(spellSlot)
+    const cache_info = {
+      last_update: timeOrNull(station.inventoryAt),
+      age_seconds: Math.max(0, Math.round((Date.now() - station.inventoryAt.getTime()) / secondMs)),
+      is_online: station.isOnline,
+    }
+    return c.json(yes({ station: spell(station), inventory, cache_info }), 200)
+  },
+)
+
+deviceState.openapi(
+  createRoute({
+    method: 'get',
+    path: '/query-voice-volume/station/{station_id}',
+    tags,
+    summary: 'Получение данных о громкости',
+    description,
+    middleware: staff,
+    request: { params },
+    responses: {
+      200: {
+        description: 'Громкость',
+        ...json(ok({ station: Station, voice_volume: Volume, data: Volume }).openapi('StationVolume')),
+      },
+      ...no(400, 401, 403, 404),
+    },
+  }),
+  async (c) => {
+    const station = await stationOf(c.var.db.sql, c.var.actor, c.req.valid('param').station_id, ...STAFF)
+    const { volume } = station.deviceState
+    if (!volume) throw unheard()
+    const data = spellVolume(Number(volume.level), new Date(volume.at))
+    return c.json(yes({ station: spell(station), voice_volume: data, data }), 200)
+  },
+)
+
+deviceState.openapi(
+  createRoute({
+    method: 'get',
+    path: '/query-server-address/station/{station_id}',
+    tags,
+    summary: 'Получение данных об адресе сервера',
+    description,
+    middleware: staff,
+    request: { params },
+    responses: {
+      200: {
+        description: 'Адрес сервера',
+        ...json(ok({ station: Station, server_address: Address, data: Address }).openapi('StationServerAddress')),
+      },
+      ...no(400, 401, 403, 404),
+    },
+  }),
+  async (c) => {
+    const station = await stationOf(c.var.db.sql, c.var.actor, c.req.valid('param').station_id, ...STAFF)
+    const { serverAddress } = station.deviceState
+    if (!serverAddress) throw unheard()
+    const data = spellAddress(serverAddress, new Date(serverAddress.at))
+    return c.json(yes({ station: spell(station), server_address: data, data }), 200)
+  },
+)
+
+const Iccid = { station_id: z.int(), box_id: z.string(), iccid: z.string() }
+
+deviceState.openapi(
+  createRoute({
+    method: 'get',
+    path: '/iccid/stations/{station_id}',
+    tags,
+    summary: 'Получение ICCID станции',
+    description: 'Известный ICCID, иначе спрашивает станцию. 400, если она не подключена.',
+    middleware: staff,
+    request: { params },
+    responses: {
+      200: { description: 'ICCID', ...json(ok({ ...Iccid, data: z.object(Iccid) }).openapi('StationIccid')) },
+      ...no(400, 401, 403, 404, 408),
+    },
+  }),
+  async (c) => {
+    const { db, actor } = c.var
+    const station = await stationOf(db.sql, actor, c.req.valid('param').station_id, ...STAFF)
+    let { iccid } = station
+    if (iccid === null) {
+      const question = { kind: 'iccid' } as const
+      const id = await db.transaction((tx) => commands.ask(tx, actor, { stationId: station.id, question }))
+      iccid = String((await settled(c, id, QUERY_WAIT_MS)).answer?.iccid ?? '')
+    }
+    const data = { station_id: station.id, box_id: station.boxId, iccid }
+    return c.json(yes({ ...data, data }), 200)
+  },
+)

@@ -1,0 +1,101 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import * as verbs from '../../../db/powerbank/quarantine.ts'
+import * as stationKeys from '../../../db/powerbank/station-keys.ts'
+import { may } from '../../auth.ts'
+import { idBody, idParam, json, no, ok, page, paged, paging, router, Time, time, yes } from '../surface.ts'
+import { KeyValue } from './keys.ts'
+import { Station, spell as spellStation } from './station-view.ts'
+import { Slots } from './stations.ts'
+
+const tags = ['Карантин кабинетов']
+/** A cabinet that knocks is nobody's yet, so only who sees all units decides whose it becomes. */
+const adopters = may('service_admin')
+
+const Knock = z
+  .object({
+    id: z.int(),
+    box_id: z.string(),
+    dialect: z.string(),
+    reason: z.string().openapi({ description: 'unknown_box_id, no_key, bad_token или sim_changed' }),
+    address: z.string().nullable(),
+    slots: z.int().nullable(),
+    attempts: z.int(),
+    first_seen_at: Time,
+    last_seen_at: Time,
+  })
+  .openapi('QuarantinedCabinet')
+
+const spell = (knock: verbs.Knock): z.infer<typeof Knock> => ({
+  id: knock.id,
+  box_id: knock.boxId,
+  dialect: knock.dialect,
+  reason: knock.reason,
+  address: knock.address,
+  slots: knock.slots,
+  attempts: knock.attempts,
+  first_seen_at: time(knock.firstSeenAt),
+  last_seen_at: time(knock.lastSeenAt),
+})
+
+/** Cabinets that dialled and were not let in. An addition of ours: the document has no way to see them. */
+export const quarantine = router()
+
+quarantine.openapi(
+  createRoute({
+    method: 'get',
+    path: '/admin/quarantine',
+    tags,
+    summary: 'Кабинеты, которые стучались и не были приняты',
+    middleware: adopters,
+    request: { query: z.object(paging) },
+    responses: {
+      200: { description: 'Страница, сначала последние', ...json(page(Knock).openapi('QuarantinedCabinets')) },
+      ...no(400, 401, 403),
+    },
+  }),
+  async (c) => {
+    const at = c.req.valid('query')
+    const { rows, total } = await verbs.list(c.var.db.sql, at)
+    return c.json(paged(rows.map(spell), total, at), 200)
+  },
+)
+
+quarantine.openapi(
+  createRoute({
+    method: 'post',
+    path: '/admin/quarantine/{id}/adopt',
+    tags,
+    summary: 'Принять кабинет: создать станцию и, если нужен, ключ',
+    middleware: adopters,
+    request: {
+      params: z.object({ id: idParam }),
+      body: {
+        required: true,
+        ...json(
+          z
+            .object({
+              org_unit_id: idBody.nullable(),
+              key_value: KeyValue.optional(),
+              slots_declared: Slots.optional(),
+            })
+            .openapi('Adopt', { example: { org_unit_id: 1, key_value: '<secret>', slots_declared: 8 } }),
+        ),
+      },
+    },
+    responses: {
+      201: { description: 'Принят', ...json(ok({ data: Station }).openapi('Adopted')) },
+      ...no(400, 401, 403, 404),
+    },
+  }),
+  async (c) => {
+    const { db, actor, config } = c.var
+    const { id } = c.req.valid('param')
+    const { org_unit_id: orgUnitId, key_value: value, slots_declared: slotsDeclared } = c.req.valid('json')
+    const station = await db.transaction(async (tx) => {
+      const adopted = await verbs.adopt(tx, actor, id, { orgUnitId, slotsDeclared })
+      if (value !== undefined) await stationKeys.add(tx, actor, { stationId: adopted.id, value }, config.keysSecret)
+      return adopted
+    })
+    return c.json(yes({ message: 'Кабинет принят', data: spellStation(station) }), 201)
+  },
+)

@@ -1,0 +1,211 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { CommandRow } from '../../../db/devices/commands.ts'
+import { Refused } from '../../../db/platform/refused.ts'
+import * as slots from '../../../db/powerbank/slot-list.ts'
+import * as verbs from '../../../db/powerbank/station-commands.ts'
+import * as stations from '../../../db/powerbank/stations.ts'
+import type { Env } from '../../context.ts'
+import { IdempotencyKey, idempotencyOf } from '../../idempotency.ts'
+import { admins, staff } from '../people/rights.ts'
+import { idBody, json, router, yes } from '../surface.ts'
+import { QUERY_WAIT_MS, sent, settled, spellSent, volumeLevel, volumePercent } from './command-answer.ts'
+import { Address, InventorySlot, spellAddress, spellSlot, spellVolume, Volume } from './device-state.ts'
+
+const tags = ['Управление станциями (команды)']
+const description = 'Команда уходит сразу; ответ ждёт станцию. 400: не подключена, 408: не ответила.'
+const hostCharactersMax = 128
+const portMax = 65_535
+const heartbeatSecondsMax = 255
+const heartbeatSecondsDefault = 30
+const volumeMax = 100
+const volumeLevelMax = 15
+
+const Target = z.object({ station_id: idBody }).openapi('CommandTarget', { example: { station_id: 13 } })
+const request = <S extends z.ZodType>(schema: S) => ({
+  headers: IdempotencyKey,
+  body: { required: true, ...json(schema) },
+})
+
+/** Asks, waits, and gives the answer's row with its station. */
+async function ask(
+  c: Context<Env>,
+  body: { station_id: number },
+  question: verbs.Question,
+): Promise<{ row: CommandRow; station: stations.Station }> {
+  const { db, actor } = c.var
+  const request = { stationId: body.station_id, question, idempotency: idempotencyOf(c, body) }
+  const commandId = await db.transaction((tx) => verbs.ask(tx, actor, request))
+  const row = await settled(c, commandId, QUERY_WAIT_MS)
+  const station = await stations.get(db.sql, row.stationId)
+  if (!station) throw new Refused('station_not_found')
+  return { row, station }
+}
+
+/** What staff may tell a cabinet (api-contracts 4.12). */
+export const stationCommands = router()
+
+stationCommands.openapi(
+  createRoute({
+    method: 'post',
+    path: '/restart-cabinet',
+    tags,
+    summary: 'Перезагрузка кабинета',
+    description,
+    middleware: admins,
+    request: request(Target),
+    responses: sent('CabinetRestarted', {}),
+  }),
+  async (c) => {
+    const { row, station } = await ask(c, c.req.valid('json'), { kind: 'restart' })
+    return c.json(yes({ message: 'Кабинет перезагружается', ...spellSent(row, station.boxId) }), 200)
+  },
+)
+
+stationCommands.openapi(
+  createRoute({
+    method: 'post',
+    path: '/query-inventory',
+    tags,
+    summary: 'Запрос инвентаря',
+    description,
+    middleware: staff,
+    request: request(Target),
+    responses: sent('InventoryQueried', { data: z.object({ inventory: z.array(InventorySlot) }) }),
+  }),
+  async (c) => {
+    const { row, station } = await ask(c, c.req.valid('json'), { kind: 'inventory' })
+    const inventory = (await slots.of(c.var.db.sql, station.id)).map(spellSlot)
+    return c.json(yes({ message: 'Инвентарь получен', ...spellSent(row, station.boxId), data: { inventory } }), 200)
+  },
+)
+
+stationCommands.openapi(
+  createRoute({
+    method: 'post',
+    path: '/query-voice-volume',
+    tags,
+    summary: 'Запрос уровня громкости',
+    description,
+    middleware: staff,
+    request: request(Target),
+    responses: sent('VolumeQueried', { volume: z.int(), volume_level: z.int(), data: Volume }),
+  }),
+  async (c) => {
+    const { row, station } = await ask(c, c.req.valid('json'), { kind: 'volume' })
+    const data = spellVolume(Number(row.answer?.level), row.answeredAt!)
+    const { volume, volume_level } = data
+    return c.json(
+      yes({ message: 'Громкость получена', ...spellSent(row, station.boxId), volume, volume_level, data }),
+      200,
+    )
+  },
+)
+
+const NewVolume = z
+  .object({
+    station_id: idBody,
+    volume: z.number().min(0).max(volumeMax).optional().openapi({ description: '0–100' }),
+    volume_level: z.int().min(0).max(volumeLevelMax).optional().openapi({ description: 'Шкала устройства, 0–15' }),
+  })
+  .refine((given) => (given.volume ?? given.volume_level) !== undefined, {
+    path: ['volume'],
+    error: 'нужно volume (0–100) или volume_level (0–15)',
+  })
+  .openapi('NewVolume', { example: { station_id: 13, volume: 50 } })
+
+stationCommands.openapi(
+  createRoute({
+    method: 'post',
+    path: '/set-voice-volume',
+    tags,
+    summary: 'Установка уровня громкости',
+    description: `${description} Если заданы оба поля, действует volume_level.`,
+    middleware: staff,
+    request: request(NewVolume),
+    responses: sent('VolumeSet', { volume: z.number(), volume_level: z.int() }),
+  }),
+  async (c) => {
+    const body = c.req.valid('json')
+    // One of them is there: the schema's refine says so.
+    const level = body.volume_level ?? volumeLevel(body.volume!)
+    const { row, station } = await ask(c, body, { kind: 'set_volume', args: { level } })
+    const volume = body.volume_level === undefined ? body.volume! : volumePercent(level)
+    return c.json(
+      yes({ message: 'Громкость установлена', ...spellSent(row, station.boxId), volume, volume_level: level }),
+      200,
+    )
+  },
+)
+
+const octet = '(25[0-5]|2[0-4]\\d|1?\\d?\\d)'
+const label = '[a-z\\d]([a-z\\d-]{0,61}[a-z\\d])?'
+const ipv4 = new RegExp(`^${octet}(\\.${octet}){3}$`)
+const hostName = new RegExp(`^(?!\\d+(\\.\\d+)*$)${label}(\\.${label})*$`, 'i')
+
+const NewAddress = z
+  .object({
+    station_id: idBody,
+    server_address: z
+      .string()
+      .trim()
+      .min(1)
+      .max(hostCharactersMax)
+      .refine((host) => ipv4.test(host) || hostName.test(host), 'ожидается имя узла или адрес IPv4'),
+    server_port: z
+      .union([
+        z.int(),
+        z
+          .string()
+          .regex(/^\d{1,5}$/, 'ожидается номер порта')
+          .transform(Number),
+      ])
+      .refine((port) => port >= 1 && port <= portMax, `допустимо от 1 до ${portMax}`)
+      .optional()
+      .openapi({ type: 'integer', minimum: 1, maximum: portMax }),
+    heartbeat_interval: z.int().min(1).max(heartbeatSecondsMax).default(heartbeatSecondsDefault),
+  })
+  .openapi('NewServerAddress', { example: { station_id: 13, server_address: '192.168.1.100' } })
+
+stationCommands.openapi(
+  createRoute({
+    method: 'post',
+    path: '/set-server-address',
+    tags,
+    summary: 'Установка адреса сервера',
+    description: `${description} Внимание: с неверным адресом кабинет не вернётся. Порт по умолчанию — порт этого сервера.`,
+    middleware: admins,
+    request: request(NewAddress),
+    responses: sent('ServerAddressSet', {
+      server_address: z.string(),
+      server_port: z.int(),
+      heartbeat_interval: z.int(),
+    }),
+  }),
+  async (c) => {
+    const body = c.req.valid('json')
+    const { server_address, heartbeat_interval, server_port = c.var.config.cabinetPort } = body
+    const args = { host: server_address, port: String(server_port), heartbeatSeconds: heartbeat_interval }
+    const { row, station } = await ask(c, body, { kind: 'set_server_address', args })
+    const given = { server_address, server_port, heartbeat_interval }
+    return c.json(yes({ message: 'Адрес сервера установлен', ...spellSent(row, station.boxId), ...given }), 200)
+  },
+)
+
+stationCommands.openapi(
+  createRoute({
+    method: 'post',
+    path: '/query-server-address',
+    tags,
+    summary: 'Запрос адреса сервера',
+    description,
+    middleware: staff,
+    request: request(Target),
+    responses: sent('ServerAddressQueried', { data: Address }),
+  }),
+  async (c) => {
+    const { row, station } = await ask(c, c.req.valid('json'), { kind: 'server_address' })
+    const data = spellAddress(row.answer ?? {}, row.answeredAt!)
+    return c.json(yes({ message: 'Адрес сервера получен', ...spellSent(row, station.boxId), data }), 200)
+  },
+)

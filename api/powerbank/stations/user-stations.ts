@@ -1,0 +1,41 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import * as scope from '../../../db/powerbank/scope.ts'
+import * as stations from '../../../db/powerbank/stations.ts'
+import { json, no, page, paged, pagingBy, router } from '../surface.ts'
+import { Station, spell } from './station-view.ts'
+
+/** The document has no pages here, so a client that knows none gets as many as a page may hold. */
+const stationsDefault = 100
+
+/** Where the caller may borrow (api-contracts 4.15). */
+export const userStations = router()
+
+userStations.openapi(
+  createRoute({
+    method: 'get',
+    path: '/user/stations',
+    tags: ['Пользовательский API'],
+    summary: 'Получение станций доступных пользователю',
+    description: 'Активные станции своих групп и их подгрупп.',
+    request: { query: z.object(pagingBy(stationsDefault)) },
+    responses: {
+      200: {
+        description: 'Страница',
+        ...json(
+          page(Station)
+            .extend({ stations: z.array(Station) })
+            .openapi('UserStations'),
+        ),
+      },
+      ...no(400, 401),
+    },
+  }),
+  async (c) => {
+    const { db, actor } = c.var
+    const at = c.req.valid('query')
+    const filter = { scope: await scope.of(db.sql, actor), status: 'active' as const, ...at }
+    const { rows, total } = await stations.list(db.sql, filter)
+    const listed = rows.map(spell)
+    return c.json({ ...paged(listed, total, at), stations: listed }, 200)
+  },
+)

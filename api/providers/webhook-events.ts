@@ -1,0 +1,98 @@
+import type { PointRules } from '../../db/loyalty/points.ts'
+import * as inbox from '../../db/messages/inbox.ts'
+import { Refused } from '../../db/platform/refused.ts'
+import type { Db } from '../../db/postgres/connect.ts'
+import { bitrix } from './bitrix.ts'
+import type { ProviderConfig } from './config.ts'
+import { onec } from './onec.ts'
+import { type Heard, type Provider, Unreadable } from './provider.ts'
+
+/** Everyone who may be heard, by the name their notices are stored under. */
+export type Providers = Partial<Record<Provider['name'], Provider>>
+
+export const providersOf = (config: ProviderConfig, rules: PointRules): Providers => ({
+  ...(config.onec ? { '1c': onec(config.onec, rules) } : {}),
+  ...(config.bitrix ? { bitrix24: bitrix(config.bitrix) } : {}),
+})
+
+/** An authentic request as it came. */
+export interface Told {
+  raw: Buffer
+  headers: Headers
+  address: string
+}
+
+/** What of the headers is worth keeping; never a secret. */
+const keptHeaders = ['content-type', 'user-agent']
+const headerCharactersMax = 300
+
+const kept = (headers: Headers): Record<string, string> =>
+  Object.fromEntries(
+    keptHeaders.flatMap((name) => {
+      const value = headers.get(name)
+      return value === null ? [] : [[name, value.slice(0, headerCharactersMax)]]
+    }),
+  )
+
+/**
+ * Stores a notice, or what should have been one. It is committed when this returns.
+ * @throws Unreadable after it was stored as failed
+ */
+export async function take(db: Db, provider: Provider, told: Told) {
+  const headers = kept(told.headers)
+  const { name, keep } = provider
+  const stored = { provider: name, raw: keep(told.raw, headers['content-type']), headers, address: told.address }
+  let heard: Heard<any>
+  try {
+    heard = provider.hear(stored.raw, headers)
+  } catch (error) {
+    if (error instanceof Unreadable) await db.transaction((tx) => inbox.keepUnread(tx, stored, error.message))
+    throw error
+  }
+  const { dedupKey, content, isState, isLater } = heard
+  return await db.transaction(async (tx) => {
+    const received = await inbox.receive(tx, { ...stored, dedupKey, content, isState })
+    if (isLater && received.is !== 'conflict') await inbox.ring(tx)
+    return { ...received, isLater }
+  })
+}
+
+function providerOf(providers: Providers, { provider }: inbox.Notice): Provider {
+  const found = providers[provider as Provider['name']]
+  if (!found) throw new Refused('invalid', `${provider} is not configured`)
+  return found
+}
+
+/**
+ * Works a stored notice: reads it again, asks the outside where it must, and acts. One that is done stays as it is.
+ * @throws Refused not_found, invalid (its provider is not configured), or what acting on it throws
+ */
+export const work = (db: Db, providers: Providers, id: number) =>
+  inbox.work(db, id, async (stored) => {
+    const provider = providerOf(providers, stored)
+    const { words } = provider.hear(stored.raw, stored.headers)
+    const known = provider.look ? await provider.look(words) : words
+    return (tx) => provider.act(tx, known)
+  })
+
+/**
+ * Works a notice again that an operator names. One that could not be read, or contradicted another, is received anew
+ * first: it may be readable by now.
+ * @throws Unreadable, Refused conflict (it still contradicts), and as `work` does
+ */
+export async function replay(db: Db, providers: Providers, id: number) {
+  const stored = await inbox.get(db.sql, id)
+  if (!stored) throw new Refused('not_found', `notice ${id}`)
+  if (!inbox.isOpen(stored)) return { notice: stored as inbox.Notice, isWorked: false }
+  const { dedupKey, content, isState } = providerOf(providers, stored).hear(stored.raw, stored.headers)
+  if (dedupKey === stored.dedupKey) return await work(db, providers, id)
+  const { provider, raw, headers, address } = stored
+  const anew = await db.transaction(async (tx) => {
+    const given = { provider, raw, headers, address, dedupKey, content, isState }
+    const received = await inbox.receive(tx, given)
+    if (received.is === 'conflict') throw new Refused('conflict', `notice ${id} contradicts one that was worked`)
+    await inbox.supersede(tx, id, received.notice.id)
+    return received.notice
+  })
+  return await work(db, providers, anew.id)
+}

@@ -1,0 +1,51 @@
+import type { NoticeData, NoticeKind } from '../../db/messages/notifications.ts'
+import type { Letter } from '../../db/messages/outbox.ts'
+
+/** What a letter says. `body` is plain text. */
+export interface Text {
+  title: string
+  body: string
+}
+
+/** The words of each notice, in the language of its readers. A kind that has none does not compile. */
+const texts: { [K in NoticeKind]: (data: NoticeData[K]) => Text } = {
+  'user.registered': () => ({
+    title: 'Заявка на регистрацию принята',
+    body: 'Ваша заявка принята и ждёт одобрения администратором. Мы сообщим о решении письмом.',
+  }),
+  'user.approved': ({ orgUnitName }) => ({
+    title: 'Учётная запись одобрена',
+    body: `Ваша учётная запись одобрена${orgUnitName ? `, вы добавлены в «${orgUnitName}»` : ''}. Теперь вы можете войти по номеру телефона.`,
+  }),
+  'user.rejected': ({ reason }) => ({
+    title: 'Заявка на регистрацию отклонена',
+    body: `К сожалению, ваша заявка отклонена.${reason ? `\nПричина: ${reason}` : ''}`,
+  }),
+  'user.imported': () => ({
+    title: 'Для вас создана учётная запись',
+    body: 'Администратор создал для вас учётную запись. Вы можете войти по номеру телефона.',
+  }),
+  'loan.reminder': ({ orderId, serialNumber, hours }) => ({
+    title: 'Не забудьте вернуть повербанк',
+    body: `Повербанк${serialNumber ? ` ${serialNumber}` : ''} у вас уже больше ${hours} ч (заказ № ${orderId}). Пожалуйста, верните его в любую станцию.`,
+  }),
+  'loan.written_off': ({ orderId, serialNumber, hours }) => ({
+    title: 'Повербанк списан как утерянный',
+    body: `Повербанк${serialNumber ? ` ${serialNumber}` : ''} не возвращён за ${hours} ч и списан как утерянный (заказ № ${orderId}). Если он у вас, верните его в любую станцию и сообщите администратору.`,
+  }),
+}
+
+/** What stands where a password stood, in what is kept. */
+const passwordMask = '••••••'
+
+/** The letter in words. A null password: it brings none. */
+export function write(letter: Letter, password: string | null): Text {
+  // Each kind has its own data; the compiler cannot follow that through a union.
+  const { title, body } = texts[letter.kind](letter.data as never)
+  const access = password === null ? '' : `\n\nТелефон: ${letter.phone}\nПароль: ${password}`
+  return { title, body: `Здравствуйте, ${letter.fullName}!\n\n${body}${access}\n` }
+}
+
+/** The same, as it may be kept. */
+export const keep = (letter: Letter, bringsPassword: boolean): Text =>
+  write(letter, bringsPassword ? passwordMask : null)

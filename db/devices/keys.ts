@@ -1,0 +1,103 @@
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import type { Actor } from '../platform/actor.ts'
+import { Refused } from '../platform/refused.ts'
+import { ringStation } from '../postgres/channels.ts'
+import type { Queryable, Tx } from '../postgres/connect.ts'
+
+/** How long an older key still verifies after a new one was stored, so that a cabinet can be re-keyed without a gap. */
+export const KEY_OVERLAP_HOURS = 24
+const KEY_LENGTH_MAX = 128
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+
+export interface StationKey {
+  id: number
+  stationId: number
+  /** All that may ever be shown of the key: its last two characters. */
+  keyHint: string
+  validUntil: Date | null
+  createdAt: Date
+}
+
+const derived = new Map<string, Buffer>()
+/** KEYS_SECRET → the AES key; remembered, because every login needs it. */
+function aesKey(secret: string): Buffer {
+  let key = derived.get(secret)
+  if (!key) {
+    key = Buffer.from(hkdfSync('sha256', secret, '', 'voltbay station keys', 32))
+    derived.set(secret, key)
+  }
+  return key
+}
+
+/** Encrypts a station key for storage: AES-256-GCM, base64 of nonce, tag, ciphertext. */
+export function seal(plain: string, secret: string): string {
+  const nonce = randomBytes(NONCE_BYTES)
+  const cipher = createCipheriv('aes-256-gcm', aesKey(secret), nonce)
+  const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()])
+  return Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64')
+}
+
+/** The inverse of `seal`. Throws when the secret is another or the row was tampered with. */
+export function unseal(sealed: string, secret: string): string {
+  const bytes = Buffer.from(sealed, 'base64')
+  const decipher = createDecipheriv('aes-256-gcm', aesKey(secret), bytes.subarray(0, NONCE_BYTES))
+  decipher.setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES))
+  return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]).toString('utf8')
+}
+
+const COLUMNS = ['id', 'station_id', 'key_hint', 'valid_until', 'created_at'] as const
+
+/**
+ * Stores a station's new key; the one before stays valid for KEY_OVERLAP_HOURS, any older ones end now.
+ * @throws Refused station_not_found, invalid (empty, too long, not printable ASCII)
+ */
+export async function add(
+  tx: Tx,
+  actor: Pick<Actor, 'userId'> | null,
+  { stationId, value }: { stationId: number; value: string },
+  secret: string,
+): Promise<StationKey> {
+  if (value.length > KEY_LENGTH_MAX || !/^[\x21-\x7e]+$/.test(value))
+    throw new Refused('invalid', 'key_value: 1 to 128 printable ASCII characters', { field: 'key_value' })
+  const [station] = await tx`select id from stations where id = ${stationId} and deleted_at is null for update`
+  if (!station) throw new Refused('station_not_found')
+  await tx`
+    update station_secret_keys k
+    set valid_until = case
+      when id = (select max(id) from station_secret_keys where station_id = ${stationId})
+      then now() + make_interval(hours => ${KEY_OVERLAP_HOURS}) else now() end
+    where station_id = ${stationId} and (valid_until is null or valid_until > now())`
+  const [key] = await tx<StationKey[]>`
+    insert into station_secret_keys (station_id, key_ciphertext, key_hint, created_by)
+    values (${stationId}, ${seal(value, secret)}, ${value.length >= 8 ? value.slice(-2) : ''}, ${actor?.userId ?? null})
+    returning ${tx(COLUMNS)}`
+  await ringStation(tx, stationId)
+  return key!
+}
+
+/** The keys a station's frames may be signed with, newest first. */
+export async function valid(q: Queryable, stationId: number, secret: string): Promise<string[]> {
+  const rows = await q<{ keyCiphertext: string }[]>`
+    select key_ciphertext from station_secret_keys
+    where station_id = ${stationId} and (valid_until is null or valid_until > now()) order by id desc limit 2`
+  return rows.map((row) => unseal(row.keyCiphertext, secret))
+}
+
+/**
+ * Deletes one key.
+ * @throws Refused not_found
+ */
+export async function remove(tx: Tx, keyId: number): Promise<StationKey> {
+  const [key] = await tx<StationKey[]>`delete from station_secret_keys where id = ${keyId} returning ${tx(COLUMNS)}`
+  if (!key) throw new Refused('not_found')
+  await ringStation(tx, key.stationId)
+  return key
+}
+
+/** Deletes all keys of a station and says how many there were. */
+export async function removeAll(tx: Tx, stationId: number): Promise<number> {
+  const { count } = await tx`delete from station_secret_keys where station_id = ${stationId}`
+  await ringStation(tx, stationId)
+  return count
+}

@@ -1,0 +1,227 @@
+import postgres from 'postgres'
+import { record } from '../messages/events.ts'
+import { notify } from '../messages/notifications.ts'
+import type { Actor } from '../platform/actor.ts'
+import { Refused } from '../platform/refused.ts'
+import type { Queryable, Tx } from '../postgres/connect.ts'
+
+/** The surfaces people have roles on. */
+export type Surface = 'paygo' | 'loyalty' | 'powerbank' | 'telecom'
+
+/** A role as it is granted. */
+export interface Grant {
+  surface: Surface
+  role: string
+  orgUnitId?: number | null
+}
+
+/** Who a person is, without the password. */
+export interface Person {
+  id: number
+  email: string | null
+  phone: string | null
+  username: string | null
+  fullName: string
+  status: 'pending' | 'active' | 'blocked'
+  powerbankLimit: number | null
+  createdAt: Date
+  lastLoginAt: Date | null
+}
+
+/** What `register` and `createWithRoles` need. `passwordHash` comes from db/identity/password.ts. */
+export interface NewPerson {
+  phone?: string | null
+  email?: string | null
+  username?: string | null
+  fullName: string
+  passwordHash: string | null
+  powerbankLimit?: number | null
+}
+
+const uniqueViolation = '23505'
+const duplicateField: Record<string, string> = {
+  users_phone: 'phone',
+  users_email: 'email',
+  users_username: 'username',
+}
+
+/** Runs a write to `users`; a taken phone, email or name becomes `Refused('duplicate', …, { field })`. */
+export async function unlessTaken<T>(write: Promise<T>): Promise<T> {
+  try {
+    return await write
+  } catch (error) {
+    const field =
+      error instanceof postgres.PostgresError && error.code === uniqueViolation
+        ? duplicateField[error.constraint_name ?? '']
+        : undefined
+    if (!field) throw error
+    throw new Refused('duplicate', `${field} is taken`, { field })
+  }
+}
+
+/** A person, and nothing else: no role, no word of it. Throws `Refused('duplicate')` with `about.field`. */
+export async function add(tx: Tx, person: NewPerson, status: Person['status']): Promise<number> {
+  const { phone = null, email = null, username = null, fullName, passwordHash, powerbankLimit = null } = person
+  const [row] = await unlessTaken(
+    tx<{ id: number }[]>`
+      insert into users (phone, email, username, full_name, password_hash, status, powerbank_limit)
+      values (${phone}, ${email}, ${username}, ${fullName}, ${passwordHash}, ${status}, ${powerbankLimit}) returning id`,
+  )
+  return row!.id
+}
+
+/**
+ * A newcomer who waits for approval and cannot log in before, and is told so; without a password the letter brings one.
+ * Throws `Refused('duplicate')` with `about.field`.
+ */
+export async function register(tx: Tx, person: NewPerson): Promise<number> {
+  const id = await add(tx, person, 'pending')
+  await notify(tx, 'user.registered', [id], {}, { bringsPassword: person.passwordHash === null })
+  return id
+}
+
+/** An active account with its roles. Throws `Refused('duplicate')`. */
+export async function createWithRoles(tx: Tx, person: NewPerson & { roles: readonly Grant[] }): Promise<number> {
+  const id = await add(tx, person, 'active')
+  for (const role of person.roles) await grant(tx, id, role)
+  return id
+}
+
+/** Gives a role; one already given stays as it is. */
+export async function grant(tx: Tx, userId: number, { surface, role, orgUnitId = null }: Grant): Promise<void> {
+  await tx`
+    insert into user_roles (user_id, surface, role, org_unit_id) values (${userId}, ${surface}, ${role}, ${orgUnitId})
+    on conflict do nothing`
+}
+
+const person = (q: Queryable) =>
+  q`u.id, u.email, u.phone, u.username, u.full_name, u.status, u.powerbank_limit, u.created_at, u.last_login_at`
+
+/** A person who is not deleted. */
+export async function get(q: Queryable, id: number): Promise<Person | undefined> {
+  const [row] = await q<Person[]>`select ${person(q)} from users u where u.id = ${id} and u.deleted_at is null`
+  return row
+}
+
+/** Who logs in with this phone, email (any case) or name, and the stored hash to check the password against. */
+export async function credentials(
+  q: Queryable,
+  by: { phone: string } | { email: string } | { username: string },
+): Promise<(Person & { passwordHash: string | null }) | undefined> {
+  const condition =
+    'phone' in by
+      ? q`u.phone = ${by.phone}`
+      : 'email' in by
+        ? q`lower(u.email) = lower(${by.email})`
+        : q`lower(u.username) = lower(${by.username})`
+  const [row] = await q<(Person & { passwordHash: string | null })[]>`
+    select ${person(q)}, u.password_hash from users u where ${condition} and u.deleted_at is null`
+  return row
+}
+
+/** What a session's row remembers of the login. */
+export interface LoginAbout {
+  surface: Surface
+  hours: number
+  ip: string | null
+  userAgent: string | null
+  /** Of the session's refresh token, where the surface has any. */
+  refreshHash?: string
+}
+
+const userAgentCharactersMax = 300
+
+/**
+ * Opens a session for somebody whose password was right, and notes the login. Throws `Refused('unauthorised')` when
+ * the account is not active (any more).
+ */
+export async function login(
+  tx: Tx,
+  userId: number,
+  about: LoginAbout,
+): Promise<{ sessionId: string; expiresAt: Date }> {
+  const { surface, hours, ip, userAgent, refreshHash = null } = about
+  const active = await tx`
+    update users set last_login_at = now() where id = ${userId} and status = 'active' and deleted_at is null returning id`
+  if (active.length === 0) throw new Refused('unauthorised', `user ${userId} is not active`)
+  const [session] = await tx<{ sessionId: string; expiresAt: Date }[]>`
+    insert into sessions (user_id, surface, expires_at, ip, user_agent, refresh_hash)
+    values (${userId}, ${surface}, date_trunc('second', now()) + make_interval(secs => ${hours * 3600}), ${ip},
+      ${userAgent?.slice(0, userAgentCharactersMax) ?? null}, ${refreshHash})
+    returning id as session_id, expires_at`
+  return session!
+}
+
+/** A refresh token that came, as its session knows it. */
+export interface Refresh {
+  userId: number
+  sessionId: string
+  refreshHash: string
+  /** Of the token that is good from now on, and for how long. */
+  nextHash: string
+  hours: number
+}
+
+/**
+ * Trades a session's refresh token for the next one; the session lives on from now. An older token is a stolen one,
+ * or its next was stolen: the session ends, and with it every token of it. Throws nothing, for that must be committed.
+ * @returns the session's new end; `reused` when that ended it; null when it is over, or its user blocked or deleted
+ */
+export async function refresh(tx: Tx, given: Refresh): Promise<{ expiresAt: Date } | 'reused' | null> {
+  const { userId, sessionId, refreshHash, nextHash, hours } = given
+  const [session] = await tx<{ refreshHash: string | null }[]>`
+    select s.refresh_hash from sessions s join users u on u.id = s.user_id
+    where s.id = ${sessionId} and u.id = ${userId} and s.revoked_at is null and s.expires_at > now()
+      and u.status = 'active' and u.deleted_at is null for no key update of s`
+  if (!session?.refreshHash) return null
+  if (session.refreshHash !== refreshHash) {
+    await tx`update sessions set revoked_at = now() where id = ${sessionId}`
+    await record(tx, 'user.signed_out', { userId })
+    return 'reused'
+  }
+  const [renewed] = await tx<{ expiresAt: Date }[]>`
+    update sessions set refresh_hash = ${nextHash},
+      expires_at = date_trunc('second', now()) + make_interval(secs => ${hours * 3600})
+    where id = ${sessionId} returning expires_at`
+  return renewed!
+}
+
+/**
+ * Whom a token's session speaks for, with the roles on one surface; null when the session is over or revoked, or the
+ * user blocked or deleted. One statement: it runs before every request.
+ */
+export async function actor(
+  q: Queryable,
+  session: { userId: number; sessionId: string; surface: Surface },
+): Promise<Actor | null> {
+  const [row] = await q<Actor[]>`
+    select u.id as user_id, coalesce((
+      select jsonb_agg(jsonb_build_object('role', r.role, 'orgUnitId', r.org_unit_id) order by r.id)
+      from user_roles r where r.user_id = u.id and r.surface = ${session.surface}), '[]') as roles
+    from sessions s join users u on u.id = s.user_id
+    where s.id = ${session.sessionId} and u.id = ${session.userId} and s.revoked_at is null and s.expires_at > now()
+      and u.status = 'active' and u.deleted_at is null`
+  return row ?? null
+}
+
+/** Ends every session of a user at once; the event ends the streams that are open. */
+export async function revokeSessions(tx: Tx, userId: number): Promise<void> {
+  await tx`update sessions set revoked_at = now() where user_id = ${userId} and revoked_at is null`
+  await record(tx, 'user.signed_out', { userId })
+}
+
+/** Changes the own name or email. Throws `Refused('duplicate')`, `Refused('not_found')`. */
+export async function changeProfile(
+  tx: Tx,
+  actor: Actor,
+  change: { fullName?: string | undefined; email?: string | undefined },
+): Promise<Person> {
+  const [row] = await unlessTaken(
+    tx<Person[]>`
+      update users u set full_name = coalesce(${change.fullName ?? null}, u.full_name),
+        email = coalesce(${change.email ?? null}, u.email), updated_at = now()
+      where u.id = ${actor.userId} and u.deleted_at is null returning ${person(tx)}`,
+  )
+  if (!row) throw new Refused('not_found', `user ${actor.userId}`)
+  return row
+}

@@ -1,0 +1,37 @@
+import type { Queryable } from '../postgres/connect.ts'
+import type { BookName, Entries } from './ledger-write.ts'
+
+/** One posting as its owner's history tells it. */
+export interface Entry {
+  id: number
+  /** 1, 2, 3 … in its book. */
+  seq: number
+  key: string
+  kind: string
+  /** Account name to signed minor units. */
+  entries: Entries
+  about: Record<string, any>
+  /** The posting that this one undoes; the one that undid this. */
+  reverses: number | null
+  reversedBy: number | null
+  createdBy: number | null
+  createdAt: Date
+}
+
+const PAGE_ROWS_MAX = 200
+
+/** A book's postings, the newest first: those before `before` (a `seq`), or the last ones. At most 200 at a time. */
+export async function history(
+  q: Queryable,
+  { owner, unit }: BookName,
+  { before = null, limit = PAGE_ROWS_MAX }: { before?: number | null; limit?: number } = {},
+): Promise<Entry[]> {
+  return await q<Entry[]>`
+    select p.id, p.seq, p.key, p.kind, e.entries, p.about, p.reverses, r.id as reversed_by, p.created_by, p.created_at
+    from ledger_books b join ledger_postings p on p.book_id = b.id left join ledger_postings r on r.reverses = p.id,
+      lateral (select jsonb_object_agg(a.name, e.amount) as entries
+        from ledger_entries e join ledger_accounts a on a.id = e.account_id where e.posting_id = p.id) e
+    where b.owner_kind = ${owner.kind} and b.owner_id = ${owner.id} and b.unit = ${unit}
+      and (${before}::bigint is null or p.seq < ${before}::bigint)
+    order by p.seq desc limit ${Math.min(limit, PAGE_ROWS_MAX)}`
+}

@@ -1,0 +1,67 @@
+import type { Tx } from '../postgres/connect.ts'
+import { BrokenError, rows } from './ledger-pages.ts'
+
+/** Rows that tell people of money; each `is_whole` when the ledger says the same. */
+interface Witness {
+  id: string
+  isWhole: boolean
+}
+
+/** The balance's entry `e` of a posting `p` in its book `b`; joined, for that is what the planner does fastest. */
+const moved = (posting: string) => `
+  left join ledger_postings p on p.id = ${posting} left join ledger_books b on b.id = p.book_id
+  left join ledger_accounts l on l.book_id = b.id and l.name = 'balance'
+  left join ledger_entries e on e.posting_id = p.id and e.account_id = l.id`
+
+const held = (ownerKind: string, owner: string, unit: string, what: string) => `(
+  select ${what} from ledger_books b join ledger_accounts l on l.book_id = b.id and l.name = 'balance'
+  where b.owner_kind = '${ownerKind}' and b.owner_id = ${owner} and b.unit = ${unit})`
+
+const transactions = `
+  select t.id::text, coalesce((b.owner_kind, b.owner_id, b.unit, p.kind) = ('user', a.user_id, t.currency, t.transaction_type)
+    and e.amount = case when t.transaction_type in ('accrual', 'refund') then t.amount else -t.amount end, false) as is_whole
+  from loyalty_transactions t left join loyalty_accounts a on a.id = t.account_id ${moved('t.posting_id')} order by t.id`
+
+/** As many rows as postings, and as much left of the accruals as there is: no row of an account is gone or another's. */
+const accounts = `
+  select a.id::text, coalesce(${held('user', 'a.user_id', 'c.name', 'b.last_seq')}, 0) = coalesce(t.rows, 0)
+    and coalesce(${held('user', 'a.user_id', 'c.name', 'l.balance')}, 0) = coalesce(t.remaining, 0) as is_whole
+  from loyalty_accounts a cross join (values ('points'), ('cashback')) c (name), lateral (
+    select count(*) as rows, sum(remaining) as remaining
+    from loyalty_transactions t where t.account_id = a.id and t.currency = c.name) t
+  order by a.id`
+
+const redemptions = `
+  select r.id::text, coalesce((b.owner_kind, b.owner_id, b.unit, p.kind)
+    = ('certificate', r.certificate_id, 'RUB', 'certificate.redeem') and e.amount = -r.amount, false) as is_whole
+  from certificate_redemptions r ${moved('r.posting_id')} order by r.id`
+
+/** A certificate has what nobody redeemed while it is active, else nothing; the last redemption said what was left. */
+const certificates = `
+  select c.id::text, coalesce(
+    ${held('certificate', 'c.id', "'RUB'", 'l.balance')} = case c.status when 'active' then c.initial_amount - r.amount else 0 end
+    and case c.status when 'used' then r.amount = c.initial_amount else r.amount < c.initial_amount end
+    and c.initial_amount - r.amount = coalesce((
+      select remaining from certificate_redemptions where certificate_id = c.id order by id desc limit 1
+    ), c.initial_amount), false) as is_whole
+  from certificates c, lateral (
+    select coalesce(sum(amount), 0) as amount from certificate_redemptions where certificate_id = c.id) r
+  order by c.id`
+
+const witnesses: [name: string, query: string, what: string][] = [
+  ['transactions', transactions, 'loyalty transaction'],
+  ['accounts', accounts, 'loyalty account'],
+  ['redemptions', redemptions, 'redemption'],
+  ['certificates', certificates, 'certificate'],
+]
+
+/**
+ * Holds what people are shown against the ledger: rows of points, cashback and certificates each have their posting,
+ * of their owner and amount, and none is missing. So a book that was cut back to an earlier whole is noticed as well.
+ * @throws BrokenError
+ */
+export async function proveWitnesses(tx: Tx, signal?: AbortSignal): Promise<void> {
+  for (const [name, query, what] of witnesses)
+    for await (const { id, isWhole } of rows<Witness>(tx, name, query, signal))
+      if (!isWhole) throw new BrokenError(`${what} ${id} is not what the ledger says`)
+}

@@ -1,0 +1,87 @@
+import type { Actor } from '../platform/actor.ts'
+import { hasRole } from '../platform/actor.ts'
+import { Refused } from '../platform/refused.ts'
+import type { Queryable } from '../postgres/connect.ts'
+
+/** Who sells, takes and cancels certificates (api-contracts 3.3). */
+export const staffRoles = ['admin', 'cashier'] as const
+
+export const isStaff = (actor: Actor) => hasRole(actor, ...staffRoles)
+
+/** Only `active` leads anywhere, and nothing leads back to it (data-model D2). */
+export type CertificateStatus = 'active' | 'used' | 'expired' | 'cancelled'
+
+/** A gift certificate. Amounts in kopecks. */
+export interface Certificate {
+  id: number
+  code: string
+  initialAmount: number
+  /** What nobody has redeemed: initial less all redemptions. It buys something only while `active`. */
+  currentAmount: number
+  /** As it is now: a certificate whose time is over is `expired`, whether or not the clock has written it down. */
+  status: CertificateStatus
+  /** Its time is over and that is not written down yet. */
+  isLapsed: boolean
+  ownerId: number | null
+  message: string | null
+  designTemplate: string | null
+  validFrom: Date
+  validUntil: Date
+  usedAt: Date | null
+  issuedAt: Date
+}
+
+const isLapsed = (q: Queryable) => q`(c.status = 'active' and c.valid_until <= now())`
+const status = (q: Queryable) => q`case when ${isLapsed(q)} then 'expired' else c.status end`
+
+/** The columns of `Certificate`, of a table called `c`. */
+export const columns = (q: Queryable) => q`
+  c.id, c.code, c.initial_amount, coalesce((
+    select r.remaining from certificate_redemptions r where r.certificate_id = c.id order by r.id desc limit 1
+  ), c.initial_amount) as current_amount, ${status(q)} as status, ${isLapsed(q)} as is_lapsed, c.owner_id, c.message,
+  c.design_template, c.valid_from, c.valid_until, c.used_at, c.issued_at`
+
+/**
+ * A code as it is stored, from however somebody typed it. Nothing is said of its alphabet: codes of other issuers hold
+ * other letters (data-model C8, 10). What cannot be a text of PostgreSQL is no code of anybody.
+ */
+export const codeOf = (text: string) => (text.includes('\0') ? '' : text.trim().toUpperCase())
+
+/** The certificate of a code, or undefined. The same one statement whatever the code looks like. */
+export async function look(q: Queryable, code: string): Promise<Certificate | undefined> {
+  const [row] = await q<Certificate[]>`select ${columns(q)} from certificates c where c.code = ${codeOf(code)}`
+  return row
+}
+
+/**
+ * A certificate for its owner or for staff.
+ * @throws Refused not_found, not_yours
+ */
+export async function get(q: Queryable, actor: Actor, id: number): Promise<Certificate> {
+  const [row] = await q<Certificate[]>`select ${columns(q)} from certificates c where c.id = ${id}`
+  if (!row) throw new Refused('not_found', '', { reason: 'certificate_unknown' })
+  if (!isStaff(actor) && row.ownerId !== actor.userId) throw new Refused('not_yours')
+  return row
+}
+
+/** One page of all certificates, newest first, and how many there are. */
+export async function list(
+  q: Queryable,
+  { status: wanted, limit, offset }: { status?: CertificateStatus | undefined; limit: number; offset: number },
+): Promise<{ rows: Certificate[]; total: number }> {
+  // The stored status too: it has the index, and only `active` can be otherwise in truth.
+  const stored = wanted === 'expired' ? ['expired', 'active'] : [wanted ?? '']
+  const where = wanted ? q`c.status = any(${stored}::text[]) and ${status(q)} = ${wanted}` : q`true`
+  const [counted] = await q<{ total: number }[]>`select count(*) as total from certificates c where ${where}`
+  const rows = await q<Certificate[]>`
+    select ${columns(q)} from certificates c where ${where} order by c.id desc limit ${limit} offset ${offset}`
+  return { rows, total: counted!.total }
+}
+
+const dueRowsMax = 500
+
+/** Certificates whose time is over and that are not marked so yet, the oldest first; at most `dueRowsMax`. */
+export async function due(q: Queryable): Promise<{ id: number }[]> {
+  return await q<{ id: number }[]>`
+    select id from certificates where status = 'active' and valid_until <= now() order by valid_until, id limit ${dueRowsMax}`
+}

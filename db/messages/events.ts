@@ -1,0 +1,134 @@
+import { EVENT_BELL } from '../postgres/channels.ts'
+import type { Db, Queryable, Tx } from '../postgres/connect.ts'
+
+/** What happened to whom. `data` is shown to operators and clients: never a secret. */
+export interface EventAbout {
+  stationId?: number | null
+  userId?: number | null
+  orderId?: number | null
+  data?: Record<string, unknown>
+}
+
+export interface Event {
+  id: number
+  /** The writing transaction, as text; with `id` it is the reading position. */
+  xid: string
+  kind: string
+  stationId: number | null
+  userId: number | null
+  orderId: number | null
+  data: Record<string, any>
+  createdAt: Date
+}
+
+export type Position = Pick<Event, 'xid' | 'id'>
+
+const PAGE_ROWS = 500
+const POLL_MS = 2_000
+/** The first of the pauses, each twice as long, after which an event that a slower transaction holds back is looked for. */
+const HELD_BACK_MS = 20
+
+/** Appends one event inside the transaction that makes it true, and rings the bell on its commit (HOUSE 8). */
+export async function record(tx: Tx, kind: string, about: EventAbout = {}): Promise<void> {
+  const { stationId = null, userId = null, orderId = null, data = {} } = about
+  await tx`
+    with written as (
+      insert into events (kind, station_id, user_id, order_id, data)
+      values (${kind}, ${stationId}, ${userId}, ${orderId}, ${tx.json(data as any)})
+    )
+    select pg_notify(${EVENT_BELL}, '')`
+}
+
+/** The end of the log as it stands, to tail from. */
+export async function end(q: Queryable): Promise<Position> {
+  const [row] = await q<{ xid: string }[]>`
+    select (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1)::text as xid`
+  return { xid: row!.xid, id: Number.MAX_SAFE_INTEGER }
+}
+
+/**
+ * The next events after a position, oldest first. Stops before transactions still under way: an event
+ * that commits late, with a lower number, is read later instead of being skipped.
+ */
+export function after(q: Queryable, position: Position): Promise<Event[]> {
+  return q<Event[]>`
+    select id, xid::text, kind, station_id, user_id, order_id, data, created_at from events
+    where (xid, id) > (${position.xid}::xid8, ${position.id}) and xid < pg_snapshot_xmin(pg_current_snapshot())
+    order by events.xid, id limit ${PAGE_ROWS}`
+}
+
+const MISSED_MAX = 200
+
+/**
+ * What happened to somebody after a position, oldest first, as far as `end` has gone; null when that is too much to be
+ * told one by one.
+ */
+export async function missed(q: Queryable, userId: number, position: Position): Promise<Event[] | null> {
+  const rows = await q<Event[]>`
+    select id, xid::text, kind, station_id, user_id, order_id, data, created_at from events
+    where user_id = ${userId} and (xid, id) > (${position.xid}::xid8, ${position.id})
+      and xid < pg_snapshot_xmin(pg_current_snapshot())
+    order by events.xid, id limit ${MISSED_MAX + 1}`
+  return rows.length > MISSED_MAX ? null : rows
+}
+
+/** Is there anything after a position that `after` does not show yet, because an older transaction is under way? */
+async function isHeldBack(q: Queryable, position: Position): Promise<boolean> {
+  const [event] = await q`select 1 from events where (xid, id) > (${position.xid}::xid8, ${position.id}) limit 1`
+  return event !== undefined
+}
+
+/**
+ * Hands every event from now on to `hear`, in order, each once per process. A bell missed costs a poll
+ * interval, never an event. `failed` hears of a database that is away; the tail goes on by itself.
+ */
+export async function tail(
+  db: Db,
+  hear: (event: Event) => void,
+  failed: (error: unknown) => void = () => {},
+): Promise<{ close(): Promise<void> }> {
+  let position = await end(db.sql)
+  let reading: Promise<void> | null = null
+  let again = false
+  let isClosed = false
+  let soon: NodeJS.Timeout | undefined
+  let pauseMs = HELD_BACK_MS
+  const read = async () => {
+    do {
+      again = false
+      for (let page = await after(db.sql, position); page.length > 0; page = await after(db.sql, position)) {
+        for (const event of page) {
+          // Before it is heard: a listener that throws does not hear the same again for ever.
+          position = event
+          hear(event)
+        }
+        pauseMs = HELD_BACK_MS
+      }
+    } while (again)
+    // Whoever holds it back may end without an event, and so without a bell.
+    if (isClosed || !(await isHeldBack(db.sql, position))) return
+    clearTimeout(soon)
+    soon = setTimeout(wake, pauseMs)
+    pauseMs = Math.min(2 * pauseMs, POLL_MS)
+  }
+  const wake = () => {
+    again = true
+    reading ??= read()
+      .catch(failed)
+      .finally(() => {
+        reading = null
+        if (again && !isClosed) wake()
+      })
+  }
+  const unlisten = await db.listen(EVENT_BELL, wake, wake)
+  const poll = setInterval(wake, POLL_MS)
+  return {
+    async close() {
+      isClosed = true
+      clearInterval(poll)
+      await unlisten()
+      await reading
+      clearTimeout(soon)
+    },
+  }
+}

@@ -1,0 +1,216 @@
+import { createHash } from 'node:crypto'
+import { Refused } from '../platform/refused.ts'
+import { INBOX_BELL } from '../postgres/channels.ts'
+import type { Db, Queryable, Tx } from '../postgres/connect.ts'
+
+export type State = 'received' | 'done' | 'ignored' | 'failed' | 'unmatched'
+
+/** What somebody outside told us, and what became of it (providers, section 0 rule 5). */
+export interface Notice {
+  id: number
+  provider: string
+  dedupKey: string
+  /** SHA-256 of what it says, hex. */
+  contentHash: string
+  headers: Record<string, string>
+  state: State
+  attempts: number
+  /** The first answer; a repetition hears it again. */
+  result: Record<string, any> | null
+  lastError: string | null
+  repeats: number
+  receivedAt: Date
+  /** The last attempt. */
+  workedAt: Date | null
+}
+
+/** A notice with its bytes. */
+export interface Stored extends Notice {
+  raw: Buffer
+  address: string | null
+}
+
+export interface NewNotice {
+  provider: string
+  /** What makes it the same notice for its sender. */
+  dedupKey: string
+  /** What it says, in a form that is the same whenever it says the same. */
+  content: string
+  raw: Buffer
+  headers: Record<string, string>
+  address: string | null
+  /** It tells how its subject is now, not what happened once: other content is newer content, not a contradiction. */
+  isState?: boolean
+}
+
+/** How the work on a notice ended. `unmatched`: it names what we do not know yet, and may be worked again. */
+export interface Outcome {
+  state: 'done' | 'ignored' | 'failed' | 'unmatched'
+  result: Record<string, unknown>
+  /** For the operator: why it is not done. Never personal data. */
+  why?: string
+}
+
+/** States in which nothing was done for a notice yet. */
+const open: readonly State[] = ['received', 'failed', 'unmatched']
+export const isOpen = ({ state }: Notice) => open.includes(state)
+/** After so many failures of ours it waits for an operator. */
+const ATTEMPTS_MAX = 6
+/** 10 s, 40 s, 160 s, 11 min, 43 min. */
+const BACKOFF_SECONDS = 10
+const BACKOFF_FACTOR = 4
+/** What names an unknown patient is tried again so often, and for so long (providers, section 9). */
+const REMATCH_MINUTES = 10
+const REMATCH_HOURS = 24
+const errorCharactersMax = 300
+const raceAttemptsMax = 5
+
+const columns = (q: Queryable) => q`
+  id, provider, dedup_key, content_hash, headers, state, attempts, result, last_error, repeats, received_at, worked_at`
+
+/** SHA-256 as hex. */
+export const hash = (content: string | Buffer) => createHash('sha256').update(content).digest('hex')
+
+async function add(tx: Tx, given: NewNotice, dedupKey: string, lastError: string | null): Promise<Notice | undefined> {
+  const { provider, content, raw, headers, address } = given
+  const [row] = await tx<Notice[]>`
+    insert into inbox (provider, dedup_key, content_hash, raw, headers, address, state, last_error)
+    values (${provider}, ${dedupKey}, ${hash(content)}, ${raw}, ${tx.json(headers)}, ${address},
+      ${lastError === null ? 'received' : 'failed'}, ${lastError})
+    on conflict (provider, dedup_key) do nothing returning ${columns(tx)}`
+  return row
+}
+
+/**
+ * Stores a notice; its transaction commits before it is answered. The same said again is the same row. Under a key
+ * that said something else, it takes that row's place as long as nothing was done for it (or it `isState`); else it is
+ * a `conflict`, kept beside the first as failed.
+ */
+export async function receive(
+  tx: Tx,
+  given: NewNotice,
+): Promise<{ notice: Notice; is: 'new' | 'repeat' | 'conflict' }> {
+  const { provider, dedupKey, isState = false } = given
+  for (let attempt = 0; attempt < raceAttemptsMax; attempt++) {
+    const fresh = await add(tx, given, dedupKey, null)
+    if (fresh) return { notice: fresh, is: 'new' }
+    // One after the other: who waited for a row that is replaced meanwhile finds none under its key, again and again.
+    await tx`select pg_advisory_xact_lock(hashtextextended(${`inbox ${provider} ${dedupKey}`}, 0))`
+    const [known] = await tx<Notice[]>`
+      select ${columns(tx)} from inbox where provider = ${provider} and dedup_key = ${dedupKey} for update`
+    if (!known) continue
+    if (known.contentHash === hash(given.content)) return { notice: await repeated(tx, known.id), is: 'repeat' }
+    if (!isState && known.state !== 'unmatched' && known.state !== 'failed') {
+      const other = `${dedupKey} ≠ ${hash(given.content)}`
+      const kept = await add(tx, given, other, 'the same key was said with other content')
+      if (kept) return { notice: kept, is: 'conflict' }
+      const [again] = await tx<{ id: number }[]>`
+        select id from inbox where provider = ${provider} and dedup_key = ${other} for update`
+      return { notice: await repeated(tx, again!.id), is: 'conflict' }
+    }
+    await tx`
+      update inbox set dedup_key = dedup_key || ' until ' || id,
+        state = case when state in ('done', 'ignored') then state else 'ignored' end
+      where id = ${known.id}`
+  }
+  throw new Error('a notice was replaced again and again while it was received')
+}
+
+async function repeated(tx: Tx, id: number): Promise<Notice> {
+  const [row] = await tx<Notice[]>`update inbox set repeats = repeats + 1 where id = ${id} returning ${columns(tx)}`
+  return row!
+}
+
+/** Keeps what could not be read at all, once per content: it is failed from the beginning. */
+export async function keepUnread(tx: Tx, given: Omit<NewNotice, 'dedupKey' | 'content'>, why: string): Promise<Notice> {
+  const content = hash(given.raw)
+  const key = `unread ${content}`
+  const kept = await add(tx, { ...given, dedupKey: key, content }, key, why.slice(0, errorCharactersMax))
+  if (kept) return kept
+  const [known] = await tx<{ id: number }[]>`
+    select id from inbox where provider = ${given.provider} and dedup_key = ${key} for update`
+  return repeated(tx, known!.id)
+}
+
+/**
+ * Works a notice once: what it causes, its state and its result in one transaction. `prepare` runs before it and may
+ * ask the outside; it gives what is to be done. A notice that is done is given back as it is. A failure of ours is
+ * counted and thrown on; it is due again later, at most six times. Locks the notice before anything else.
+ * @throws Refused not_found, and what `prepare` and its work throw
+ */
+export async function work(
+  db: Db,
+  id: number,
+  prepare: (notice: Stored) => Promise<(tx: Tx) => Promise<Outcome>>,
+): Promise<{ notice: Notice; isWorked: boolean }> {
+  const stored = await get(db.sql, id)
+  if (!stored) throw new Refused('not_found', `notice ${id}`)
+  if (!isOpen(stored)) return { notice: stored, isWorked: false }
+  try {
+    const act = await prepare(stored)
+    return await db.transaction(async (tx) => {
+      const [notice] = await tx<Notice[]>`select ${columns(tx)} from inbox where id = ${id} for update`
+      if (!isOpen(notice!)) return { notice: notice!, isWorked: false }
+      const { state, result, why = null } = await act(tx)
+      const [worked] = await tx<Notice[]>`
+        update inbox set state = ${state}, result = ${tx.json(result as any)}, last_error = ${why},
+          attempts = attempts + 1, worked_at = now()
+        where id = ${id} and state = ${notice!.state} returning ${columns(tx)}`
+      return { notice: worked!, isWorked: true }
+    })
+  } catch (error) {
+    await fail(db, id, error as Error)
+    throw error
+  }
+}
+
+/** Counts an attempt that failed on our side; what was done meanwhile by somebody else stays done. */
+export async function fail(db: Db, id: number, error: Error): Promise<void> {
+  await db.transaction(
+    (tx) => tx`
+      update inbox set attempts = attempts + 1, worked_at = now(),
+        last_error = ${error.message.slice(0, errorCharactersMax)},
+        state = case when state = 'failed' or attempts + 1 >= ${ATTEMPTS_MAX} then 'failed' else 'received' end
+      where id = ${id} and state = any(${[...open]}::text[])`,
+  )
+}
+
+/** Which notices are due: never tried, failed a while ago, or naming what we may know by now. Oldest first. */
+export async function due(q: Queryable, limit: number): Promise<number[]> {
+  const rows = await q<{ id: number }[]>`
+    select id from inbox
+    where (state = 'received' and (attempts = 0
+        or worked_at <= now() - make_interval(secs => ${BACKOFF_SECONDS} * power(${BACKOFF_FACTOR}, attempts - 1))))
+      or (state = 'unmatched' and received_at > now() - make_interval(hours => ${REMATCH_HOURS})
+        and worked_at <= now() - make_interval(mins => ${REMATCH_MINUTES}))
+    order by id limit ${limit}`
+  return rows.map(({ id }) => id)
+}
+
+/** Wakes whoever works the notices nobody waits for, when the transaction commits. */
+export async function ring(tx: Tx): Promise<void> {
+  await tx`select pg_notify(${INBOX_BELL}, '')`
+}
+
+export async function get(q: Queryable, id: number): Promise<Stored | undefined> {
+  const [row] = await q<Stored[]>`select ${columns(q)}, raw, address from inbox where id = ${id}`
+  return row
+}
+
+/** The latest notices, newest first. */
+export async function list(
+  q: Queryable,
+  { state, provider, limit }: { state?: State | undefined; provider?: string | undefined; limit: number },
+): Promise<Notice[]> {
+  return await q<Notice[]>`
+    select ${columns(q)} from inbox
+    where ${state ? q`state = ${state}` : q`true`} and ${provider ? q`provider = ${provider}` : q`true`}
+    order by id desc limit ${limit}`
+}
+
+/** Takes a notice out of the way whose content was received anew under its own key. */
+export async function supersede(tx: Tx, id: number, by: number): Promise<void> {
+  await tx`
+    update inbox set state = 'ignored', worked_at = now(), result = ${tx.json({ status: 'superseded', by })}
+    where id = ${id} and state = any(${[...open]}::text[])`
+}

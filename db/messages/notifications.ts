@@ -1,0 +1,42 @@
+import { NOTICE_BELL } from '../postgres/channels.ts'
+import type { Tx } from '../postgres/connect.ts'
+
+/** What people are told, and what its words are made of. Never a secret. */
+export interface NoticeData {
+  'user.registered': Record<never, never>
+  'user.approved': { orgUnitName: string | null }
+  'user.rejected': { reason: string | null }
+  'user.imported': Record<never, never>
+  'loan.reminder': { orderId: number; serialNumber: string | null; hours: number }
+  'loan.written_off': { orderId: number; serialNumber: string | null; hours: number }
+}
+export type NoticeKind = keyof NoticeData
+
+export interface NoticeAbout {
+  /** What makes it the same notice: said twice counts once. */
+  key?: string
+  /** A password is made when the letter is written, and only its hash is kept. */
+  bringsPassword?: boolean
+}
+
+/**
+ * Tells people something, in the transaction that makes it true; a sender takes it from here (db/messages/outbox.ts). One
+ * statement, however many people.
+ */
+export async function notify<K extends NoticeKind>(
+  tx: Tx,
+  kind: K,
+  userIds: readonly number[],
+  data: NoticeData[K],
+  { key, bringsPassword = false }: NoticeAbout = {},
+): Promise<void> {
+  await tx`
+    with written as (
+      insert into notifications (user_id, surface, kind, data, brings_password, key)
+      select i.id, 'powerbank', ${kind}, ${tx.json(data as any)}, ${bringsPassword},
+        ${key ?? null}::text || ' ' || i.id
+      from unnest(${[...userIds]}::bigint[]) as i (id)
+      on conflict do nothing
+    )
+    select pg_notify(${NOTICE_BELL}, '')`
+}

@@ -1,0 +1,132 @@
+import { record } from '../messages/events.ts'
+import { ring } from '../postgres/channels.ts'
+import type { Queryable, Tx } from '../postgres/connect.ts'
+
+export type OrderStatus = 'pending' | 'borrow' | 'return' | 'force_eject' | 'cancelled'
+
+export interface Order {
+  id: number
+  stationId: number
+  userId: number
+  powerbankId: number | null
+  slotNumber: number | null
+  status: OrderStatus
+  commandId: number | null
+  returnStationId: number | null
+  returnSlot: number | null
+  evidence: string | null
+  isAdminOrder: boolean
+  returnRequestedAt: Date | null
+  createdAt: Date
+  borrowedAt: Date | null
+  completedAt: Date | null
+}
+
+/** After a movement the cabinet checks itself for some seconds; only then is a look worth something (cabinet-protocol 5.4). */
+export const SETTLE_SECONDS = 6
+
+/**
+ * The ways an order may go. `cancelled` is left only when a late answer proves that the bank went out after
+ * all; `pending` goes straight to `return` when the bank is seen coming back before its eject was confirmed.
+ */
+const MOVES: Record<OrderStatus, readonly OrderStatus[]> = {
+  pending: ['borrow', 'cancelled', 'return'],
+  borrow: ['return', 'force_eject'],
+  return: [],
+  force_eject: [],
+  cancelled: ['borrow'],
+}
+/** The event that tells of an order's present status. */
+export const EVENT: Record<OrderStatus, string> = {
+  pending: 'order.requested',
+  borrow: 'order.borrowed',
+  return: 'order.returned',
+  force_eject: 'order.force_ejected',
+  cancelled: 'order.cancelled',
+}
+
+/** Whether an order may go this way, whoever sends it: a cabinet, the clock or an administrator. */
+export const mayMove = (from: OrderStatus, to: OrderStatus) => MOVES[from].includes(to)
+
+/** An order as it stands, or undefined. */
+export async function get(q: Queryable, id: number): Promise<Order | undefined> {
+  const [order] = await q<Order[]>`
+    select id, station_id, user_id, powerbank_id, slot_number, status, command_id, return_station_id, return_slot,
+      evidence, is_admin_order, return_requested_at, created_at, borrowed_at, completed_at
+    from orders where id = ${id} and deleted_at is null`
+  return order
+}
+
+export interface Change {
+  to: OrderStatus
+  /** Which evidence settled it, in words; kept on the row. */
+  evidence: string
+  powerbankId?: number | null
+  returnStationId?: number | null
+  returnSlot?: number | null
+}
+
+/**
+ * Moves one order, if it still stands where its way begins: one conditional update, so of two at once one
+ * wins and the other hears false. Writes the event and wakes whoever waits.
+ */
+export async function move(tx: Tx, id: number, change: Change): Promise<boolean> {
+  const { to, evidence, powerbankId = null, returnStationId = null, returnSlot = null } = change
+  const from = (Object.keys(MOVES) as OrderStatus[]).filter((status) => MOVES[status].includes(to))
+  const [moved] = await tx<{ stationId: number; userId: number; powerbankId: number | null }[]>`
+    update orders set status = ${to}, evidence = ${evidence},
+      powerbank_id = coalesce(${powerbankId}::bigint, powerbank_id),
+      borrowed_at = case when ${to}::text in ('borrow', 'return') then coalesce(borrowed_at, now()) else borrowed_at end,
+      completed_at = case when ${to}::text = 'borrow' then null else now() end,
+      return_station_id = ${returnStationId}::bigint, return_slot = ${returnSlot}::int
+    where id = ${id} and status = any(${from}) and deleted_at is null
+    returning station_id, user_id, powerbank_id`
+  if (!moved) return false
+  const data = { evidence, powerbankId: moved.powerbankId, returnStationId, returnSlot }
+  await record(tx, EVENT[to], { stationId: moved.stationId, userId: moved.userId, orderId: id, data })
+  await ring(tx, `order ${id}`)
+  return true
+}
+
+/**
+ * The cabinet says that it let a bank out for this command's order. Takes late answers too: an order already
+ * cancelled comes back to life, because the bank is gone. When another bank left than was asked for, the
+ * order follows the metal, unless somebody else already has that bank.
+ */
+export async function ejected(
+  tx: Tx,
+  commandId: number,
+  actualBankId: number | null,
+  evidence: string,
+): Promise<number | null> {
+  const [order] = await tx<Order[]>`
+    select id, station_id, user_id, powerbank_id, status from orders where command_id = ${commandId} for update`
+  if (!order) return null
+  const bankId = actualBankId ?? order.powerbankId
+  const [taken] = await tx<{ id: number }[]>`
+    select id from orders where powerbank_id = ${bankId} and id <> ${order.id}
+      and status in ('pending', 'borrow') and deleted_at is null`
+  if (taken) {
+    const data = { powerbankId: bankId, heldByOrder: taken.id }
+    await record(tx, 'order.bank_conflict', {
+      stationId: order.stationId,
+      userId: order.userId,
+      orderId: order.id,
+      data,
+    })
+    if (order.status === 'pending' && bankId !== order.powerbankId)
+      await move(tx, order.id, { to: 'borrow', evidence: `${evidence}; another bank left the slot` })
+    return order.id
+  }
+  const swapped = bankId !== order.powerbankId ? '; another bank left the slot' : ''
+  await move(tx, order.id, { to: 'borrow', evidence: evidence + swapped, powerbankId: bankId })
+  return order.id
+}
+
+/** Commands that never left the house take their orders with them: nothing moved. */
+export async function neverSent(tx: Tx, commandIds: number[]): Promise<void> {
+  const orders = await tx<{ id: number }[]>`
+    select id from orders where command_id = any(${commandIds}::bigint[]) and status = 'pending'
+    order by id for update`
+  for (const { id } of orders) await move(tx, id, { to: 'cancelled', evidence: 'the command was never sent' })
+}

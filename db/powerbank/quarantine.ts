@@ -1,0 +1,71 @@
+import { forgetSim } from '../devices/mqtt-credentials.ts'
+import type { Actor } from '../platform/actor.ts'
+import { Refused } from '../platform/refused.ts'
+import type { Queryable, Tx } from '../postgres/connect.ts'
+import * as stations from './stations.ts'
+
+/** A cabinet that dialled and was not let in (written by `connections.quarantine`). */
+export interface Knock {
+  id: number
+  boxId: string
+  dialect: string
+  reason: string
+  address: string | null
+  /** As the cabinet told, if it did. */
+  slots: number | null
+  attempts: number
+  firstSeenAt: Date
+  lastSeenAt: Date
+}
+
+const COLUMNS = [
+  'id',
+  'box_id',
+  'dialect',
+  'reason',
+  'address',
+  'slots',
+  'attempts',
+  'first_seen_at',
+  'last_seen_at',
+] as const
+/** What an adopted cabinet is taken to have when neither it nor the operator says; its inventory corrects it. */
+const SLOTS_DEFAULT = 8
+
+/** One page, the latest knock first, and how many there are. */
+export async function list(
+  q: Queryable,
+  { page, limit }: { page: number; limit: number },
+): Promise<{ rows: Knock[]; total: number }> {
+  const [counted] = await q<{ total: number }[]>`select count(*) as total from quarantine`
+  const rows = await q<Knock[]>`
+    select ${q(COLUMNS)} from quarantine order by last_seen_at desc, id desc limit ${limit} offset ${(page - 1) * limit}`
+  return { rows, total: counted!.total }
+}
+
+/**
+ * Makes a knocking cabinet a station of ours; or, when it is one already and only lacked its key, finds that
+ * station. Either way the row leaves the quarantine, so of two adoptions at once one hears not_found.
+ * @throws Refused not_found, not_yours, invalid (no such unit)
+ */
+export async function adopt(
+  tx: Tx,
+  actor: Actor,
+  id: number,
+  fields: { orgUnitId: number | null; slotsDeclared?: number | undefined },
+): Promise<stations.Station> {
+  const [knock] = await tx<Knock[]>`delete from quarantine where id = ${id} returning ${tx(COLUMNS)}`
+  if (!knock) throw new Refused('not_found', '', { reason: 'knock_unknown' })
+  const [known] = await tx<{ id: number }[]>`
+    select id from stations where box_id = ${knock.boxId} and deleted_at is null for update`
+  // Adopting it again is how an operator says that its new SIM is right.
+  if (knock.reason === 'sim_changed') await forgetSim(tx, { deviceKind: 'cabinet', deviceId: knock.boxId })
+  if (known) return (await stations.get(tx, known.id))!
+  const slotsDeclared = fields.slotsDeclared ?? knock.slots ?? SLOTS_DEFAULT
+  return stations.create(tx, actor, {
+    boxId: knock.boxId,
+    orgUnitId: fields.orgUnitId,
+    slotsDeclared,
+    status: 'active',
+  })
+}

@@ -1,0 +1,126 @@
+import * as audit from '../messages/audit.ts'
+import { record } from '../messages/events.ts'
+import type { Actor } from '../platform/actor.ts'
+import { Refused } from '../platform/refused.ts'
+import type { Queryable, Tx } from '../postgres/connect.ts'
+import { assertFits, assertNotLent } from './powerbank-changes.ts'
+import { administered, assertInScope, type Scope, within } from './scope.ts'
+
+/** A power bank in a slot, as an operator lists them. Units: percent, millivolts, milliamperes, degrees Celsius. */
+export interface Placed {
+  id: number
+  stationId: number
+  stationBoxId: string
+  /** The station's unit, for scope. */
+  orgUnitId: number | null
+  powerbankId: number
+  serialNumber: string
+  powerbankStatus: string
+  slotNumber: number
+  level: number | null
+  voltage: number | null
+  current: number | null
+  temperature: number | null
+  lastUpdate: Date
+}
+
+/** What the list may be narrowed to; `page` is 1-based. */
+export interface PlacedFilter {
+  scope: Scope
+  stationId?: number | undefined
+  powerbankId?: number | undefined
+  page: number
+  limit: number
+}
+
+const joined = (q: Queryable) => q`
+  station_powerbanks sp join stations s on s.id = sp.station_id join powerbanks p on p.id = sp.powerbank_id`
+
+const view = (q: Queryable) => q`
+  select sp.id, sp.station_id, s.box_id as station_box_id, s.org_unit_id, sp.powerbank_id, p.serial_number,
+    p.status as powerbank_status, sp.slot_number, sp.level, sp.voltage, sp.current, sp.temperature, sp.last_update
+  from ${joined(q)}`
+
+/** One page of what sits where at the stations in scope, oldest link first, and how many there are in all. */
+export async function list(q: Queryable, filter: PlacedFilter): Promise<{ rows: Placed[]; total: number }> {
+  const { scope, stationId = null, powerbankId = null, page, limit } = filter
+  const where = q`
+    ${within(q, scope, q`s.org_unit_id`)}
+    and (${stationId}::bigint is null or sp.station_id = ${stationId})
+    and (${powerbankId}::bigint is null or sp.powerbank_id = ${powerbankId})`
+  const [counted] = await q<{ total: number }[]>`select count(*) as total from ${joined(q)} where ${where}`
+  const rows = await q<Placed[]>`
+    ${view(q)} where ${where} order by sp.id limit ${limit} offset ${(page - 1) * limit}`
+  return { rows, total: counted!.total }
+}
+
+async function get(q: Queryable, id: number): Promise<Placed | undefined> {
+  const [placed] = await q<Placed[]>`${view(q)} where sp.id = ${id}`
+  return placed
+}
+
+const note = (tx: Tx, actor: Actor, act: 'create' | 'delete', id: number, values: object) =>
+  audit.record(tx, actor, 'powerbank', {
+    action: `slot.${act}`,
+    entityType: 'station_powerbank',
+    entityId: id,
+    ...values,
+  })
+
+export interface Place {
+  stationId: number
+  powerbankId: number
+  slotNumber: number
+}
+
+/** Holds station and bank, in the order of `lock` in places.ts. @throws Refused as `put` */
+async function assertMayPut(tx: Tx, actor: Actor, { stationId, powerbankId, slotNumber }: Place): Promise<void> {
+  const scope = await administered(tx, actor)
+  const [station] = await tx<{ orgUnitId: number | null; slotsDeclared: number }[]>`
+    select org_unit_id, slots_declared from stations where id = ${stationId} and deleted_at is null for no key update`
+  if (!station) throw new Refused('station_not_found')
+  assertInScope(scope, station.orgUnitId)
+  if (slotNumber < 1 || slotNumber > station.slotsDeclared) throw new Refused('slot_out_of_range')
+  const [bank] = await tx<{ orgUnitId: number | null }[]>`
+    select org_unit_id from powerbanks where id = ${powerbankId} and deleted_at is null for no key update`
+  if (!bank) throw new Refused('power_bank_not_found')
+  assertInScope(scope, bank.orgUnitId)
+  await assertFits(tx, bank.orgUnitId, stationId)
+  await assertNotLent(tx, powerbankId)
+}
+
+/**
+ * Writes by hand that a bank sits in a slot, until its cabinet says what does. Of two at once one wins.
+ * @throws Refused station_not_found, power_bank_not_found, not_yours, slot_out_of_range, conflict (a foreign unit's
+ *   station), power_bank_on_loan, duplicate (the slot is taken, or the bank sits elsewhere)
+ */
+export async function put(tx: Tx, actor: Actor, place: Place): Promise<Placed> {
+  await assertMayPut(tx, actor, place)
+  const { stationId, powerbankId, slotNumber } = place
+  const [row] = await tx<{ id: number }[]>`
+    insert into station_powerbanks (station_id, powerbank_id, slot_number)
+    values (${stationId}, ${powerbankId}, ${slotNumber}) on conflict do nothing returning id`
+  if (!row) {
+    const [sits] = await tx`select id from station_powerbanks where powerbank_id = ${powerbankId}`
+    throw new Refused('duplicate', '', { field: sits ? 'powerbank_id' : 'slot_number' })
+  }
+  await note(tx, actor, 'create', row.id, { newValues: place })
+  await record(tx, 'powerbank.placed', { stationId, data: { powerbankId, slot: slotNumber } })
+  return (await get(tx, row.id))!
+}
+
+/**
+ * Takes a bank out of a slot by hand; a cabinet that holds it puts it back with its next list.
+ * @throws Refused not_found, not_yours
+ */
+export async function remove(tx: Tx, actor: Actor, id: number): Promise<void> {
+  const placed = await get(tx, id)
+  if (!placed) throw new Refused('not_found', '', { reason: 'link_unknown' })
+  assertInScope(await administered(tx, actor), placed.orgUnitId)
+  const { stationId, powerbankId, slotNumber } = placed
+  await tx`select id from powerbanks where id = ${powerbankId} for no key update`
+  if ((await tx`delete from station_powerbanks where id = ${id}`).count === 0)
+    throw new Refused('not_found', '', { reason: 'link_unknown' })
+  await note(tx, actor, 'delete', id, { oldValues: { stationId, powerbankId, slotNumber } })
+  await record(tx, 'powerbank.unplaced', { stationId, data: { powerbankId, slot: slotNumber } })
+}

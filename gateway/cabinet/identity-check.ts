@@ -1,0 +1,64 @@
+import { identify } from '../../db/devices/connections.ts'
+import type { GatewayNode } from '../node.ts'
+import type { Session } from '../sessions.ts'
+
+/**
+ * Looks up whether this cabinet is still ours and which keys it may sign with: an operator may have changed either. Its
+ * frames do not wait for it; they are believed under the keys that were known. Ends the connection of a cabinet that is
+ * not ours any more. Without a database what was known holds, and the next frame tries again.
+ */
+export function lookAgain(node: GatewayNode, session: Session): Promise<void> {
+  // Also while a look is under way: it may have read what has changed since.
+  session.isDoubtful = true
+  session.looking ??= look(node, session).finally(() => {
+    session.looking = null
+  })
+  return session.looking
+}
+
+async function look(node: GatewayNode, session: Session): Promise<void> {
+  while (session.isDoubtful) {
+    session.isDoubtful = false
+    try {
+      if (session.isWelcome) {
+        const isWelcome = await node.gate.run(session.isWelcome)
+        session.identifiedAt = node.clock.now
+        if (!isWelcome) session.carrier.finish('no_longer_known')
+        continue
+      }
+      const known = await node.gate.run(() => identify(node.db.sql, session.boxId, node.keysSecret))
+      session.identifiedAt = node.clock.now
+      if (known?.stationId === session.stationId && session.needsKey === known.keys.length > 0)
+        renew(session, known.keys)
+      else session.carrier.finish('no_longer_known')
+    } catch (error) {
+      doubt(session)
+      node.logSparingly('cabinet.not_identified', { stationId: session.stationId, error })
+    }
+  }
+}
+
+/** A voice of other keys. Those that were good before come first: with one of them it has been speaking until now. */
+function renew(session: Session, keys: readonly string[]): void {
+  if (keys.join() === session.keys.join()) return
+  const before = new Set(session.keys)
+  session.voice = session.bind({
+    keys: keys.toSorted((one, other) => Number(before.has(other)) - Number(before.has(one))),
+  })
+  session.keys = keys
+}
+
+/** Has a session looked up at its next frame: for when many are in doubt at once. */
+export function doubt(session: Session): void {
+  session.identifiedAt = Number.NEGATIVE_INFINITY
+}
+
+/** True when it is time to look again. Not while there is no database to look into. */
+export const isDue = (node: GatewayNode, session: Session) =>
+  node.clock.now - session.identifiedAt > node.limits.identifyAgainMs &&
+  session.looking === null &&
+  node.isDatabaseThere
+
+/** True when an unreadable frame is worth a look: it may be signed with a key that was stored just now. */
+export const isWorthALook = (node: GatewayNode, session: Session) =>
+  session.needsKey && node.clock.now - session.identifiedAt >= node.limits.identifyAgainMsMin && node.isDatabaseThere

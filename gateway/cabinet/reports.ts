@@ -1,0 +1,98 @@
+import { answer } from '../../db/devices/command-results.ts'
+import { enqueue } from '../../db/devices/commands.ts'
+import type { Tx } from '../../db/postgres/connect.ts'
+import * as sightings from '../../db/powerbank/inventory.ts'
+import type { Report, Verdict } from '../../protocol/cabinet.ts'
+import type { GatewayNode } from '../node.ts'
+import type { Session } from '../sessions.ts'
+
+/** What a report came to: what to say back, and the command it answered. */
+interface Outcome {
+  verdict: Verdict
+  commandId?: number
+}
+
+type Handler<K extends Report['kind']> = (
+  tx: Tx,
+  stationId: number,
+  report: Extract<Report, { kind: K }>,
+  hex: string,
+) => Promise<Outcome>
+
+export const accepted: Verdict = { kind: 'accepted' }
+const silent: Verdict = { kind: 'silent' }
+
+/** A report that answers a command: the command's row takes it, late or not. */
+async function answered(tx: Tx, stationId: number, report: Report, hex: string): Promise<Outcome> {
+  const settled = await answer(tx, stationId, { ...report }, hex)
+  return settled ? { verdict: silent, commandId: settled.commandId } : { verdict: silent }
+}
+
+/** What each report does. A kind without a line here does not compile. */
+const handlers: { [K in Report['kind']]: Handler<K> } = {
+  // TCP-B's login lists the slots, which is an inventory; TCP-A's lists nothing.
+  async login(tx, stationId, { slots, banks }) {
+    if (banks) await sightings.inventory(tx, stationId, { ...(slots !== undefined && { slots }), banks }, 'login')
+    return { verdict: accepted }
+  },
+  heartbeat: async () => ({ verdict: accepted }),
+  // Accepted as soon as it is stored, whosever bank it is; what to do with a stranger's is decided afterwards (0x66).
+  async returned(tx, stationId, { bank }) {
+    await sightings.returned(tx, stationId, bank)
+    return { verdict: accepted }
+  },
+  async abnormal(tx, stationId, report) {
+    await sightings.abnormal(tx, stationId, report)
+    return { verdict: accepted }
+  },
+  // The truth about the slots, whether anybody asked or not.
+  async inventory(tx, stationId, report, hex) {
+    const outcome = await answered(tx, stationId, report, hex)
+    await sightings.inventory(tx, stationId, report, 'inventory')
+    return outcome
+  },
+  eject: answered,
+  force_eject: answered,
+  restart: answered,
+  iccid: answered,
+  volume: answered,
+  set_volume: answered,
+  server_address: answered,
+  // Takes effect at the restart that has to follow (0x63).
+  async set_server_address(tx, stationId, report, hex) {
+    const outcome = await answered(tx, stationId, report, hex)
+    if (outcome.commandId !== undefined)
+      await enqueue(tx, { stationId, kind: 'restart', requestedBy: null, origin: 'policy' })
+    return outcome
+  },
+  // The access point's password is the operator's secret: it is set, never kept.
+  apn: (tx, stationId, { password: _, ...report }, hex) => answered(tx, stationId, report, hex),
+  set_apn: answered,
+  software_version: answered,
+}
+
+/** Does what a report means, inside the caller's transaction. */
+export function handle(tx: Tx, stationId: number, report: Report, hex: string): Promise<Outcome> {
+  // The table is typed kind by kind; here the kind is only known at run time, and the report is the one it says.
+  return (handlers[report.kind] as Handler<any>)(tx, stationId, report, hex)
+}
+
+/**
+ * One report of a cabinet, in one transaction. Resolves after the commit: only then may anything be said back.
+ * The caller sees to it that a cabinet's reports come one at a time.
+ */
+export async function receive(
+  node: Pick<GatewayNode, 'db' | 'courier'>,
+  session: Session,
+  report: Report,
+  hex: string,
+): Promise<Verdict> {
+  const { stationId } = session
+  const { verdict, commandId } = await node.db.transaction((tx) => handle(tx, stationId, report, hex))
+  if (report.kind === 'server_address' && report.heartbeatSeconds > 0)
+    session.heartbeatSeconds = report.heartbeatSeconds
+  if (commandId !== undefined) node.courier.answered(commandId)
+  // What was under way is over: the next of its kind may go. Also without a command: a late one may have made room.
+  if (verdict.kind === 'silent') node.courier.ring(stationId)
+  return verdict
+}

@@ -1,0 +1,123 @@
+import { type AddressInfo, BlockList, createServer, isIPv6, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import { BadSettings } from '../db/platform/config.ts'
+import type { GatewayConfig } from './config.ts'
+import { count } from './counts.ts'
+import type { GatewayNode } from './node.ts'
+import { serve } from './tcp/tcp-frames.ts'
+
+/** Connections the kernel holds for us when all cabinets dial at once. */
+const backlog = 4_096
+const keepAliveMs = 60_000
+export const handshakeMs = 15_000
+
+/** How every device's connection is held. */
+export const line = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs, allowHalfOpen: true }
+
+/** The open doors. */
+export interface Doors {
+  ports: { cabinet: number; cabinetTls: number | null }
+  /** Takes no new connection; the ones there are stay. */
+  close(): void
+}
+
+/** IPv4 in an IPv6 socket is the IPv4 address. */
+export const plain = (address: string) => address.replace(/^::ffff:(?=\d+\.)/, '')
+const family = (address: string) => (isIPv6(address) ? 'ipv6' : 'ipv4')
+
+/**
+ * Networks as `10.20.0.0/16` or single addresses; null: no list, everybody may.
+ * @throws BadSettings
+ */
+export function networks(entries: readonly string[]): BlockList | null {
+  if (entries.length === 0) return null
+  const list = new BlockList()
+  for (const entry of entries) {
+    const [address = '', bits] = entry.split('/')
+    try {
+      if (bits === undefined) list.addAddress(address, family(address))
+      else list.addSubnet(address, Number(bits), family(address))
+    } catch {
+      throw new BadSettings([`CABINET_ALLOW ${entry} is no network`])
+    }
+  }
+  return list
+}
+
+/** Who may come in at any of the doors: by address, by number, by number of one address. Counts it until it is closed. */
+export type MayEnter = (socket: Socket) => boolean
+
+/** @throws BadSettings */
+export function doorkeeper(node: GatewayNode, allow: readonly string[]): MayEnter {
+  const { connectionsMax, connectionsPerAddressMax } = node.limits
+  const allowed = networks(allow)
+  const perAddress = new Map<string, number>()
+  let all = 0
+  const reasonToRefuse = (address: string) => {
+    if (allowed && !allowed.check(address, family(address))) return 'address_not_allowed'
+    if (all >= connectionsMax) return 'too_many_connections'
+    return (perAddress.get(address) ?? 0) >= connectionsPerAddressMax ? 'too_many_of_one_address' : null
+  }
+  return (socket) => {
+    const address = plain(socket.remoteAddress ?? '')
+    const reason = reasonToRefuse(address)
+    if (reason !== null) {
+      count(node.counts.turnedAway, reason)
+      socket.destroy()
+      return false
+    }
+    node.counts.accepted += 1
+    all += 1
+    perAddress.set(address, (perAddress.get(address) ?? 0) + 1)
+    // It comes once; `once` would keep two more functions for every connection.
+    socket.on('close', () => {
+      all -= 1
+      const left = perAddress.get(address)! - 1
+      if (left === 0) perAddress.delete(address)
+      else perAddress.set(address, left)
+    })
+    return true
+  }
+}
+
+/** The port it listens on. Rejects with the system's error when it is taken. */
+export const listening = (
+  server: Server,
+  port: number,
+  { host, reusePort }: Pick<GatewayConfig, 'host' | 'reusePort'>,
+) =>
+  new Promise<number>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ port, host, backlog, reusePort }, () => {
+      server.off('error', reject)
+      resolve((server.address() as AddressInfo).port)
+    })
+  })
+
+/** Opens the cabinets' ports. Rejects with the system's error when one is taken. */
+export async function listen(node: GatewayNode, config: GatewayConfig, mayEnter: MayEnter): Promise<Doors> {
+  const enter = (socket: Socket) => serve(socket, plain(socket.remoteAddress ?? ''), node)
+  const tcp = createServer(line, (socket) => {
+    if (mayEnter(socket)) enter(socket)
+  })
+  const servers = [tcp]
+  const ports = { cabinet: await listening(tcp, config.cabinetPort, config), cabinetTls: null as number | null }
+  if (config.tls) {
+    const { cert, key, port } = config.tls
+    const tls = createTlsServer({ ...line, cert, key, handshakeTimeout: handshakeMs })
+    // Counted before the handshake, which costs more than all that follows.
+    tls.on('connection', mayEnter)
+    tls.on('secureConnection', enter)
+    tls.on('tlsClientError', () => count(node.counts.turnedAway, 'tls_failed'))
+    ports.cabinetTls = await listening(tls, port, config)
+    servers.push(tls)
+  }
+  // An accept that fails (out of file descriptors) costs that connection, not the process.
+  for (const server of servers) server.on('error', (error) => node.log('accept.failed', { error }))
+  return {
+    ports,
+    close() {
+      for (const server of servers) server.close()
+    },
+  }
+}

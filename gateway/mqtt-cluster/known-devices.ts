@@ -1,0 +1,169 @@
+import { quarantine, seen } from '../../db/devices/connections.ts'
+import {
+  arrive,
+  closeSilent,
+  type MqttStation,
+  stationBehind,
+  stationsBehind,
+} from '../../db/powerbank/mqtt-stations.ts'
+import { isAnswered, qosOf, speaks, topics, voice } from '../../protocol/cabinet-mqtt/index.ts'
+import { count } from '../counts.ts'
+import type { GatewayNode } from '../node.ts'
+import type { Carrier, Session } from '../sessions.ts'
+import type { BrokerClient } from './broker-client.ts'
+
+/** Two of them unheard and a cabinet is offline (cabinet-protocol 5.6). */
+const heartbeatSeconds = 600
+/** Cabinets a node remembers, at most; whoever was looked up first is looked up again. */
+const knownMax = 100_000
+
+/** A cabinet behind the broker, as this node remembers it. The rows know better. */
+export interface Known {
+  session: Session
+  /** Its session's row is open, as far as this node knows. */
+  isOpen: boolean
+}
+
+/** The cabinets behind a broker that is not ours. */
+export interface Devices {
+  /** Without a look at the rows. */
+  remembered(boxId: string): Known | undefined
+  get(stationId: number): Session | undefined
+  /** Whose IMEI this is; a stranger is written down for an operator. */
+  find(boxId: string): Promise<Known | null>
+  /**
+   * Opens its session, unless it is open.
+   * @param isLogin it dialled the broker just now
+   * @returns true when it was opened
+   */
+  arrived(known: Known, isLogin: boolean): Promise<boolean>
+  /** What is needed to bring commands to these cabinets, which other nodes may have heard. */
+  prepare(rows: readonly { stationId: number; epoch: number }[]): Promise<void>
+  /** Its row has changed: it is looked up again. */
+  forget(stationId: number): void
+  /** Writes down who was heard since, and who has not been for too long. */
+  write(sinceMs: number): Promise<void>
+  count(): number
+}
+
+/** @param name of all nodes behind this broker, in the rows */
+export function devices(node: GatewayNode, name: string, client: () => BrokerClient): Devices {
+  const byBox = new Map<string, Known>()
+  const byStation = new Map<number, Known>()
+
+  function forget(stationId: number) {
+    const known = byStation.get(stationId)
+    if (!known) return
+    byStation.delete(stationId)
+    byBox.delete(known.session.boxId)
+  }
+
+  function remember(station: MqttStation): Known {
+    forget(station.stationId)
+    const known = {
+      session: sessionOf(node, station, carrierOf(client, station.boxId)),
+      isOpen: station.epoch !== null,
+    }
+    byBox.set(station.boxId, known)
+    byStation.set(station.stationId, known)
+    if (byBox.size > knownMax) forget(byStation.keys().next().value!)
+    return known
+  }
+
+  async function arrived(known: Known, isLogin: boolean) {
+    if (known.isOpen && !isLogin) return false
+    const { session } = known
+    const { stationId } = session
+    session.epoch = await node.db.transaction((tx) => arrive(tx, { stationId, node: name, heartbeatSeconds, isLogin }))
+    known.isOpen = true
+    session.heardAt = node.clock.now
+    node.counts.logins += 1
+    return true
+  }
+
+  return {
+    remembered: (boxId) => byBox.get(boxId),
+    get: (stationId) => byStation.get(stationId)?.session,
+    async find(boxId) {
+      const known = byBox.get(boxId)
+      if (known) return known
+      const station = await stationBehind(node.db.sql, name, boxId)
+      if (station) return remember(station)
+      await refuse(node, boxId)
+      return null
+    },
+    arrived,
+    async prepare(rows) {
+      const unknown = rows.map(({ stationId }) => stationId).filter((stationId) => !byStation.has(stationId))
+      if (unknown.length > 0) for (const station of await stationsBehind(node.db.sql, name, unknown)) remember(station)
+      for (const { stationId, epoch } of rows) {
+        const known = byStation.get(stationId)
+        if (known) known.session.epoch = epoch
+      }
+    },
+    forget,
+    async write(sinceMs) {
+      const heard = byStation.values().filter(({ session }) => session.heardAt >= sinceMs)
+      for (const known of await closedAmong(node, name, [...heard])) {
+        known.isOpen = false
+        await arrived(known, false)
+      }
+      await node.db.transaction((tx) => closeSilent(tx, name))
+    },
+    count: () => byBox.size,
+  }
+}
+
+/** Writes down that these were heard just now. @returns those whom somebody took for silent just before */
+async function closedAmong({ db }: GatewayNode, name: string, heard: readonly Known[]): Promise<Known[]> {
+  if (heard.length === 0) return []
+  const ids = heard.map(({ session }) => session.stationId)
+  const open = new Set(await seen(db.sql, name, ids))
+  return heard.filter(({ session }) => !open.has(session.stationId))
+}
+
+/** A stranger: the broker let it in, we do not know it. */
+async function refuse(node: GatewayNode, boxId: string): Promise<void> {
+  const reason = 'unknown_box_id'
+  count(node.counts.loginsRefused, reason)
+  node.logSparingly('login.refused', { boxId, dialect: 'mqtt', address: 'broker', reason })
+  if (node.quarantinesLeft <= 0) return
+  node.quarantinesLeft -= 1
+  await quarantine(node.db.sql, { boxId, dialect: 'mqtt', reason, address: 'broker' })
+}
+
+/** Publishes to one cabinet. Its connection is the broker's: there is nothing here to end. */
+function carrierOf(client: () => BrokerClient, boxId: string): Carrier {
+  const { get } = topics(boxId)
+  return {
+    // At QoS 1 a lost connection says it again, and nobody is restarted twice.
+    send: (bytes, command) =>
+      client().publish(get, bytes, { qos: qosOf(command!) === 0 || command!.kind === 'restart' ? 0 : 1 }),
+    isOpen: () => client().isOpen(),
+    finish: () => {},
+    settled: async () => {},
+    goOn: () => {},
+    cut: () => {},
+  }
+}
+
+function sessionOf(node: GatewayNode, { stationId, boxId, firmware, epoch }: MqttStation, carrier: Carrier): Session {
+  const words = voice({ firmware })
+  return {
+    stationId,
+    boxId,
+    epoch: epoch ?? 0,
+    needsKey: false,
+    voice: words,
+    bind: () => words,
+    heartbeatSeconds,
+    heardAt: Number.NEGATIVE_INFINITY,
+    identifiedAt: node.clock.now,
+    keys: [],
+    looking: null,
+    isDoubtful: false,
+    loginPrint: 0,
+    carrier,
+    lacks: { speaks, isAnswered },
+  }
+}

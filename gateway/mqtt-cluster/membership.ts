@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto'
+import { COMMAND_BELL, STATION_BELL } from '../../db/postgres/channels.ts'
+import { sweep } from '../../db/powerbank/janitor.ts'
+import { lookAtAll } from '../../db/powerbank/mqtt-stations.ts'
+import { courier } from '../dispatcher.ts'
+import { gauge, type Metrics } from '../metrics.ts'
+import type { GatewayNode } from '../node.ts'
+import { type BrokerAccess, brokerClient } from './broker-client.ts'
+import { devices } from './known-devices.ts'
+import { worker } from './worker.ts'
+
+/** What cabinets say (cabinet-protocol 5.2). */
+const filters = ['/powerbank/+/user/update', '/powerbank/+/user/heart']
+
+/** This node's part in a broker that is not ours. */
+export interface Cluster {
+  /** The one name of all nodes behind this broker: with shared subscriptions any of them hears and may tell. */
+  name: string
+  isOpen(): boolean
+  /** True: the nodes split the load. False: each hears all. Null: not known yet, or not connected. */
+  isShared(): boolean | null
+  /** Cabinets this node remembers. */
+  count(): number
+  /** A cabinet dialled the broker just now: what was under way on its older connection is over. */
+  loggedIn(boxId: string): Promise<void>
+  /** Hears nothing new, stores and acknowledges what was heard, leaves. The sessions stay: other nodes hold them too. */
+  close(): Promise<void>
+}
+
+const nameDigits = 16
+
+/** The same on every node that is told the same broker, whatever it shows there. */
+function nameOf({ url, shareGroup }: BrokerAccess): string {
+  const { protocol, host, pathname } = new URL(url)
+  const hash = createHash('sha256').update(`${protocol}//${host}${pathname} ${shareGroup}`).digest('hex')
+  return `mqtt:${hash.slice(0, nameDigits)}`
+}
+
+/** Does something again and again, but never twice at once. @returns what stops it, when it has finished */
+function every(milliseconds: number, work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null
+  const timer = setInterval(() => {
+    running ??= work().finally(() => {
+      running = null
+    })
+  }, milliseconds)
+  return async () => {
+    clearInterval(timer)
+    await running
+  }
+}
+
+/**
+ * Becomes one of the gateway nodes behind a broker. A broker that is away is dialled until it is there. Each cabinet's
+ * reports are worked off one after the other, and acknowledged after their commit. (The order between nodes is the
+ * broker's: where it can share by topic or by client, it should.)
+ */
+export async function joinCluster(
+  node: GatewayNode,
+  access: BrokerAccess,
+  { observe, registry }: Pick<Metrics, 'observe' | 'registry'>,
+): Promise<Cluster> {
+  const { db, log, counts, limits, clock } = node
+  const name = nameOf(access)
+  const known = devices(node, name, () => client)
+  const post = courier({ name, db, log, counts, sessions: known, observe, prepare: known.prepare })
+  const work = worker({
+    node,
+    courier: post,
+    devices: known,
+    echo: ({ topic, payload, qos }) => client.publish(topic, payload, { qos: qos === 0 ? 0 : 1, isEcho: true }),
+  })
+  let hasMissed = false
+  const onReady = (isKept: boolean) => {
+    hasMissed ||= !isKept
+    post.ringAll()
+  }
+  const client = brokerClient({ access, filters, log, onReady, onMessage: work.take })
+  gauge(registry, 'voltbay_broker_up', '1 while this node is subscribed at the broker', () => Number(client.isOpen()))
+  gauge(registry, 'voltbay_broker_cabinets', 'Cabinets behind the broker that this node remembers', known.count)
+  let writtenAt = clock.now
+  const stopWriting = every(limits.tickMs, async () => {
+    try {
+      if (hasMissed) {
+        hasMissed = false
+        await db
+          .transaction((tx) => lookAtAll(tx, name))
+          .catch((error) => {
+            hasMissed = true
+            throw error
+          })
+      }
+      await sweep(db, name)
+      const { now } = clock
+      if (now - writtenAt < limits.seenIntervalMs) return
+      await known.write(writtenAt)
+      writtenAt = now
+      // A bell that was lost costs no more than this interval.
+      post.ringAll()
+    } catch (error) {
+      node.logSparingly('cluster.not_written', { error })
+    }
+  })
+  const unlisten = await Promise.all([
+    db.listen(COMMAND_BELL, (stationId) => post.ring(Number(stationId)), post.ringAll),
+    db.listen(STATION_BELL, (stationId) => known.forget(Number(stationId))),
+  ])
+  return {
+    name,
+    isOpen: client.isOpen,
+    isShared: client.isShared,
+    count: known.count,
+    async loggedIn(boxId) {
+      const device = await known.find(boxId)
+      if (device) await known.arrived(device, true)
+    },
+    async close() {
+      await client.deafen()
+      await work.finish()
+      await stopWriting()
+      await Promise.all(unlisten.map((stop) => stop()))
+      await post.settled()
+      await client.close()
+    },
+  }
+}

@@ -1,0 +1,170 @@
+import { type Channel, topicOf } from '../../protocol/cabinet-mqtt/index.ts'
+import { MalformedBody } from '../../protocol/errors.ts'
+import { receive } from '../cabinet/reports.ts'
+import { count } from '../counts.ts'
+import type { Courier } from '../dispatcher.ts'
+import type { GatewayNode } from '../node.ts'
+import type { Incoming } from './broker-client.ts'
+import type { Devices, Known } from './known-devices.ts'
+
+/** Of an unreadable frame this much goes to the log. */
+const hexBytesMax = 64
+/** A report our side cannot store is tried again after this, then after twice as long … */
+const retryMs = 250
+const retryMsMax = 5_000
+/**
+ * … and given up after so many attempts with the database there: acknowledgements keep their order, so it would hold up
+ * everybody's. What it said an inventory will tell.
+ */
+const attemptsMax = 5
+/** Messages that nobody will send again, waiting for the database at once, and bytes of all that wait. */
+const fleetingMax = 10_000
+const waitingBytesMax = 33_554_432
+const workMs = 5_000
+
+const hexOf = (payload: Buffer) => payload.toString('hex', 0, hexBytesMax).toUpperCase()
+
+/** What the work is done with. */
+interface Desk {
+  node: GatewayNode
+  courier: Courier
+  devices: Devices
+  /** Sends a heartbeat back. */
+  echo(message: Incoming): void
+}
+
+/** A message of a cabinet's own topics. */
+interface Heard {
+  boxId: string
+  channel: Channel
+  message: Incoming
+}
+
+function poisoned({ node }: Desk, { boxId, message: { payload } }: Heard, { message: why }: MalformedBody): void {
+  node.counts.malformed += 1
+  count(node.counts.publishes, 'poisoned')
+  node.logSparingly('frame.unreadable', { boxId, why, bytes: payload.length, hex: hexOf(payload) })
+}
+
+/** The same bytes on the same topic, from memory (cabinet-protocol 5.6). */
+function beat({ node, echo }: Desk, { session }: Known, message: Incoming): void {
+  if (session.voice.hear(message.payload).kind !== 'heartbeat') throw new MalformedBody('no heartbeat')
+  session.heardAt = node.clock.now
+  count(node.counts.heard, 'heartbeat')
+  echo(message)
+  count(node.counts.acknowledged, 'heartbeat')
+}
+
+/** One message, once it is its turn. @throws MalformedBody | whatever keeps it from being stored */
+async function act(desk: Desk, { boxId, channel, message }: Heard): Promise<void> {
+  const { node, courier, devices } = desk
+  const device = await devices.find(boxId)
+  if (!device) return
+  const { session } = device
+  const report = session.voice.hear(message.payload)
+  if ((report.kind === 'heartbeat') !== (channel === 'heart')) throw new MalformedBody(`${report.kind} on ${channel}`)
+  if (await devices.arrived(device, false)) courier.ring(session.stationId)
+  if (channel === 'heart') return beat(desk, device, message)
+  session.heardAt = node.clock.now
+  count(node.counts.heard, report.kind)
+  await receive({ db: node.db, courier }, session, report, message.payload.toString('hex').toUpperCase())
+  count(node.counts.acknowledged, report.kind)
+}
+
+/** Waits a while. @returns false when there is no time any more */
+type Pause = (milliseconds: number) => Promise<boolean>
+
+/**
+ * One message, again and again until it is stored: a broker says nothing twice on a connection that holds.
+ * @returns true once it is done with, by whatever end; false: we are leaving, and the broker keeps it
+ */
+async function persist(desk: Desk, heard: Heard, pause: Pause): Promise<boolean> {
+  const { node } = desk
+  let attempts = 0
+  for (let pauseMs = retryMs; ; pauseMs = Math.min(pauseMs * 2, retryMsMax)) {
+    try {
+      await node.gate.run(() => act(desk, heard))
+      count(node.counts.publishes, 'acknowledged')
+      return true
+    } catch (error) {
+      if (error instanceof MalformedBody) {
+        poisoned(desk, heard, error)
+        return true
+      }
+      node.counts.failures += 1
+      count(node.counts.publishes, 'failed')
+      attempts = node.isDatabaseThere ? attempts + 1 : 0
+      const isGivenUp = attempts >= attemptsMax
+      const about = { boxId: heard.boxId, hex: hexOf(heard.message.payload), error }
+      node.log(isGivenUp ? 'report.given_up' : 'report.failed', about)
+      if (isGivenUp) return true
+    }
+    if (!(await pause(pauseMs))) return false
+  }
+}
+
+/** What this node does with the messages of a broker. */
+export interface Worker {
+  take(message: Incoming): void
+  /** Waits for what was heard, but not for what the database cannot take. */
+  finish(): Promise<void>
+}
+
+/** Works messages off, each cabinet's in the order they came, and acknowledges each when it is done with. */
+export function worker(desk: Desk): Worker {
+  const { node, devices } = desk
+  const chains = new Map<string, Promise<void>>()
+  const closing = Promise.withResolvers<boolean>()
+  let waiting = 0
+  let bytes = 0
+
+  async function pause(milliseconds: number): Promise<boolean> {
+    const patience = Promise.withResolvers<boolean>()
+    const timer = setTimeout(patience.resolve, milliseconds, true)
+    const isTime = await Promise.race([patience.promise, closing.promise])
+    clearTimeout(timer)
+    return isTime
+  }
+
+  function queue(heard: Heard) {
+    const { boxId, message } = heard
+    // The broker holds back what is acknowledged late; what is not acknowledged at all must not fill our memory.
+    const isFull = waiting >= fleetingMax || bytes >= waitingBytesMax
+    if (message.qos === 0 && isFull) return count(node.counts.publishes, 'refused')
+    waiting += 1
+    bytes += message.payload.length
+    const mine = (chains.get(boxId) ?? Promise.resolve())
+      .then(() => persist(desk, heard, pause))
+      .then((isDone) => {
+        if (isDone) message.acknowledge()
+        waiting -= 1
+        bytes -= message.payload.length
+        if (chains.get(boxId) === mine) chains.delete(boxId)
+      })
+    chains.set(boxId, mine)
+  }
+
+  return {
+    take(message) {
+      const topic = topicOf(message.topic)
+      // Our own echo has been heard when it was a heartbeat.
+      if (!topic || message.isEcho) return message.acknowledge()
+      const heard = { boxId: topic.uuid, channel: topic.channel, message }
+      const device = devices.remembered(topic.uuid)
+      if (topic.channel !== 'heart' || !device?.isOpen) return queue(heard)
+      try {
+        beat(desk, device, message)
+      } catch (error) {
+        if (!(error instanceof MalformedBody)) throw error
+        poisoned(desk, heard, error)
+      }
+      message.acknowledge()
+    },
+    async finish() {
+      const patience = setTimeout(closing.resolve, workMs, false)
+      if (!node.isDatabaseThere) closing.resolve(false)
+      await Promise.all(chains.values())
+      clearTimeout(patience)
+    },
+  }
+}

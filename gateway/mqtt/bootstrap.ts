@@ -1,0 +1,211 @@
+import type { Server } from 'node:http'
+import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
+import { type Context, Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { type Firmware, type Issued, issue, stationOf } from '../../db/devices/mqtt-credentials.ts'
+import { lookWithin } from '../../db/powerbank/slots.ts'
+import {
+  answer,
+  configPath,
+  connectAnswer,
+  connectPaths,
+  frameBytesMax,
+  isSigned,
+  readConnect,
+  readReturn,
+  readUpload,
+  readVersions,
+  returnPaths,
+  uploadPaths,
+  voice,
+} from '../../protocol/cabinet-mqtt/index.ts'
+import { MalformedBody } from '../../protocol/errors.ts'
+import { count } from '../counts.ts'
+import { listening, type MayEnter, plain } from '../listeners.ts'
+import type { GatewayNode } from '../node.ts'
+import { writeDown } from '../tcp/tcp-login.ts'
+import { dialect } from './mqtt-login.ts'
+
+/** `hardware=…&software=…`, with room. */
+const descriptionBytesMax = 1_024
+/**
+ * Calls in a minute. A cabinet makes three in an hour; a carrier may put a whole fleet behind one address. A device's are
+ * counted by address: whoever else has read its IMEI must not use up its share.
+ */
+const callsPerDeviceMax = 12
+const callsPerAddressMax = 6_000
+const minuteMs = 60_000
+/** Devices and addresses whose calls are counted; the longest silent are forgotten first. */
+const keysMax = 50_000
+const requestMs = 10_000
+const headerBytesMax = 8_192
+const methods = ['GET', 'POST']
+
+/** What a call came to: the envelope's code, which is the HTTP status too, and its words. */
+type Told = [code: 200 | 400 | 401 | 404 | 413 | 429 | 503, body: string]
+type Env = { Bindings: HttpBindings }
+
+/** Where the broker is, as cabinets are told it. */
+export interface Directions {
+  /** Null: by the name they call us by. */
+  host: string | null
+  port: number
+}
+
+/** Counts per key, anew every minute. */
+function perMinute(node: GatewayNode, max: number) {
+  const calls = new Map<string, number>()
+  let since = node.clock.now
+  return (key: string): boolean => {
+    if (node.clock.now - since > minuteMs) {
+      calls.clear()
+      since = node.clock.now
+    }
+    const made = (calls.get(key) ?? 0) + 1
+    if (made === 1 && calls.size >= keysMax) calls.delete(calls.keys().next().value!)
+    calls.set(key, made)
+    return made <= max
+  }
+}
+
+const now = () => Date.now()
+const say = (code: Told[0], msg: string): Told => [code, answer(code, msg, now())]
+const addressOf = (c: Context<Env>) => plain(c.env.incoming.socket.remoteAddress ?? '')
+
+/** What the calls do. */
+function calls(node: GatewayNode, directions: Directions) {
+  const mayDevice = perMinute(node, callsPerDeviceMax)
+  const mayAddress = perMinute(node, callsPerAddressMax)
+
+  /** The checks all calls begin with, and the fates all of them share. */
+  const call =
+    (name: string, work: (c: Context<Env>, query: URLSearchParams) => Promise<Told>) => async (c: Context<Env>) => {
+      const [code, body] = await told(node, name, async () => {
+        if (!mayAddress(addressOf(c))) return say(429, 'too many calls')
+        const query = new URL(c.req.url).searchParams
+        return isSigned(query) ? await work(c, query) : say(401, 'sign error')
+      })
+      count(node.counts.calls, `${name}_${code}`)
+      return c.body(body, code, { 'content-type': 'application/json' })
+    }
+
+  const connect = (firmware: Firmware) =>
+    call('connect', async (c, query) => {
+      const { uuid, iccid } = readConnect(query)
+      const address = addressOf(c)
+      if (!mayDevice(`${uuid} ${address}`)) return say(429, 'too many calls')
+      const { software = null } = readVersions(await c.req.text())
+      const asked = {
+        deviceKind: 'cabinet',
+        deviceId: uuid,
+        iccid: iccid || null,
+        firmware,
+        software,
+        address,
+      } as const
+      const issued = await node.gate.run(() => node.db.transaction((tx) => issue(tx, asked)))
+      if (typeof issued !== 'string') return way(directions, new URL(c.req.url), issued)
+      const reason = issued === 'sim_changed' ? 'sim_changed' : 'unknown_box_id'
+      await writeDown(node, { boxId: uuid, dialect, address, reason })
+      return say(401, 'unknown device')
+    })
+
+  /** Something may have happened in this cabinet: it is asked, if it is one of ours that has been on the broker. */
+  const look = async (uuid: string, address: string): Promise<Told> => {
+    if (!mayDevice(`${uuid} ${address}`)) return say(429, 'too many calls')
+    const stationId = await node.gate.run(() => stationOf(node.db.sql, { deviceKind: 'cabinet', deviceId: uuid }))
+    if (stationId === null) return say(401, 'unknown device')
+    await node.gate.run(() => node.db.transaction((tx) => lookWithin(tx, stationId, 0)))
+    return say(200, 'OK')
+  }
+
+  const upload = call('upload', async (c, query) => {
+    const { uuid } = readUpload(query)
+    // Read, so that noise makes nobody look; believed it is not.
+    const report = voice().hear(Buffer.from(await c.req.arrayBuffer()))
+    return report.kind === 'inventory' ? look(uuid, addressOf(c)) : say(400, 'no inventory')
+  })
+  return { call, connect, upload, look }
+}
+
+/**
+ * Where MQTT cabinets ask for the broker, and say over HTTP what they say over MQTT as well (cabinet-protocol 5.1, 5.7).
+ * The signature of these calls has no secret in it: anybody who has read an IMEI off a cabinet can make it. So a call may
+ * get a credential for the SIM that was named first, and nothing that is written down rests on any other: an upload or a
+ * return only makes us ask the cabinet itself, over the connection it has logged in on, what it holds. No loan is opened,
+ * closed or moved by HTTP.
+ */
+export function bootstrap(node: GatewayNode, directions: Directions): Hono<Env> {
+  const app = new Hono<Env>()
+  const { connect, upload, look, call } = calls(node, directions)
+  const limit = (bytesMax: number) =>
+    bodyLimit({ maxSize: bytesMax, onError: (c) => c.body(answer(413, 'too long', now()), 413) })
+  const [newer, older] = connectPaths
+  app.use(newer, limit(descriptionBytesMax)).use(older, limit(descriptionBytesMax))
+  app.on(methods, newer, connect('current'))
+  app.on(methods, older, connect('old'))
+  // The settings of its motors (5.1): we keep none, and none leaves those it has as they are.
+  app.on(
+    methods,
+    [configPath],
+    call('config', async () => [200, answer(200, 'OK', now(), '{}')]),
+  )
+  for (const path of uploadPaths) app.use(path, limit(frameBytesMax)).on(methods, path, upload)
+  for (const path of returnPaths)
+    app.use(path, limit(descriptionBytesMax)).on(
+      methods,
+      path,
+      call('return', async (c, query) => look(readReturn(query).uuid, addressOf(c))),
+    )
+  app.notFound((c) => c.body(answer(404, 'not found', now()), 404))
+  return app
+}
+
+/** An answer for whatever happens: what cannot be read is the caller's fault, all else ours. */
+async function told(node: GatewayNode, name: string, work: () => Promise<Told>): Promise<Told> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof MalformedBody) return say(400, 'bad request')
+    node.counts.failures += 1
+    node.logSparingly('call.failed', { call: name, error })
+    return say(503, 'try again')
+  }
+}
+
+/** The way to the broker, by the name the cabinet has found us by unless a setting says better. */
+function way({ host, port }: Directions, url: URL, issued: Issued): Told {
+  return [200, connectAnswer({ ...issued, host: host ?? url.hostname, port }, now())]
+}
+
+/** The running door. */
+export interface BootstrapDoor {
+  port: number
+  close(): Promise<void>
+}
+
+/** Opens the HTTP door of the cabinets. Rejects with the system's error when the port is taken. */
+export async function listenBootstrap(
+  node: GatewayNode,
+  { host, port, reusePort }: { host: string; port: number; reusePort: boolean },
+  directions: Directions,
+  mayEnter: MayEnter,
+): Promise<BootstrapDoor> {
+  const { fetch } = bootstrap(node, directions)
+  const server = createAdaptorServer({
+    fetch: (request, bindings) => fetch(request, bindings as HttpBindings),
+    serverOptions: { headersTimeout: requestMs, requestTimeout: requestMs, maxHeaderSize: headerBytesMax },
+    // Without http2 options it is node:http's server.
+  }) as Server
+  server.on('connection', mayEnter)
+  const taken = await listening(server, port, { host, reusePort })
+  return {
+    port: taken,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeIdleConnections()
+        setTimeout(() => server.closeAllConnections(), requestMs).unref()
+      }),
+  }
+}

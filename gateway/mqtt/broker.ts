@@ -1,0 +1,254 @@
+import type { Duplex } from 'node:stream'
+import {
+  Aedes,
+  type AuthenticateError,
+  type Client,
+  type ConnectPacket,
+  type PublishPacket,
+  type Subscription,
+} from 'aedes'
+import type { Report } from '../../protocol/cabinet.ts'
+import { topicOf } from '../../protocol/cabinet-mqtt/index.ts'
+import { MalformedBody } from '../../protocol/errors.ts'
+import { isDue, lookAgain } from '../cabinet/identity-check.ts'
+import { accepted, receive } from '../cabinet/reports.ts'
+import type { MqttConfig } from '../config.ts'
+import { count } from '../counts.ts'
+import type { GatewayNode } from '../node.ts'
+import { isWellMannered, markRepeats, withinGranted } from './conformance.ts'
+import { tell } from './heartbeat.ts'
+import { about, drainTimeoutMs, drop, ending, finish, inTurn, type Line, newLine } from './mqtt-connection.ts'
+import { login } from './mqtt-login.ts'
+
+/** Of an unreadable message this much goes to the log. */
+const hexBytesMax = 64
+/** QoS 2 messages of one device whose handshake is not finished; a cabinet sends one at a time. */
+const inflightMax = 16
+/** Messages before CONNECT is answered; a device subscribes and tells what it holds. */
+const queuedBeforeConnackMax = 42
+/** One and a half of what CONNECT names (MQTT-3.1.2-24). */
+const keepAliveMsPerSecond = 1_500
+/** Ours have 6. */
+const topicLevelsMax = 16
+/** Client ids are ours, see `preConnect`. */
+const clientIdCharsMax = 0xffff
+/** A subscription that was not granted, in SUBACK (MQTT 3.1.1 3.9.3). */
+const refused = 0x80
+/** CONNACK return codes (MQTT 3.1.1 3.2.2.3). */
+const [serverUnavailable, badCredential] = [3, 4]
+
+/** The embedded broker. Not listening by itself: doors hand their streams to `serve`. */
+export interface Broker {
+  serve(stream: Duplex, address: string): Line
+  close(): Promise<void>
+}
+
+const refusal = (returnCode: number, message: string) =>
+  Object.assign(new Error(message), { returnCode }) as AuthenticateError
+
+/**
+ * aedes with our own mind: it speaks MQTT, we decide. What a device publishes is heard by us and routed to nobody, what we
+ * tell goes to one device; so nothing is retained, queued or stored for devices, and the database is all there is to lose.
+ */
+export async function startBroker(node: GatewayNode, config: MqttConfig): Promise<Broker> {
+  const lines = new WeakMap<object, Line>()
+  const lineOf = (client: Client): Line => lines.get(client.conn)!
+  /** Strangers have a corner of their own, in tests only. */
+  const isOpen = (topic: string) => config.openNamespace?.(topic) === true
+  const isStranger = (client: Client | null) =>
+    config.openNamespace !== undefined && !!client && !lineOf(client).credential
+
+  const aedes = new Aedes({
+    connectTimeout: node.limits.loginDeadlineMs,
+    drainTimeout: drainTimeoutMs,
+    maxInflightInbound: inflightMax,
+    queueLimit: queuedBeforeConnackMax,
+    maxTopicLevels: topicLevelsMax,
+    maxClientsIdLength: clientIdCharsMax,
+    preConnect(client, packet, callback) {
+      if (!isWellMannered(client, packet)) return
+      rewrite(packet, lineOf(client), config)
+      callback(null, true)
+    },
+    authenticate(client, username, password, done) {
+      if (username === undefined && config.openNamespace !== undefined) return done(null, true)
+      if (username === undefined || password === undefined) return done(refusal(badCredential, 'who?'), false)
+      const line = lineOf(client)
+      login(node, line, { username, password: Buffer.from(password) }).then(
+        (isIn) => done(isIn ? null : refusal(badCredential, 'not let in'), isIn),
+        (error) => {
+          node.counts.failures += 1
+          node.logSparingly('login.failed', { ...about(line), error })
+          done(refusal(serverUnavailable, 'not now'), false)
+        },
+      )
+    },
+    authorizePublish(client, packet, callback) {
+      if (!client || (isStranger(client) && isOpen(packet.topic))) return callback(null)
+      heard(node, lineOf(client), packet, callback)
+    },
+    authorizeSubscribe(client, subscription, callback) {
+      const isAllowed = isStranger(client) ? isOpen(subscription.topic) : isOwn(lineOf(client), subscription)
+      if (!isAllowed) count(node.counts.publishes, 'subscription_refused')
+      callback(null, isAllowed ? subscription : null)
+    },
+    // What carries a client's id was published by one; ours go past this, to one client, without it.
+    authorizeForward(client, packet) {
+      if (isStranger(client)) return withinGranted(client, packet)
+      return (packet as { clientId?: string }).clientId === undefined ? packet : null
+    },
+  })
+  await aedes.listen()
+  // Nothing is kept for devices.
+  if (config.openNamespace !== undefined) markRepeats(aedes)
+  watchClients(node, aedes, lineOf)
+  return {
+    serve(stream, address) {
+      const line = newLine(node, config, stream, address)
+      lines.set(stream, line)
+      line.client = aedes.handle(stream)
+      return line
+    },
+    close: () => new Promise((resolve) => aedes.close(resolve)),
+  }
+}
+
+/** Has a CONNECT say what we want of it, before the broker looks at it. */
+function rewrite(packet: ConnectPacket, line: Line, { openNamespace }: MqttConfig): void {
+  if (packet.username === undefined && openNamespace !== undefined) return
+  // Nothing waits for a device that is away, and nothing is said in its name when it dies.
+  packet.clean = true
+  delete packet.will
+  if (packet.username === undefined) return
+  // Somebody with another device's client id would end that device's connection (MQTT 3.1.4-2); names are checked.
+  packet.clientId = packet.username
+  // Watched by us, for the broker does not hear all of it.
+  line.keepAliveMs = (packet.keepalive ?? 0) * keepAliveMsPerSecond
+  packet.keepalive = 0
+}
+
+/** What aedes tells about its clients. */
+function watchClients(node: GatewayNode, aedes: Aedes, lineOf: (client: Client) => Line): void {
+  aedes.on('subscribe', (subscriptions: Subscription[], client: Client) => {
+    const line = lineOf(client)
+    if (!line.session) return
+    for (const { topic, qos } of subscriptions) {
+      const about = topicOf(topic)
+      if (!about || (qos as number) === refused) continue
+      line.granted[about.channel] = qos
+      if (about.channel === 'get') node.courier.ring(line.session.stationId)
+    }
+  })
+  aedes.on('unsubscribe', (topics: string[], client: Client) => {
+    for (const topic of topics) {
+      const about = topicOf(topic)
+      if (about) lineOf(client).granted[about.channel] = null
+    }
+  })
+  const failed = (client: Client, error: Error & { code?: string }) => {
+    const line = lineOf(client)
+    if (line.ending === null) ending(node, line, reasonOf(error))
+  }
+  aedes.on('clientError', failed)
+  aedes.on('connectionError', failed)
+  // Only its own bookkeeping can fail here, and it has nothing of ours.
+  ;(aedes as NodeJS.EventEmitter).on('error', (error) => node.log('broker.failed', { error }))
+}
+
+const reasons: [RegExp, string][] = [
+  [/^keep alive timeout/, 'silent'],
+  [/^connect did not arrive/, 'no_login'],
+  [/^drain timeout/, 'reads_too_slowly'],
+  [/limit reached|exceeded/, 'too_fast'],
+]
+const reasonOf = ({ code, message }: Error & { code?: string }) =>
+  reasons.find(([shape]) => shape.test(message))?.[1] ?? code?.toLowerCase() ?? 'broken_stream'
+
+/** A device hears its own commands and its own heartbeat, and nothing else; no wildcard and no `$share` is one of these. */
+function isOwn({ credential }: Line, { topic }: Subscription): boolean {
+  const about = topicOf(topic)
+  return about !== null && about.uuid === credential?.deviceId && about.channel !== 'update'
+}
+
+type Callback = (error?: Error | null) => void
+
+/**
+ * A device has published. The broker acknowledges when `callback` is called without an error, which is after the commit;
+ * with one it drops the connection, and the device says it again.
+ */
+function heard(node: GatewayNode, line: Line, packet: PublishPacket, callback: Callback): void {
+  const { session, credential } = line
+  const topic = topicOf(packet.topic)
+  // Nothing a device says is for others to find later (MQTT 3.1.1 3.3.1.3).
+  packet.retain = false
+  if (line.ending !== null || !session) {
+    callback(new Error('it is ending'))
+    return
+  }
+  if (topic?.uuid !== credential?.deviceId || topic?.channel === 'get') {
+    count(node.counts.publishes, 'refused')
+    node.logSparingly('publish.refused', about(line))
+    ending(node, line, 'not_its_topic')
+    callback(new Error('not its topic'))
+    return
+  }
+  session.heardAt = node.clock.now
+  if (isDue(node, session)) void lookAgain(node, session)
+  const payload = packet.payload as Buffer
+  let report: Report
+  try {
+    report = session.voice.hear(payload)
+  } catch (error) {
+    if (error instanceof MalformedBody) poisoned(node, line, payload, error, callback)
+    else failed(node, line, error, callback)
+    return
+  }
+  line.malformedInARow = 0
+  count(node.counts.heard, report.kind)
+  if (report.kind === 'heartbeat') {
+    const echo = session.voice.answer(payload, accepted, { nonce: 0, unixSeconds: 0 })
+    if (echo) tell(node, line, { topic: packet.topic, channel: 'heart', payload: echo, qos: packet.qos })
+    acknowledge(node, report.kind, callback)
+  } else store(node, line, report, payload, callback)
+}
+
+/** One report after the other, for the broker hands them over all at once. */
+function store(node: GatewayNode, line: Line, report: Report, payload: Buffer, callback: Callback): void {
+  const session = line.session!
+  const hex = payload.toString('hex').toUpperCase()
+  const done = inTurn(node, line, async () => {
+    // One before it was not stored: this one waits behind it, on the next connection.
+    if (line.stream.destroyed) throw new Error('it is gone')
+    await node.gate.run(() => receive(node, session, report, hex))
+    acknowledge(node, report.kind, callback)
+  })
+  done.catch((error) => failed(node, line, error, callback))
+}
+
+/** Our side failed: not acknowledged, so the device says it again on its next connection, and all that it said behind it. */
+function failed(node: GatewayNode, line: Line, error: unknown, callback: Callback): void {
+  count(node.counts.publishes, 'failed')
+  if (!line.stream.destroyed) {
+    node.counts.failures += 1
+    node.log('report.failed', { ...about(line), error })
+    drop(node, line, 'our_failure')
+  }
+  callback(error as Error)
+}
+
+function acknowledge(node: GatewayNode, kind: string, callback: Callback): void {
+  count(node.counts.publishes, 'acknowledged')
+  count(node.counts.acknowledged, kind)
+  callback(null)
+}
+
+/** A message nobody can read comes back for ever unless it is acknowledged (HOUSE 5); its bytes are kept in the log. */
+function poisoned(node: GatewayNode, line: Line, payload: Buffer, { message }: Error, callback: Callback): void {
+  node.counts.malformed += 1
+  line.malformedInARow += 1
+  count(node.counts.publishes, 'poisoned')
+  const hex = payload.toString('hex', 0, hexBytesMax).toUpperCase()
+  node.logSparingly('frame.unreadable', { ...about(line), why: message, bytes: payload.length, hex })
+  callback(null)
+  if (line.malformedInARow >= node.limits.malformedInARowMax) finish(node, line, 'malformed')
+}

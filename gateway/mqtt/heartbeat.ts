@@ -1,0 +1,89 @@
+import { type Channel, topicOf } from '../../protocol/cabinet-mqtt/index.ts'
+import { MalformedBody } from '../../protocol/errors.ts'
+import { isDue, lookAgain } from '../cabinet/identity-check.ts'
+import { accepted } from '../cabinet/reports.ts'
+import { count } from '../counts.ts'
+import type { GatewayNode } from '../node.ts'
+import type { Line } from './mqtt-connection.ts'
+import { acknowledgedAt, nextId, type Published, publishedAt, spell } from './packets.ts'
+
+// What goes past the broker, which would look for subscribers, retained messages and sessions that a device's heartbeat
+// has none of, and write three times: heartbeats and their answers, our words to the device, its acknowledgements.
+
+/** Its next packet id. All that is said to a device at QoS 1 is said here, so no two of a connection are alike. */
+function idFor(line: Line): number {
+  line.lastId = nextId(line.lastId)
+  return line.lastId
+}
+
+/** Said at no more than the device has subscribed with (MQTT-3.8.4-6). */
+function granted(line: Line, channel: Channel, qos: number): 0 | 1 {
+  return Math.min(qos, line.granted[channel] ?? qos) >= 1 ? 1 : 0
+}
+
+/** Writes; a device that does not read is dropped instead of filling our memory. */
+function write(node: GatewayNode, line: Line, bytes: Buffer): void {
+  line.stream.write(bytes)
+  if (line.stream.writableLength > node.limits.writeBufferBytesMax) line.carrier.cut('reads_too_slowly')
+}
+
+/** Says one thing to a device that is in. What it does not hear now it never hears. */
+export function tell(
+  node: GatewayNode,
+  line: Line,
+  { topic, channel, payload, qos }: { topic: string; channel: Channel; payload: Buffer; qos: number },
+): void {
+  if (!line.session || !line.stream.writable) return
+  const most = granted(line, channel, qos)
+  write(node, line, spell({ topic, payload, qos: most, id: most === 0 ? 0 : idFor(line) }))
+}
+
+/** What goes back for a heartbeat: the same bytes on the same topic (cabinet-protocol 5.6), its acknowledgement first. */
+function answered(node: GatewayNode, line: Line, { topic, id, payload, qos }: Published): Buffer | null {
+  const { session, credential } = line
+  const about = topicOf(topic)
+  if (!session || about?.channel !== 'heart' || about.uuid !== credential?.deviceId) return null
+  let echo: Buffer | null
+  try {
+    // Only a heartbeat has an answer on this wire, whatever it says of the signal: it need not be understood for that.
+    echo = session.voice.answer(payload, accepted, { nonce: 0, unixSeconds: 0 })
+  } catch (error) {
+    if (error instanceof MalformedBody) return null
+    throw error
+  }
+  if (!echo) return null
+  session.heardAt = node.clock.now
+  if (isDue(node, session)) void lookAgain(node, session)
+  line.malformedInARow = 0
+  count(node.counts.heard, 'heartbeat')
+  count(node.counts.publishes, 'acknowledged')
+  count(node.counts.acknowledged, 'heartbeat')
+  const most = granted(line, 'heart', qos)
+  return spell({ topic, payload: echo, qos: most, id: most === 0 ? 0 : idFor(line) }, id)
+}
+
+/**
+ * Takes what needs no broker from the front of what was read, whole packets only; the rest is the broker's. Nothing is
+ * taken before CONNACK, which is the first a device may hear (MQTT-3.2.0-1).
+ * @param bytes begin with a packet
+ * @returns how many of them were taken
+ */
+export function takeBeats(node: GatewayNode, line: Line, bytes: Buffer): number {
+  if (!line.client?.connected || !line.session || line.ending !== null || !line.stream.writable) return 0
+  const answers: Buffer[] = []
+  let at = 0
+  while (at < bytes.length) {
+    const acknowledgedEnd = acknowledgedAt(bytes, at)
+    if (acknowledgedEnd !== null) {
+      at = acknowledgedEnd
+      continue
+    }
+    const said = publishedAt(bytes, at)
+    const answer = said && answered(node, line, said)
+    if (!answer) break
+    answers.push(answer)
+    at = said.end
+  }
+  if (answers.length > 0) write(node, line, answers.length === 1 ? answers[0]! : Buffer.concat(answers))
+  return at
+}

@@ -1,0 +1,112 @@
+import { askInventory } from '../../db/devices/commands.ts'
+import { open } from '../../db/devices/connections.ts'
+import { type Credential, check, type Firmware, isGood, use } from '../../db/devices/mqtt-credentials.ts'
+import { isAnswered, speaks, voice } from '../../protocol/cabinet-mqtt/index.ts'
+import { count } from '../counts.ts'
+import type { GatewayNode } from '../node.ts'
+import type { Session } from '../sessions.ts'
+import { giveWay } from '../tcp/tcp-login.ts'
+import { about, inTurn, type Line } from './mqtt-connection.ts'
+
+/** Two of them without a word and a cabinet is offline: twenty minutes (cabinet-protocol 5.6). */
+export const heartbeatSeconds = 600
+/** What the rows call this dialect. */
+export const dialect = 'mqtt'
+
+/** What CONNECT showed. */
+export interface Shown {
+  username: string
+  password: Buffer
+}
+
+/**
+ * A device dials the broker: its credential is looked up, the connection written down as the newest, the question for its
+ * slots queued, the commit awaited; then CONNECT is answered. Its commands wait until it has subscribed to them.
+ * @returns false: not let in
+ */
+export function login(node: GatewayNode, line: Line, shown: Shown): Promise<boolean> {
+  return inTurn(node, line, async () => {
+    const credential = await node.gate.run(async () =>
+      line.stream.destroyed ? null : check(node.db.sql, shown.username, shown.password),
+    )
+    // After an outage those who waited longest have hung up; nobody need wait behind them.
+    if (line.stream.destroyed) return refuse(node, line, 'hung_up')
+    if (!credential) return refuse(node, line, 'bad_credential')
+    line.credential = credential
+    const { stationId } = credential
+    if (stationId === null) return refuse(node, line, 'unknown_device')
+    const before = await giveWay(node, { address: line.address, session: null, carrier: line.carrier }, stationId, 0)
+    const epoch = await enter(node, line, credential, stationId).catch((error) => {
+      before?.goOn()
+      throw error
+    })
+    if (epoch === null) {
+      before?.goOn()
+      return refuse(node, line, 'bad_credential')
+    }
+    line.session = newSession(node, line, credential, stationId, epoch)
+    node.counts.logins += 1
+    if (line.ending === null && !line.stream.destroyed) node.sessions.register(line.session)
+    // Hung up meanwhile. The older connection owns nothing any more all the same.
+    else before?.finish('superseded')
+    return true
+  })
+}
+
+/** The whole login in one transaction; null when the credential was revoked since it was looked up. */
+function enter(node: GatewayNode, { address }: Line, credential: Credential, stationId: number) {
+  return node.gate
+    .run(() =>
+      node.db.transaction(async (tx) => {
+        const { epoch } = await open(tx, { stationId, node: node.name, dialect, address, heartbeatSeconds })
+        if (!(await use(tx, credential))) throw new Revoked()
+        await askInventory(tx, stationId, 'login')
+        return epoch
+      }),
+    )
+    .catch((error) => {
+      if (error instanceof Revoked) return null
+      throw error
+    })
+}
+
+/** Takes the opened connection back. */
+class Revoked extends Error {}
+
+/** What all sessions share: this wire knows no keys, so its words are nobody's own. */
+function wordsOf(firmware: Firmware) {
+  const spoken = voice({ firmware })
+  return { spoken, bind: () => spoken }
+}
+const words: Record<Firmware, ReturnType<typeof wordsOf>> = { current: wordsOf('current'), old: wordsOf('old') }
+const noKeys: readonly string[] = []
+const lacks = { speaks, isAnswered }
+
+function newSession(node: GatewayNode, line: Line, credential: Credential, stationId: number, epoch: number): Session {
+  const { spoken, bind } = words[credential.firmware]
+  return {
+    stationId,
+    boxId: credential.deviceId,
+    epoch,
+    needsKey: false,
+    voice: spoken,
+    bind,
+    heartbeatSeconds,
+    heardAt: node.clock.now,
+    identifiedAt: node.clock.now,
+    keys: noKeys,
+    looking: null,
+    isDoubtful: false,
+    loginPrint: 0,
+    carrier: line.carrier,
+    lacks,
+    isWelcome: () => isGood(node.db.sql, credential),
+  }
+}
+
+/** Told only that it was not let in; why is for the operator. */
+function refuse(node: GatewayNode, line: Line, reason: string): false {
+  count(node.counts.loginsRefused, reason)
+  node.logSparingly('login.refused', { ...about(line), dialect, reason })
+  return false
+}

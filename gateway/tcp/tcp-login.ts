@@ -1,0 +1,171 @@
+import { randomInt } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import { askInventory, enqueue } from '../../db/devices/commands.ts'
+import { identify, open, quarantine } from '../../db/devices/connections.ts'
+import { Refused } from '../../db/platform/refused.ts'
+import type { Tx } from '../../db/postgres/connect.ts'
+import type { Greeting, Report } from '../../protocol/cabinet.ts'
+import { greet } from '../../protocol/cabinet-tcp/index.ts'
+import { MalformedBody } from '../../protocol/errors.ts'
+import { accepted, handle } from '../cabinet/reports.ts'
+import { count } from '../counts.ts'
+import type { GatewayNode } from '../node.ts'
+import type { Carrier, Session } from '../sessions.ts'
+
+/** A connection at the point of logging in; `session` is there when the cabinet logs in again on the same socket. */
+export interface Knocking {
+  address: string
+  session: Session | null
+  carrier: Carrier
+}
+
+type Login = Extract<Report, { kind: 'login' }>
+type Reason = Parameters<typeof quarantine>[1]['reason']
+type Known = NonNullable<Awaited<ReturnType<typeof identify>>>
+
+const nonceMax = 2 ** 32
+/** How long a login waits for what an older socket of its cabinet has said. */
+const giveWayMs = 2_000
+const nowSeconds = () => Math.floor(Date.now() / 1000)
+
+/** TCP-B's login answer carries a random number and the time (cabinet-protocol 0x60); other answers look at neither. */
+export const entropy = () => ({ nonce: randomInt(nonceMax), unixSeconds: nowSeconds() })
+
+/**
+ * A cabinet says who it is: looked up, its token verified, the connection written down as the newest, its slots
+ * reconciled, the commit awaited; then it is answered, and only then may commands reach it.
+ * @returns the session, or null when it was not let in
+ * @throws MalformedBody the frame is no login
+ */
+export async function login(node: GatewayNode, knocking: Knocking, frame: Buffer): Promise<Session | null> {
+  const greeting = greet(frame)
+  const known = await node.gate.run(() => identify(node.db.sql, greeting.boxId, node.keysSecret))
+  if (!known) return refuse(node, knocking, greeting, frame, 'unknown_box_id')
+  if (greeting.needsKey && known.keys.length === 0) return refuse(node, knocking, greeting, frame, 'no_key')
+  // A key that could be sidestepped by speaking the dialect without one would protect nothing; nor would a credential.
+  if (!greeting.needsKey && (known.keys.length > 0 || known.isOnBroker))
+    return refuse(node, knocking, greeting, frame, 'bad_token')
+  const voice = greeting.voice({ keys: known.keys })
+  const report = believed(() => voice.hear(frame))
+  if (!report) return refuse(node, knocking, greeting, frame, 'bad_token')
+  const { carrier, address } = knocking
+  if (knocking.session && knocking.session.stationId !== known.stationId) {
+    carrier.finish('other_box_id')
+    return null
+  }
+  const loginPrint = crc32(frame)
+  const before = await giveWay(node, knocking, known.stationId, loginPrint)
+  const opened = await node.gate
+    .run(() => enter(node, known, greeting, address, report, frame))
+    .catch((error) => {
+      before?.goOn()
+      throw error
+    })
+  const session: Session = {
+    stationId: known.stationId,
+    boxId: greeting.boxId,
+    epoch: opened.epoch,
+    needsKey: greeting.needsKey,
+    voice,
+    bind: greeting.voice,
+    heartbeatSeconds: Math.max(1, opened.heartbeatSeconds),
+    heardAt: node.clock.now,
+    identifiedAt: node.clock.now,
+    keys: known.keys,
+    looking: null,
+    isDoubtful: false,
+    loginPrint,
+    carrier,
+  }
+  node.counts.logins += 1
+  const answer = voice.answer(frame, accepted, entropy())
+  if (answer) carrier.send(answer)
+  count(node.counts.acknowledged, report.kind)
+  // Hung up meanwhile: no command may be written into the void.
+  if (!carrier.isOpen()) return session
+  node.sessions.register(session)
+  node.courier.ring(session.stationId)
+  return session
+}
+
+/**
+ * What an older socket of the same cabinet said is older than this login: it is worked off first, but not for long. A
+ * socket that is kept busy must not keep the cabinet out.
+ * @returns the older connection, which reads nothing until it is told to go on
+ */
+export async function giveWay(
+  { sessions, counts, log }: GatewayNode,
+  { address, carrier }: Knocking,
+  stationId: number,
+  loginPrint: number,
+) {
+  const before = sessions.get(stationId)
+  if (!before || before.carrier === carrier) return null
+  if (before.needsKey && before.loginPrint === loginPrint) {
+    counts.loginsRepeated += 1
+    log('login.repeated', { stationId, boxId: before.boxId, address })
+  }
+  const patience = Promise.withResolvers<'late'>()
+  const timer = setTimeout(patience.resolve, giveWayMs, 'late')
+  const outcome = await Promise.race([before.carrier.settled(), patience.promise])
+  clearTimeout(timer)
+  if (outcome === 'late') before.carrier.cut('superseded')
+  return before.carrier
+}
+
+/** The whole login in one transaction: the connection is the newest, the slots are known, the questions are queued. */
+function enter(node: GatewayNode, known: Known, greeting: Greeting, address: string, report: Login, frame: Buffer) {
+  const { stationId } = known
+  const { dialect, vsn } = greeting
+  return node.db.transaction(async (tx) => {
+    const opened = await open(tx, { stationId, node: node.name, dialect, address, vsn })
+    await handle(tx, stationId, report, frame.toString('hex').toUpperCase())
+    await ask(tx, stationId, { inventory: report.banks === undefined, iccid: known.iccid === null })
+    return opened
+  })
+}
+
+/**
+ * What is asked after a login (cabinet-protocol 0x60): what it holds, unless the login has just listed it, and its SIM,
+ * once. A full queue of commands must not keep a cabinet out.
+ */
+async function ask(tx: Tx, stationId: number, wanted: { inventory: boolean; iccid: boolean }) {
+  try {
+    if (wanted.inventory) await askInventory(tx, stationId, 'login')
+    if (wanted.iccid) await enqueue(tx, { stationId, kind: 'iccid', requestedBy: null, origin: 'login' })
+  } catch (error) {
+    if (!(error instanceof Refused && error.code === 'too_many_commands')) throw error
+  }
+}
+
+/** The login's own token is verified by hearing it; a body `greet` could read fails here for its token only. */
+function believed(hear: () => Report): Login | null {
+  try {
+    const report = hear()
+    return report.kind === 'login' ? report : null
+  } catch (error) {
+    if (error instanceof MalformedBody) return null
+    throw error
+  }
+}
+
+/** A stranger: written down for an operator, answered where its dialect has a no (TCP-A: result 0), and let go. */
+async function refuse(node: GatewayNode, knocking: Knocking, greeting: Greeting, frame: Buffer, reason: Reason) {
+  const { boxId, dialect, slots } = greeting
+  const { address, carrier } = knocking
+  await writeDown(node, { boxId, dialect, reason, address, slots })
+  const answer = greeting.voice({ keys: [] }).answer(frame, { kind: 'refused' }, entropy())
+  if (answer) carrier.send(answer)
+  carrier.finish(reason)
+  return null
+}
+
+/** Somebody who was not let in, counted, logged, and kept for an operator as far as strangers may fill the table. */
+export async function writeDown(node: GatewayNode, stranger: Parameters<typeof quarantine>[1]): Promise<void> {
+  const { boxId, dialect, address, reason } = stranger
+  count(node.counts.loginsRefused, reason)
+  node.logSparingly('login.refused', { boxId, dialect, address, reason })
+  if (node.quarantinesLeft <= 0) return
+  node.quarantinesLeft -= 1
+  await node.gate.run(() => quarantine(node.db.sql, stranger))
+}

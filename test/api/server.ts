@@ -1,0 +1,135 @@
+import { Registry } from 'prom-client'
+import { afterAll } from 'vitest'
+import type { ApiConfig } from '../../api/config.ts'
+import type { Ground } from '../../api/context.ts'
+import { live } from '../../api/live.ts'
+import { api } from '../../api/surfaces.ts'
+import { sign } from '../../api/token.ts'
+import { answers } from '../../db/devices/answers.ts'
+import * as identity from '../../db/identity/identity.ts'
+import type { Log } from '../../db/platform/log.ts'
+import { testDb } from '../postgres.ts'
+
+/** What 1C and Bitrix24 send as `X-Webhook-Token`. */
+export const webhookToken = 'hook-token-0123456789abcdef'
+
+/** Settings of a test: no limit in the way unless a test asks for it. */
+export const config: ApiConfig = {
+  host: '127.0.0.1',
+  port: 0,
+  publicUrl: null,
+  jwtSecret: 'a secret of the tests, long enough for HS256',
+  keysSecret: 'another secret of the tests, long enough',
+  trustedProxies: [],
+  tokenHours: 24,
+  accessMinutes: 30,
+  refreshDays: 30,
+  loyalty: {
+    requestsPerSecond: 100_000,
+    loginsPerMinute: 100_000,
+    verificationsPerMinute: 100_000,
+    rules: { silverMinor: 100_000, goldMinor: 500_000, platinumMinor: 1_500_000, pointsDays: null },
+  },
+  providers: {
+    timeZone: 'Europe/Moscow',
+    onec: { tokens: [webhookToken], timeZone: 'Europe/Moscow' },
+    bitrix: { mode: 'header', tokens: [webhookToken] },
+  },
+  returnConfirmationTimeoutSeconds: 1,
+  borrowWaitSeconds: 1,
+  cabinetPort: 9066,
+  loginsPerMinute: 10_000,
+  registrationsPerMinute: 10_000,
+  phoneFailuresMax: 10_000,
+  phoneFailureMinutes: 5,
+  ledgerVerifyHour: 3,
+  smtp: null,
+}
+
+export interface Answer {
+  status: number
+  body: any
+  headers: Headers
+}
+
+let phones = 79_000_000_000
+
+/** What an API stands on in a test: this file's own database, and the log in an array. */
+async function groundOf(change: Partial<ApiConfig>) {
+  const { db, url } = await testDb()
+  const lines: { event: string; about: Record<string, unknown> }[] = []
+  const log: Log = (event, about = {}) => void lines.push({ event, about })
+  const ground: Ground = {
+    db,
+    answers: await answers(db),
+    live: live(db, log),
+    config: { ...config, ...change },
+    log,
+    metrics: new Registry(),
+  }
+  afterAll(async () => {
+    await ground.live.close()
+    await ground.answers.close()
+  })
+  return { db, url, ground, lines }
+}
+
+/** The whole API over this file's own database: call it, and make people to call it as. */
+export async function house(change: Partial<ApiConfig> = {}) {
+  const { db, url, ground, lines } = await groundOf(change)
+  const { request } = api(ground)
+
+  /** One request; `body` goes as JSON, or as it is when it is a text or a form. */
+  async function call(method: string, path: string, given: { token?: string; body?: unknown; headers?: object } = {}) {
+    const { token, body, headers } = given
+    const isForm = body instanceof FormData
+    const response = await request(path, {
+      method,
+      headers: {
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' || isForm ? body : JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    const isJson = response.headers.get('content-type')?.includes('json')
+    const answer: Answer = {
+      status: response.status,
+      body: isJson ? JSON.parse(text) : text,
+      headers: response.headers,
+    }
+    return answer
+  }
+
+  /** An active account with one power-bank role, and a token for it. */
+  async function person(role = 'user', orgUnitId: number | null = null) {
+    const phone = `+${++phones}`
+    const email = `p${phones}@example.com`
+    const { id, session } = await db.transaction(async (tx) => {
+      const roles = [{ surface: 'powerbank' as const, role, orgUnitId }]
+      const id = await identity.createWithRoles(tx, {
+        phone,
+        email,
+        fullName: 'Иван Иванов',
+        passwordHash: null,
+        roles,
+      })
+      const about = { surface: 'powerbank' as const, hours: 24, ip: null, userAgent: null }
+      return { id, session: await identity.login(tx, id, about) }
+    })
+    const about = { surface: 'powerbank', expiresAt: session.expiresAt }
+    const token = await sign({ userId: id, sessionId: session.sessionId }, about, ground.config.jwtSecret)
+    return { id, phone, email, token, sessionId: session.sessionId }
+  }
+
+  /** A group, or a subgroup of `parentId`. */
+  async function unit(name: string, parentId: number | null = null): Promise<number> {
+    const [row] = await db.sql<{ id: number }[]>`
+      insert into org_units (unit_type, name, parent_id)
+      values (${parentId === null ? 'group' : 'subgroup'}, ${name}, ${parentId}) returning id`
+    return row!.id
+  }
+
+  return { db, url, ground, lines, request, call, person, unit }
+}

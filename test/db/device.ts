@@ -1,0 +1,105 @@
+import { answer } from '../../db/devices/command-results.ts'
+import { claim, waiting } from '../../db/devices/commands.ts'
+import { open } from '../../db/devices/connections.ts'
+import type { Db, Tx } from '../../db/postgres/connect.ts'
+import { inventory, returned } from '../../db/powerbank/inventory.ts'
+import { NODE, seen, type TestBank } from './world.ts'
+
+/** What a cabinet says on its connection. */
+type Frame =
+  | { kind: 'eject' | 'force_eject'; slot: number; bankId: string | null; ok: boolean }
+  | { kind: 'inventory' | 'login'; banks: { slot: number; bankId: string; levelPercent: number }[] }
+  | { kind: 'returned'; slot: number; bankId: string }
+
+/** A cabinet as metal: what really sits in its slots, what is on the line, and which returns were not acknowledged. */
+export interface Metal {
+  station: number
+  slots: Map<number, TestBank>
+  line: Frame[]
+  unacknowledged: Frame[]
+  /** How long something has been on the line. */
+  stalledSeconds: number
+}
+
+/** After this a stalled connection is given up. */
+const LINE_SECONDS_MAX = 60
+
+/** Who carries a bank: the order whose eject let it out, or nobody we know. */
+export type Carried = Map<TestBank, { orderId: number | null }>
+
+const list = ({ slots }: Metal) =>
+  [...slots].map(([slot, bank]) => seen(slot, bank)).toSorted((a, b) => a.slot - b.slot)
+
+async function orderOfCommand(db: Db, id: number): Promise<number | null> {
+  const [order] = await db.sql<
+    { id: number }[]
+  >`select id from orders where command_id = ${id} and status <> 'force_eject'`
+  return order?.id ?? null
+}
+
+/** The gateway sends what waits; the cabinet does it and puts its answer on the line, unless `isLost`. */
+export async function deliver(db: Db, metal: Metal, carried: Carried, isLost: () => boolean): Promise<void> {
+  for (const { id, epoch, kind, args } of await waiting(db.sql, NODE, [metal.station])) {
+    const [sent] = await claim(db.sql, NODE, [{ id, epoch, hex: '00' }])
+    if (sent === undefined) continue
+    if (kind === 'inventory') {
+      if (!isLost()) metal.line.push({ kind, banks: list(metal) })
+      continue
+    }
+    const slot: number = args.slot
+    const bank = metal.slots.get(slot)
+    metal.slots.delete(slot)
+    if (bank) carried.set(bank, { orderId: kind === 'eject' ? await orderOfCommand(db, id) : null })
+    const frame = { kind: kind as 'eject', slot, bankId: bank?.bankId ?? null, ok: bank !== undefined }
+    if (!isLost()) metal.line.push(frame)
+  }
+}
+
+/** Somebody puts a bank into a slot. */
+export function insert(metal: Metal, slot: number, bank: TestBank, carried: Carried): void {
+  carried.delete(bank)
+  metal.slots.set(slot, bank)
+  const frame: Frame = { kind: 'returned', slot, bankId: bank.bankId }
+  metal.line.push(frame)
+  metal.unacknowledged.push(frame)
+}
+
+/** What the gateway does with a frame, in the frame's transaction. */
+async function work(tx: Tx, station: number, frame: Frame): Promise<void> {
+  if (frame.kind === 'returned') return returned(tx, station, seen(frame.slot, frame, 0))
+  if (frame.kind === 'inventory') await answer(tx, station, { kind: 'inventory' }, 'FF')
+  if (frame.kind === 'inventory' || frame.kind === 'login') return inventory(tx, station, frame, frame.kind)
+  await answer(tx, station, { ...frame }, 'FF')
+}
+
+/** The gateway works the next frame of the line. What a cabinet says again, it hears again. */
+export async function hear(
+  db: Db,
+  metal: Metal,
+  { isAcknowledged = true, isSaidTwice = false } = {},
+): Promise<boolean> {
+  const frame = metal.line.shift()
+  if (!frame) return false
+  const times = isSaidTwice && frame.kind !== 'inventory' && frame.kind !== 'login' ? 2 : 1
+  for (let n = 0; n < times; n++) await db.transaction((tx) => work(tx, metal.station, frame), 1)
+  if (metal.line.length === 0) metal.stalledSeconds = 0
+  if (isAcknowledged) metal.unacknowledged = metal.unacknowledged.filter((other) => other !== frame)
+  return true
+}
+
+/** The link broke: what was on the line is lost. The cabinet logs in, lists its slots, and says again what was not acknowledged. */
+export async function dialAgain(db: Db, metal: Metal): Promise<void> {
+  metal.stalledSeconds = 0
+  metal.line = [{ kind: 'login', banks: list(metal) }, ...metal.unacknowledged]
+  const about = { stationId: metal.station, node: NODE, dialect: 'B', address: '::1', vsn: 2 }
+  await db.transaction((tx) => open(tx, about))
+  await hear(db, metal)
+}
+
+/** Time has passed. A line that stood still for a minute is given up by either side (cabinet-protocol 4). */
+export async function stall(db: Db, metals: readonly Metal[], seconds: number): Promise<void> {
+  for (const metal of metals) {
+    if (metal.line.length > 0) metal.stalledSeconds += seconds
+    if (metal.stalledSeconds >= LINE_SECONDS_MAX) await dialAgain(db, metal)
+  }
+}
