@@ -13,6 +13,18 @@ test.for([
   ['protocol/a.ts', 'protocol uses node:net', "import { createServer } from 'node:net'"],
   ['protocol/a.ts', 'not pure: Date.now', 'const now = Date.now()'],
   ['db/a.ts', 'db imports protocol', "import type { Report } from '../protocol/cabinet.ts'"],
+  ['db/ledger/a.ts', 'no arrow db/ledger -> db/loyalty (../loyalty/b.ts)', "import { b } from '../loyalty/b.ts'"],
+  [
+    'db/loyalty/a.ts',
+    'no arrow db/loyalty -> db/powerbank (../powerbank/b.ts)',
+    "import { b } from '../powerbank/b.ts'",
+  ],
+  [
+    'db/messages/a.ts',
+    'no arrow db/messages -> db/identity (../identity/schema.ts)',
+    "export { b } from '../identity/schema.ts'",
+  ],
+  ['db/messages/a.ts', 'db/messages imports db/demo.ts', "import { demo } from '../demo.ts'"],
   ['db/a.ts', 'db reaches out with node:http', "import { request } from 'node:http'"],
   ['gateway/a.ts', 'gateway imports api', "import {\n  app,\n} from '../api/app.ts'"],
   ['api/a.ts', 'api imports gateway', "const { seen } = await import('../gateway/seen.ts')"],
@@ -41,6 +53,8 @@ test.for([
     'a gateway translates',
     "import { A } from '../protocol/cabinet-tcp/index.ts'\nimport { connect } from '../db/postgres/connect.ts'",
   ],
+  ['db/messages/schema.ts', 'a foreign key points at people', "import { users } from '../identity/schema.ts'"],
+  ['db/loyalty/a.ts', 'a plain table', "import { tableOf } from '../table.ts'"],
   ['api/config.ts', 'a config reads the environment', 'const port = process.env.PORT'],
   [
     'db/platform/refused.ts',

@@ -25,6 +25,24 @@ const doors: Record<string, string[]> = {
   simulators: ['protocol'],
   'main.ts': ['gateway', 'api', 'db'],
 }
+/**
+ * Who may import whom between the folders of `db/`: what is below serves whoever is above, a business knows no other.
+ * Files right under `db/` belong to no folder and may import all of them.
+ */
+const arrows: Record<string, string[]> = {
+  platform: [],
+  postgres: ['platform'],
+  messages: ['platform', 'postgres'],
+  identity: ['platform', 'postgres', 'messages'],
+  ledger: ['platform', 'postgres', 'messages'],
+  devices: ['platform', 'postgres', 'messages', 'identity', 'powerbank'],
+  powerbank: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
+  loyalty: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
+}
+/** The one file of a business that another may import, where two meet. */
+const meetings: string[] = []
+/** A foreign key points at people from wherever they are written to: a schema may import these. */
+const foreignKeys = ['db/identity/schema.ts']
 /** Where the rooms that are told so may reach beyond ours; the others use any of package.json's dependencies. */
 const packages: Record<string, string[]> = {
   protocol: ['binary-parser', 'node:crypto'],
@@ -41,7 +59,7 @@ const mayReachOut = [
 const impure =
   /\bprocess\.|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\brandomBytes\b|\bset(?:Timeout|Interval|Immediate)\b/
 const isConfig = (path: string) => /(?:^|\/)(?:config|[\w-]+\.config)\.ts$/.test(path)
-const isData = (path: string) => /^db\/(?:schema|migrations)\/|^test\/vectors\/|\.d\.ts$/.test(path)
+const isData = (path: string) => /^db\/(?:\w+\/schema\.ts$|migrations\/)|^test\/vectors\/|\.d\.ts$/.test(path)
 
 const roomOf = (path: string) => path.split('/')[0]!
 const surfaceOf = (path: string) => surfaces.find((name) => path.startsWith(`api/${name}/`))
@@ -66,6 +84,22 @@ const direction: Rule = ({ path, text }) => {
     }
     if (path.startsWith('api/console/') && target === 'protocol/explain.ts') return []
     return doors[room]?.includes(to) ? [] : [`${room} imports ${to}`]
+  })
+}
+
+/** Between the folders of `db/` imports follow the arrows. */
+const arrow: Rule = ({ path, text }) => {
+  const folderOf = (file: string) => /^db\/(\w+)\//.exec(file)?.[1]
+  const from = folderOf(path)
+  if (!from) return []
+  return importsOf(text).flatMap((name) => {
+    if (!name.startsWith('.')) return []
+    const target = posix.join(posix.dirname(path), name)
+    const to = folderOf(target)
+    if (to === undefined) return target === 'db/table.ts' ? [] : [`db/${from} imports ${target}`]
+    const mayPoint = path.endsWith('/schema.ts') && foreignKeys.includes(target)
+    if (to === from || mayPoint || meetings.includes(target)) return []
+    return arrows[from]?.includes(to) ? [] : [`no arrow db/${from} -> db/${to} (${name})`]
   })
 }
 
@@ -139,7 +173,7 @@ function longFunctions(lines: string[]) {
 
 /** All that is wrong with these files, as `path: fault`. */
 export function faults(sources: Source[], dependencies: string[]): string[] {
-  const rules = [direction, reach(dependencies), purity, environment, pen, shape, size]
+  const rules = [direction, arrow, reach(dependencies), purity, environment, pen, shape, size]
   return sources.flatMap((source) => rules.flatMap((rule) => rule(source).map((fault) => `${source.path}: ${fault}`)))
 }
 

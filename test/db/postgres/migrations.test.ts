@@ -68,7 +68,7 @@ test('the tables as the code knows them and the committed migrations are the sam
     '--casing',
     'snake_case',
     '--schema',
-    './db/schema/*.ts',
+    './db/*/schema.ts',
     '--out',
     relative('.', dir),
   ]

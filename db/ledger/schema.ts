@@ -5,12 +5,14 @@ import { at, createdAt, id, ref } from '../postgres/columns.ts'
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
 
 /** Integer minor units; 2^53 of any currency is out of reach. */
+
 const minor = () => bigint({ mode: 'number' })
 
 /**
  * The money of one owner in one unit. Each book is balanced in itself and has a hash chain of its own, so that
  * postings of different owners wait for nothing of each other's; the row is the lock and the head of the chain.
  */
+
 export const ledgerBooks = pgTable(
   'ledger_books',
   {
@@ -28,6 +30,7 @@ export const ledgerBooks = pgTable(
 )
 
 /** What a book is divided into: `balance`, `held`, the other side, `house`, and `clearing` on the way to another book. */
+
 export const ledgerAccounts = pgTable(
   'ledger_accounts',
   {
@@ -48,6 +51,7 @@ export const ledgerAccounts = pgTable(
 )
 
 /** One movement of money, once for ever: never changed, never deleted, undone by another. */
+
 export const ledgerPostings = pgTable(
   'ledger_postings',
   {
@@ -90,6 +94,7 @@ export const ledgerEntries = pgTable(
 )
 
 /** Money set aside for a purpose: a deposit while a power bank is out. */
+
 export const ledgerHolds = pgTable(
   'ledger_holds',
   {
@@ -115,6 +120,7 @@ export const ledgerHolds = pgTable(
 )
 
 /** The nightly proof of the books: one row a night, whichever process did it. */
+
 export const ledgerProofs = pgTable('ledger_proofs', {
   /** The day, in UTC, on which the night ended. */
   night: date().primaryKey(),

@@ -1,13 +1,15 @@
 import { sql } from 'drizzle-orm'
 import { bigint, boolean, check, index, pgTable, text, unique, uniqueIndex } from 'drizzle-orm/pg-core'
+import { users } from '../identity/schema.ts'
+import { ledgerPostings } from '../ledger/schema.ts'
 import { at, createdAt, id, ref } from '../postgres/columns.ts'
-import { users } from './identity.ts'
-import { ledgerPostings } from './ledger.ts'
 
 /** Hundredths of a point, a kopeck of cashback. */
+
 const minor = () => bigint({ mode: 'number' })
 
 /** Somebody's card of the loyalty programme (data-model A3). The balances are the ledger's. */
+
 export const loyaltyAccounts = pgTable(
   'loyalty_accounts',
   {
@@ -29,6 +31,7 @@ export const loyaltyAccounts = pgTable(
 )
 
 /** What the client sees of each posting of points and cashback (api-contracts 3.2). */
+
 export const loyaltyTransactions = pgTable(
   'loyalty_transactions',
   {
@@ -68,6 +71,7 @@ export const loyaltyTransactions = pgTable(
 )
 
 /** A gift certificate (api-contracts 3.3). What is left on it is the balance of its book. */
+
 export const certificates = pgTable(
   'certificates',
   {
@@ -143,6 +147,7 @@ export const certificateRedemptions = pgTable(
 )
 
 /** api-contracts 3.4. */
+
 export const referralCodes = pgTable(
   'referral_codes',
   {
@@ -224,6 +229,7 @@ export const referralRewards = pgTable(
 )
 
 /** What an event earns. A rule of the referrer's own type goes before one of any (null). */
+
 export const rewardRules = pgTable(
   'reward_rules',
   {

@@ -1,11 +1,11 @@
 import { sql } from 'drizzle-orm'
 import {
+  type AnyPgColumn,
   boolean,
   check,
   date,
   index,
   integer,
-  jsonb,
   pgTable,
   text,
   unique,
@@ -13,9 +13,35 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core'
 import { at, createdAt, id, ref } from '../postgres/columns.ts'
-import { orgUnits } from './org.ts'
 
-/** One table of people for five surfaces (data-model B1). */
+export const orgUnits = pgTable(
+  'org_units',
+  {
+    id: id(),
+    parentId: ref().references((): AnyPgColumn => orgUnits.id),
+    unitType: text().notNull(),
+    name: text().notNull(),
+    /** Spelt as in the document (seed 003). */
+    adress: text(),
+    logoUrl: text(),
+    defaultPowerbankLimit: integer().notNull().default(1),
+    reminderHours: integer().notNull().default(24),
+    writeOffHours: integer().notNull().default(48),
+    createdAt: createdAt(),
+    updatedAt: createdAt(),
+    deletedAt: at(),
+  },
+  (t) => [
+    index('org_units_parent').on(t.parentId),
+    check('org_units_type', sql`${t.unitType} in ('group', 'subgroup')`),
+    check('org_units_shape', sql`(${t.unitType} = 'group') = (${t.parentId} is null)`),
+    check(
+      'org_units_numbers',
+      sql`${t.defaultPowerbankLimit} >= 0 and ${t.reminderHours} > 0 and ${t.writeOffHours} > 0`,
+    ),
+  ],
+)
+
 export const users = pgTable(
   'users',
   {
@@ -58,7 +84,6 @@ export const users = pgTable(
   ],
 )
 
-/** What somebody may do, per surface and, on the power-bank surface, per organisation unit. */
 export const userRoles = pgTable(
   'user_roles',
   {
@@ -85,7 +110,6 @@ export const userRoles = pgTable(
   ],
 )
 
-/** A login. Its id travels in the token (`sid`); revoking the row ends the token at once. */
 export const sessions = pgTable(
   'sessions',
   {
@@ -103,28 +127,4 @@ export const sessions = pgTable(
     createdAt: createdAt(),
   },
   (t) => [index('sessions_user').on(t.userId)],
-)
-
-/** Who changed what (data-model B7). Append-only. */
-export const auditLog = pgTable(
-  'audit_log',
-  {
-    id: id(),
-    userId: ref(),
-    surface: text().notNull(),
-    action: text().notNull(),
-    entityType: text().notNull(),
-    entityId: ref(),
-    oldValues: jsonb(),
-    newValues: jsonb(),
-    description: text(),
-    ip: text(),
-    userAgent: text(),
-    createdAt: createdAt(),
-  },
-  (t) => [
-    index('audit_log_entity').on(t.entityType, t.entityId, t.id),
-    index('audit_log_user').on(t.userId, t.id),
-    index('audit_log_action').on(t.action, t.id),
-  ],
 )

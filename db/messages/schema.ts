@@ -1,0 +1,135 @@
+import { sql } from 'drizzle-orm'
+import { bigint, boolean, check, customType, index, integer, jsonb, pgTable, text, unique } from 'drizzle-orm/pg-core'
+import { users } from '../identity/schema.ts'
+import { at, createdAt, id, ref } from '../postgres/columns.ts'
+
+const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' })
+
+const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
+
+export const events = pgTable(
+  'events',
+  {
+    id: id(),
+    xid: xid8().notNull().default(sql`pg_current_xact_id()`),
+    kind: text().notNull(),
+    stationId: ref(),
+    userId: ref(),
+    orderId: ref(),
+    data: jsonb().$type<Record<string, any>>().notNull().default({}),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    index('events_tail').on(t.xid, t.id),
+    index('events_station').on(t.stationId, t.id),
+    index('events_user').on(t.userId, t.xid, t.id).where(sql`${t.userId} is not null`),
+  ],
+)
+
+export const inbox = pgTable(
+  'inbox',
+  {
+    id: id(),
+    /** `1c`, `bitrix24` … */
+    provider: text().notNull(),
+    /** What makes it the same notice for its sender: a document number, an event and its object. */
+    dedupKey: text().notNull(),
+    contentHash: text().notNull(),
+    raw: bytea().notNull(),
+    /** Never a secret: content type, user agent. */
+    headers: jsonb().$type<Record<string, string>>().notNull().default({}),
+    address: text(),
+    state: text().notNull().default('received'),
+    attempts: integer().notNull().default(0),
+    /** The first answer; a repetition hears it again. */
+    result: jsonb().$type<Record<string, any>>(),
+    lastError: text(),
+    /** How often the same was said again. */
+    repeats: integer().notNull().default(0),
+    receivedAt: createdAt(),
+    workedAt: at(),
+  },
+  (t) => [
+    unique('inbox_once').on(t.provider, t.dedupKey),
+    index('inbox_state').on(t.state, t.id),
+    check('inbox_state_known', sql`${t.state} in ('received', 'done', 'ignored', 'failed', 'unmatched')`),
+  ],
+)
+
+export const notifications = pgTable(
+  'notifications',
+  {
+    id: id(),
+    userId: ref()
+      .notNull()
+      .references(() => users.id),
+    surface: text().notNull(),
+    kind: text().notNull(),
+    channel: text().notNull().default('email'),
+    /** What the words are made of; never a secret. */
+    data: jsonb().$type<Record<string, any>>().notNull().default({}),
+    /** As it went out, or as it would have. A password is never kept. */
+    title: text(),
+    body: text(),
+    recipient: text(),
+    status: text().notNull().default('queued'),
+    /** The letter brings a new password. */
+    bringsPassword: boolean().notNull().default(false),
+    /** The hash this letter wrote at its last attempt: the only one that its next attempt may replace. */
+    passwordHash: text(),
+    attempts: integer().notNull().default(0),
+    /** Queued: not before this. Being sent: whoever sends it has until then. */
+    dueAt: createdAt(),
+    lastError: text(),
+    /** Said twice counts once. */
+    key: text(),
+    createdAt: createdAt(),
+    sentAt: at(),
+    readAt: at(),
+  },
+  (t) => [
+    unique('notifications_key').on(t.key),
+    index('notifications_due').on(t.dueAt, t.id).where(sql`${t.status} in ('queued', 'sending')`),
+    index('notifications_unsent').on(t.id).where(sql`${t.status} in ('failed', 'captured')`),
+    index('notifications_user').on(t.userId, t.id),
+    check('notifications_status', sql`${t.status} in ('queued', 'sending', 'sent', 'captured', 'failed')`),
+  ],
+)
+
+export const mailService = pgTable(
+  'mail_service',
+  {
+    id: integer().primaryKey().default(1),
+    /** Switched off after repeated failures of the mail server; an admin switches it on again. */
+    isEnabled: boolean().notNull().default(true),
+    failuresInRow: integer().notNull().default(0),
+    lastError: text(),
+    switchedOffAt: at(),
+    /** Counts the resets: a sender that sees a new number dials anew. */
+    generation: bigint({ mode: 'number' }).notNull().default(0),
+  },
+  (t) => [check('mail_service_one', sql`${t.id} = 1`)],
+)
+
+export const auditLog = pgTable(
+  'audit_log',
+  {
+    id: id(),
+    userId: ref(),
+    surface: text().notNull(),
+    action: text().notNull(),
+    entityType: text().notNull(),
+    entityId: ref(),
+    oldValues: jsonb(),
+    newValues: jsonb(),
+    description: text(),
+    ip: text(),
+    userAgent: text(),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    index('audit_log_entity').on(t.entityType, t.entityId, t.id),
+    index('audit_log_user').on(t.userId, t.id),
+    index('audit_log_action').on(t.action, t.id),
+  ],
+)

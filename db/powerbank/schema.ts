@@ -1,0 +1,244 @@
+import { sql } from 'drizzle-orm'
+import { boolean, check, index, integer, jsonb, pgTable, text, unique, uniqueIndex } from 'drizzle-orm/pg-core'
+import { deviceCommands } from '../devices/schema.ts'
+import { orgUnits, users } from '../identity/schema.ts'
+import { at, createdAt, id, ref } from '../postgres/columns.ts'
+
+export const stations = pgTable(
+  'stations',
+  {
+    id: id(),
+    orgUnitId: ref().references(() => orgUnits.id),
+    boxId: text().notNull(),
+    iccid: text(),
+    slotsDeclared: integer().notNull(),
+    status: text().notNull().default('pending'),
+    nik: text(),
+    /** What the cabinet last said of itself: `volume`, `serverAddress`, `apn`, `softwareVersion`, each `{…, at}`. */
+    deviceState: jsonb().$type<Record<string, any>>().notNull().default({}),
+    /** When the slots were last listed whole (0x64, or a TCP-B login). */
+    inventoryAt: at(),
+    /** When to look again: after a movement, a return, a doubtful answer. The janitor asks; null: nothing to ask. */
+    inventoryDueAt: at(),
+    createdAt: createdAt(),
+    updatedAt: createdAt(),
+    deletedAt: at(),
+  },
+  (t) => [
+    uniqueIndex('stations_box_id').on(t.boxId).where(sql`${t.deletedAt} is null`),
+    index('stations_unit').on(t.orgUnitId, t.id),
+    index('stations_inventory_due').on(t.inventoryDueAt).where(sql`${t.inventoryDueAt} is not null`),
+    check('stations_status', sql`${t.status} in ('active', 'inactive', 'pending')`),
+    check('stations_slots', sql`${t.slotsDeclared} between 1 and 255`),
+  ],
+)
+
+export const powerbankErrorTypes = pgTable('powerbank_error_types', {
+  id: id(),
+  code: text().notNull().unique(),
+  title: text().notNull(),
+})
+
+export const powerbanks = pgTable(
+  'powerbanks',
+  {
+    id: id(),
+    orgUnitId: ref().references(() => orgUnits.id),
+    serialNumber: text().notNull(),
+    /** The id cabinets use: upper-case hex of the 8 raw bytes (TCP), of the 4 of its number (MQTT). Null: never matched to hardware. */
+    deviceId: text(),
+    soh: integer().notNull().default(100),
+    status: text().notNull().default('unknown'),
+    writeOffReason: text().notNull().default('none'),
+    errorTypeId: ref().references(() => powerbankErrorTypes.id),
+    createdAt: createdAt(),
+    updatedAt: createdAt(),
+    deletedAt: at(),
+  },
+  (t) => [
+    uniqueIndex('powerbanks_serial').on(t.serialNumber).where(sql`${t.deletedAt} is null`),
+    uniqueIndex('powerbanks_device').on(t.deviceId).where(sql`${t.deletedAt} is null`),
+    index('powerbanks_unit').on(t.orgUnitId, t.id),
+    index('powerbanks_status').on(t.status, t.id),
+    check(
+      'powerbanks_status_known',
+      sql`${t.status} in ('active', 'user_reported_broken', 'system_error', 'written_off', 'unknown')`,
+    ),
+    check('powerbanks_reason', sql`${t.writeOffReason} in ('none', 'broken', 'lost', 'other')`),
+    check('powerbanks_soh', sql`${t.soh} between 0 and 100`),
+  ],
+)
+
+export const stationPowerbanks = pgTable(
+  'station_powerbanks',
+  {
+    id: id(),
+    stationId: ref()
+      .notNull()
+      .references(() => stations.id),
+    powerbankId: ref()
+      .notNull()
+      .references(() => powerbanks.id),
+    slotNumber: integer().notNull(),
+    level: integer(),
+    /** Millivolts. */
+    voltage: integer(),
+    /** Milliamperes. */
+    current: integer(),
+    /** Degrees Celsius. */
+    temperature: integer(),
+    errorTypec: boolean().notNull().default(false),
+    errorLightning: boolean().notNull().default(false),
+    errorMicrousb: boolean().notNull().default(false),
+    powerbankError: boolean().notNull().default(false),
+    lastUpdate: createdAt(),
+  },
+  (t) => [
+    unique('station_powerbanks_slot').on(t.stationId, t.slotNumber),
+    unique('station_powerbanks_bank').on(t.powerbankId),
+  ],
+)
+
+export const slotAbnormalReports = pgTable(
+  'slot_abnormal_reports',
+  {
+    id: id(),
+    stationId: ref()
+      .notNull()
+      .references(() => stations.id),
+    slotNumber: integer().notNull(),
+    terminalId: text(),
+    eventType: text().notNull(),
+    reportedAt: at().notNull(),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    index('slot_abnormal_reports_station').on(t.stationId, t.id),
+    index('slot_abnormal_reports_event').on(t.eventType, t.id),
+    unique('slot_abnormal_reports_once').on(t.stationId, t.slotNumber, t.eventType, t.terminalId, t.reportedAt),
+  ],
+)
+
+export const orders = pgTable(
+  'orders',
+  {
+    id: id(),
+    stationId: ref()
+      .notNull()
+      .references(() => stations.id),
+    userId: ref()
+      .notNull()
+      .references(() => users.id),
+    powerbankId: ref().references(() => powerbanks.id),
+    slotNumber: integer(),
+    status: text().notNull(),
+    /** Why this bank, where the house chose it (`choice.Reason`). */
+    selection: jsonb().$type<Record<string, any>>(),
+    commandId: ref().references(() => deviceCommands.id),
+    returnStationId: ref().references(() => stations.id),
+    returnSlot: integer(),
+    /** Which evidence settled the present status, in words: `eject answer`, `inventory`, `return frame` … */
+    evidence: text(),
+    isAdminOrder: boolean().notNull().default(false),
+    /** When the return screen was opened (`POST /api/return-powerbank`). */
+    returnRequestedAt: at(),
+    remindedAt: at(),
+    /** When the loyalty programme looked at this finished rental: once, while its rule is on. */
+    pointsAt: at(),
+    createdAt: createdAt(),
+    borrowedAt: at(),
+    completedAt: at(),
+    deletedAt: at(),
+  },
+  (t) => [
+    uniqueIndex('orders_one_open_per_bank')
+      .on(t.powerbankId)
+      .where(sql`${t.status} in ('pending', 'borrow') and ${t.deletedAt} is null`),
+    index('orders_open_by_user').on(t.userId).where(sql`${t.status} in ('pending', 'borrow')`),
+    index('orders_open_by_station').on(t.stationId).where(sql`${t.status} in ('pending', 'borrow')`),
+    index('orders_listed').on(t.id).where(sql`${t.deletedAt} is null and ${t.status} <> 'cancelled'`),
+    // With the status at the end: pages are found and counted without the rows (order-list.ts).
+    index('orders_user').on(t.userId, t.id, t.status).where(sql`${t.deletedAt} is null`),
+    index('orders_station').on(t.stationId, t.id, t.status).where(sql`${t.deletedAt} is null`),
+    index('orders_powerbank').on(t.powerbankId, t.id),
+    index('orders_status').on(t.status, t.id).where(sql`${t.deletedAt} is null`),
+    index('orders_command').on(t.commandId),
+    index('orders_loans')
+      .on(sql`coalesce(${t.borrowedAt}, ${t.createdAt})`)
+      .where(sql`${t.status} = 'borrow' and ${t.deletedAt} is null`),
+    index('orders_points_due')
+      .on(t.completedAt)
+      .where(sql`${t.status} = 'return' and ${t.pointsAt} is null and ${t.deletedAt} is null`),
+    check('orders_status_known', sql`${t.status} in ('pending', 'borrow', 'return', 'force_eject', 'cancelled')`),
+    check(
+      'orders_completed',
+      sql`(${t.completedAt} is not null) = (${t.status} in ('return', 'force_eject', 'cancelled'))`,
+    ),
+  ],
+)
+
+export const powerbankErrorReports = pgTable(
+  'powerbank_error_reports',
+  {
+    id: id(),
+    orderId: ref().references(() => orders.id),
+    powerbankId: ref()
+      .notNull()
+      .references(() => powerbanks.id),
+    stationId: ref().references(() => stations.id),
+    userId: ref()
+      .notNull()
+      .references(() => users.id),
+    errorType: text().notNull(),
+    additionalNotes: text(),
+    createdAt: createdAt(),
+  },
+  (t) => [index('powerbank_error_reports_bank').on(t.powerbankId, t.id)],
+)
+
+export const userFavorites = pgTable(
+  'user_favorites',
+  {
+    id: id(),
+    userId: ref()
+      .notNull()
+      .references(() => users.id),
+    stationId: ref()
+      .notNull()
+      .references(() => stations.id),
+    nik: text(),
+    createdAt: createdAt(),
+  },
+  (t) => [unique('user_favorites_once').on(t.userId, t.stationId), index('user_favorites_user').on(t.userId, t.id)],
+)
+
+export const userImports = pgTable(
+  'user_imports',
+  {
+    id: id(),
+    requestedBy: ref()
+      .notNull()
+      .references(() => users.id),
+    fileName: text().notNull(),
+    status: text().notNull().default('running'),
+    totalRows: integer().notNull(),
+    /** Of the valid rows. */
+    validRows: integer().notNull(),
+    processedRows: integer().notNull().default(0),
+    createdUsers: integer().notNull().default(0),
+    existingUsers: integer().notNull().default(0),
+    /** The first of what is wrong with rows, as the surface says it. */
+    errors: jsonb().$type<object[]>().notNull().default([]),
+    /** Why it stopped. */
+    failure: text(),
+    createdAt: createdAt(),
+    /** The last sign of life: a running import that gives none is over. */
+    seenAt: createdAt(),
+    finishedAt: at(),
+  },
+  (t) => [
+    index('user_imports_by').on(t.requestedBy, t.id),
+    check('user_imports_status', sql`${t.status} in ('running', 'done', 'failed')`),
+    check('user_imports_finished', sql`(${t.finishedAt} is null) = (${t.status} = 'running')`),
+  ],
+)
