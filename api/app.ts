@@ -5,7 +5,7 @@ import { SmartRouter } from 'hono/router/smart-router'
 import { TrieRouter } from 'hono/router/trie-router'
 import { Histogram } from 'prom-client'
 import { clientIp, proxies } from './client-ip.ts'
-import type { Arrival, Env, Ground } from './context.ts'
+import type { AppContext, Arrival, Env } from './context.ts'
 import { loggedPath } from './logged-path.ts'
 import { type LoginRequest, loginDialect, sharedPaths } from './login-dialect.ts'
 
@@ -18,7 +18,7 @@ export interface Surface {
 }
 
 /** The front door: one `fetch` for all surfaces, and Hono's own `request` for tests. */
-export interface Door {
+export interface ApiRouter {
   fetch(request: Request, bindings?: Partial<Arrival>): Promise<Response>
   request(path: string, init?: RequestInit): Promise<Response>
 }
@@ -29,7 +29,7 @@ const sharedBodyBytesMax = 1_048_576
 const requestIdCharactersMax = 64
 const durationBucketsSeconds = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15]
 
-/** What an unknown path is answered: readable for the clients of every surface (data-model C5). */
+/** What an unknown path is answered: readable for the clients of every surface (docs/contracts.md C5). */
 export const neutral = (status: number, error: string) =>
   Response.json({ success: false, error, detail: error, status: 'error', message: error }, { status })
 
@@ -37,7 +37,7 @@ export const neutral = (status: number, error: string) =>
  * Hands each request to the surface that owns its route. A route owned twice stops the start, unless it is one of
  * the shared paths.
  */
-export function door(ground: Ground, surfaces: Surface[]): Door {
+export function apiRouter(ground: AppContext, surfaces: Surface[]): ApiRouter {
   const { match, methods, shared } = owners(surfaces)
   const trusted = proxies(ground.config.trustedProxies)
   const measure = meter(ground)
@@ -61,7 +61,7 @@ export function door(ground: Ground, surfaces: Surface[]): Door {
   async function fetch(request: Request, bindings: Partial<Arrival> = {}) {
     const began = performance.now()
     const url = new URL(request.url)
-    // One trailing slash is spelling, not meaning (data-model C4); a redirect would lose the body.
+    // One trailing slash is spelling, not meaning (docs/contracts.md C4); a redirect would lose the body.
     const path = url.pathname.length > 1 && url.pathname.endsWith('/') ? url.pathname.slice(0, -1) : url.pathname
     const peer = bindings.incoming?.socket?.remoteAddress
     const arrival: Arrival = {
@@ -144,7 +144,7 @@ function requestId(request: Request): string {
 }
 
 /** Counts and logs an answered request. The path without its query: there a client may have put a secret. */
-function meter({ log, metrics }: Ground) {
+function meter({ log, metrics }: AppContext) {
   const seconds = new Histogram({
     name: 'http_request_duration_seconds',
     help: 'Requests by surface, method, route and status.',

@@ -60,9 +60,9 @@ export const apiSettings = z.object({
   ...providerSettings,
 })
 
-/** The loyalty programme's settings (api-contracts 3). */
+/** The loyalty programme's settings (docs/contracts.md 3). */
 export interface LoyaltyConfig {
-  /** Of one address (seed 002, "Rate Limiting"). */
+  /** Of one address (docs/contracts.md 3, "Rate Limiting"). */
   requestsPerSecond: number
   /** Registrations, logins and refreshes of one address. */
   loginsPerMinute: number
@@ -82,16 +82,16 @@ export interface ApiConfig {
   keysSecret: string
   /** Addresses and networks (CIDR) whose `X-Forwarded-For` is believed. */
   trustedProxies: readonly string[]
-  /** How long a login lasts (data-model C6). */
+  /** How long a login lasts (docs/contracts.md C6). */
   tokenHours: number
   /** Where a surface has refresh tokens, its access tokens last so long, and a refresh token itself so long unused. */
   accessMinutes: number
   refreshDays: number
   loyalty: LoyaltyConfig
   providers: ProviderConfig
-  /** Of `POST /api/return/wait-confirmation`; never the client's choice (seed 003). */
+  /** Of `POST /api/return/wait-confirmation`; never the client's choice (docs/contracts.md 4). */
   returnConfirmationTimeoutSeconds: number
-  /** How long a borrow request waits for the cabinet (api-contracts 4.5). */
+  /** How long a borrow request waits for the cabinet (docs/contracts.md 4.5). */
   borrowWaitSeconds: number
   /** What `set-server-address` names when the client names no port. */
   cabinetPort: number

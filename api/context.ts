@@ -9,7 +9,7 @@ import type { ApiConfig } from './config.ts'
 import type { Live } from './live.ts'
 
 /** What every surface stands on. Made once by `main.ts`, or by a test. */
-export interface Ground {
+export interface AppContext {
   db: Db
   answers: Answers
   live: Live
@@ -29,11 +29,11 @@ export interface Arrival extends Partial<HttpBindings> {
 /** Hono's context in every surface. `actor` is there on every route behind `bearer`. */
 export interface Env {
   Bindings: Arrival
-  Variables: Pick<Ground, 'db' | 'answers' | 'live' | 'config' | 'log'> & { actor: Actor }
+  Variables: Pick<AppContext, 'db' | 'answers' | 'live' | 'config' | 'log'> & { actor: Actor }
 }
 
 /** The first middleware of a surface: hands its routes the ground, and the client the request's id. */
-export const arrive = ({ db, answers, live, config, log }: Ground) =>
+export const arrive = ({ db, answers, live, config, log }: AppContext) =>
   createMiddleware<Env>(async (c, next) => {
     c.set('db', db)
     c.set('answers', answers)

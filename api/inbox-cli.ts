@@ -59,23 +59,23 @@ function parse(args: string[]): Asked | null {
 }
 
 /** What an operator needs to know of a notice; no bytes, no address. */
-const line = (notice: inbox.Notice) => ({
-  id: notice.id,
-  provider: notice.provider,
-  key: notice.dedupKey,
-  state: notice.state,
-  attempts: notice.attempts,
-  repeats: notice.repeats,
-  received_at: notice.receivedAt,
-  worked_at: notice.workedAt,
-  last_error: notice.lastError,
+const line = (webhookEvent: inbox.WebhookEvent) => ({
+  id: webhookEvent.id,
+  provider: webhookEvent.provider,
+  key: webhookEvent.dedupKey,
+  state: webhookEvent.state,
+  attempts: webhookEvent.attempts,
+  repeats: webhookEvent.repeats,
+  received_at: webhookEvent.receivedAt,
+  worked_at: webhookEvent.workedAt,
+  last_error: webhookEvent.lastError,
 })
 
 /** Does what is asked for; returns the exit code. */
 async function run(asked: Exclude<Asked, { command: 'help' }>, db: Db, config: ReturnType<typeof apiConfig>) {
   const print = (value: object) => process.stdout.write(`${JSON.stringify(value)}\n`)
   if (asked.command === 'list') {
-    for (const notice of await inbox.list(db.sql, asked)) print(line(notice))
+    for (const webhookEvent of await inbox.list(db.sql, asked)) print(line(webhookEvent))
     return 0
   }
   const stored = await inbox.get(db.sql, asked.id)
@@ -89,10 +89,10 @@ async function run(asked: Exclude<Asked, { command: 'help' }>, db: Db, config: R
     return 0
   }
   try {
-    const { notice, isWorked } = await replay(db, providersOf(config.providers, config.loyalty.rules), asked.id)
-    const said = isWorked ? 'worked' : `nothing was done: it is ${notice.state} already`
-    print({ ...line(notice), result: notice.result, replay: said })
-    return notice.state === 'done' || notice.state === 'ignored' ? 0 : 1
+    const { webhookEvent, isWorked } = await replay(db, providersOf(config.providers, config.loyalty.rules), asked.id)
+    const said = isWorked ? 'worked' : `nothing was done: it is ${webhookEvent.state} already`
+    print({ ...line(webhookEvent), result: webhookEvent.result, replay: said })
+    return webhookEvent.state === 'done' || webhookEvent.state === 'ignored' ? 0 : 1
   } catch (error) {
     if (!(error instanceof Refused) && !(error instanceof Unreadable)) throw error
     print({ ...line((await inbox.get(db.sql, asked.id))!), replay: `not worked: ${error.message}` })

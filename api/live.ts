@@ -188,7 +188,7 @@ function streamOf(db: Db, feed: Feed, room: Room): ReadableStream<Uint8Array> {
       else if (isAfter(event, position)) {
         position = event
         const message = await feed.tell(event)
-        if (message) write(spell(message, event))
+        if (message) write(eventStreamText(message, event))
       }
     }
   }
@@ -206,12 +206,12 @@ async function begin(db: Db, feed: Feed, client: Client, end: events.Position): 
   const last = parse(feed.lastEventId)
   const missed = last && !isAfter(last, end) ? await events.missed(db.sql, feed.userId, last) : null
   if (!last || !missed) {
-    client.write(spell(await feed.greet(), end))
+    client.write(eventStreamText(await feed.greet(), end))
     return end
   }
   for (const event of missed) {
     const message = await feed.tell(event)
-    if (message) client.write(spell(message, event))
+    if (message) client.write(eventStreamText(message, event))
   }
   return missed.at(-1) ?? end
 }
@@ -222,7 +222,7 @@ const parse = (text = ''): events.Position | null => {
   return xid && id ? { xid, id: Number(id) } : null
 }
 
-const spell = ({ event, data }: Message, { xid, id }: events.Position) =>
+const eventStreamText = ({ event, data }: Message, { xid, id }: events.Position) =>
   `id: ${xid}-${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`
 
 const isAfter = (one: events.Position, other: events.Position) =>

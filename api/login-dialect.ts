@@ -17,7 +17,7 @@ export interface LoginRequest {
 }
 
 /**
- * Whose words a request to a shared path speaks (data-model C1). Pure. A request with the marks of two surfaces is
+ * Whose words a request to a shared path speaks (docs/contracts.md C1). Pure. A request with the marks of two surfaces is
  * the power banks'; one with none is telecom's when its path ends in a slash, else loyalty's.
  */
 export function loginDialect({ path, slash, contentType, query, body }: LoginRequest): LoginDialect {

@@ -1,6 +1,6 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { neutral, type Surface } from './app.ts'
-import { arrive, type Env, type Ground } from './context.ts'
+import { type AppContext, arrive, type Env } from './context.ts'
 import { pages } from './docs/doc-pages.ts'
 import { describe } from './docs/openapi.ts'
 
@@ -36,7 +36,7 @@ const metricsRoute = createRoute({
 })
 
 /** What belongs to no contract: health, metrics, the description of the API and the pages that show it. */
-export function site(ground: Ground, surfaces: Surface[]): Surface {
+export function site(ground: AppContext, surfaces: Surface[]): Surface {
   const app = new OpenAPIHono<Env>({ strict: false })
   app.use(arrive(ground))
   app.onError((error, c) => {

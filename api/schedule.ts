@@ -11,23 +11,23 @@ const TICK_MS = 30_000
 
 /** What happens by the clock: each returns how often it did. Any number of processes may run them; each thing happens once. */
 const jobs = {
-  remind: ({ db }: Ground) => overdue.remind(db),
-  writeOff: async (ground: Ground) =>
+  remind: ({ db }: AppContext) => overdue.remind(db),
+  writeOff: async (ground: AppContext) =>
     each(ground, 'writeOff', await overdue.lost(ground.db.sql), (tx, loan) => overdue.writeOff(tx, loan)),
-  expirePoints: async (ground: Ground) =>
+  expirePoints: async (ground: AppContext) =>
     each(
       ground,
       'expirePoints',
       await points.expired(ground.db.sql),
       async (tx, { id }) => (await points.expire(tx, id)) > 0,
     ),
-  rewardRentals: async ({ rules, ...ground }: Ground) =>
+  rewardRentals: async ({ rules, ...ground }: AppContext) =>
     each(ground, 'rewardRentals', await rentals.due(ground.db.sql), (tx, { id }) => rentals.reward(tx, id, rules)),
-  expireCertificates: async (ground: Ground) =>
+  expireCertificates: async (ground: AppContext) =>
     each(ground, 'expireCertificates', await certificates.due(ground.db.sql), (tx, { id }) => expire(tx, id)),
 }
 
-interface Ground {
+interface AppContext {
   db: Db
   log: Log
   rules: points.PointRules
@@ -35,7 +35,7 @@ interface Ground {
 
 /** Does what is due to each, in a transaction each; returns to how many. What fails is logged: the others are due all the same. */
 async function each<T extends { id: number }>(
-  { db, log }: Omit<Ground, 'rules'>,
+  { db, log }: Omit<AppContext, 'rules'>,
   job: string,
   due: readonly T[],
   act: (tx: Tx, one: T) => Promise<boolean>,
@@ -52,7 +52,7 @@ async function each<T extends { id: number }>(
 }
 
 /** Does what is due now. A job that fails is logged, and comes again at the next tick. */
-export async function tick(ground: Ground): Promise<void> {
+export async function tick(ground: AppContext): Promise<void> {
   for (const [job, act] of Object.entries(jobs)) {
     try {
       const count = await act(ground)
@@ -70,7 +70,7 @@ export type Work = (signal: AbortSignal) => Promise<void>
  * Runs the clock in this process, beginning now: the jobs in turn, and each long work beside them. Closing waits for
  * what runs.
  */
-export function startSchedule(ground: Ground, works: readonly Work[] = []): { close(): Promise<void> } {
+export function startSchedule(ground: AppContext, works: readonly Work[] = []): { close(): Promise<void> } {
   const end = new AbortController()
   const lines = [() => tick(ground), ...works.map((work) => () => work(end.signal))]
   const running = new Map<() => Promise<void>, Promise<void>>()

@@ -1,14 +1,14 @@
-import { type Door, door, type Surface } from './app.ts'
-import type { Ground } from './context.ts'
+import { type ApiRouter, apiRouter, type Surface } from './app.ts'
+import type { AppContext } from './context.ts'
 import { loyalty } from './loyalty/app.ts'
 import { site } from './pages.ts'
 import { powerbank } from './powerbank/app.ts'
 
 /** The contracts this house serves. A new one is a line here. */
-const contracts: ((ground: Ground) => Surface)[] = [powerbank, loyalty]
+const contracts: ((ground: AppContext) => Surface)[] = [powerbank, loyalty]
 
 /** The whole API on a ground: every surface, and the site's own pages about them. */
-export function api(ground: Ground): Door {
+export function api(ground: AppContext): ApiRouter {
   const served = contracts.map((contract) => contract(ground))
-  return door(ground, [site(ground, served), ...served])
+  return apiRouter(ground, [site(ground, served), ...served])
 }

@@ -31,7 +31,7 @@ const sealed = (type: 'access' | 'refresh', { userId, sessionId }: Claims, more:
     .setExpirationTime(until)
     .sign(keyOf(secret))
 
-/** An access token for a session of `surface` (data-model C6). `expiresAt` is the session's own end, or sooner. */
+/** An access token for a session of `surface` (docs/contracts.md C6). `expiresAt` is the session's own end, or sooner. */
 export const sign = (claims: Claims, { surface, expiresAt }: { surface: string; expiresAt: Date }, secret: string) =>
   sealed('access', claims, { surface }, expiresAt, secret)
 

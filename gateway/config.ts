@@ -79,7 +79,7 @@ export interface Limits {
   connectionsPerAddressMax: number
   loginDeadlineMs: number
   partialFrameDeadlineMs: number
-  /** Without any frame for this many of its own heartbeats a cabinet is gone (cabinet-protocol 4). */
+  /** Without any frame for this many of its own heartbeats a cabinet is gone (docs/protocol.md 4). */
   silentHeartbeats: number
   /** A connection that was told to end, and has not, is cut after this. */
   endDeadlineMs: number
@@ -91,10 +91,10 @@ export interface Limits {
   writeBufferBytesMax: number
   /** Logins and reports at work in the database at once; below the pool, so that commands never queue behind them. */
   reportsAtOnceMax: number
-  /** Strangers written down in a minute, so that invented box ids cannot fill the disk. */
+  /** Unauthorised devices written down in a minute, so that invented box ids cannot fill the disk. */
   quarantinePerMinuteMax: number
-  /** Log lines strangers may cause between two ticks; the others are only counted. */
-  strangerLinesPerTickMax: number
+  /** Log lines unauthorised devices may cause between two ticks; the others are only counted. */
+  unauthorisedLinesPerTickMax: number
   /** A session's keys and its right to exist are looked up again at its first frame after this. */
   identifyAgainMs: number
   /** An unreadable frame may mean new keys; for its sake they are looked up at most this often. */
@@ -117,7 +117,7 @@ export interface MqttConfig {
   packetBytesMax: number
   packetsPerSecondMax: number
   bytesPerSecondMax: number
-  /** Without any message for so long a cabinet is gone (cabinet-protocol 5.6). */
+  /** Without any message for so long a cabinet is gone (docs/protocol.md 5.6). */
   silentMs: number
   /** Topics and filters that are open to clients without a name: for tests of the protocol itself, never a setting. */
   openNamespace?: (topic: string) => boolean
@@ -147,14 +147,14 @@ const fixed = {
   malformedInARowMax: 5,
   reportsAtOnceMax: 6,
   quarantinePerMinuteMax: 600,
-  strangerLinesPerTickMax: 10,
+  unauthorisedLinesPerTickMax: 10,
   identifyAgainMs: 600_000,
   identifyAgainMsMin: 5_000,
   tickMs: 1_000,
 }
 
 const mqttPortDefault = 1883
-/** Two heartbeats and a little (cabinet-protocol 5.6: offline after 20 to 25 minutes). */
+/** Two heartbeats and a little (docs/protocol.md 5.6: offline after 20 to 25 minutes). */
 const mqttSilentMs = 1_215_000
 
 /**

@@ -10,14 +10,14 @@ import type { Session, Sessions } from './sessions.ts'
 const measuredMax = 10_000
 
 /** Commands claimed in one statement, at most: after a restart thousands wait at once. */
-const lettersMax = 200
+const batchCommandsMax = 200
 
-/** A cabinet that looks drops a command older than its row's own deadline (cabinet-protocol 5.4). */
+/** A cabinet that looks drops a command older than its row's own deadline (docs/protocol.md 5.4). */
 const ttlSeconds = 15
 const msPerSecond = 1_000
 
 /** Brings commands from their rows to the cabinets. */
-export interface Courier {
+export interface Dispatcher {
   /** Commands may wait for this cabinet. Bells that ring while a round is under way are one next round. */
   ring(stationId: number): void
   /** Commands may wait for any cabinet of this node: after a bell may have been missed. */
@@ -28,7 +28,7 @@ export interface Courier {
   settled(): Promise<void>
 }
 
-interface Letter {
+interface OutgoingCommand {
   id: number
   epoch: number
   hex: string
@@ -38,8 +38,8 @@ interface Letter {
   session: Session
 }
 
-/** What the courier needs of its node. */
-export interface Post {
+/** What the dispatcher needs of its node. */
+export interface DispatcherContext {
   name: string
   db: Db
   log: Log
@@ -52,14 +52,14 @@ export interface Post {
 }
 
 /** What waits, sorted: what can be brought now, and what the cabinet's wire has no word for. */
-interface Bag {
-  letters: Letter[]
+interface Batch {
+  outgoing: OutgoingCommand[]
   unspeakable: Map<number, number[]>
 }
 
 /** The frames of what waits. What cannot be brought now is left out, and stays in its row. */
-function bagOf({ sessions, log }: Post, rows: readonly Waiting[]): Bag {
-  const letters: Letter[] = []
+function batchOf({ sessions, log }: DispatcherContext, rows: readonly Waiting[]): Batch {
+  const outgoing: OutgoingCommand[] = []
   const unspeakable = new Map<number, number[]>()
   for (const { id, stationId, epoch, kind, args } of rows) {
     const session = sessions.get(stationId)
@@ -70,14 +70,14 @@ function bagOf({ sessions, log }: Post, rows: readonly Waiting[]): Bag {
     try {
       if (session.lacks?.speaks(command.kind) === false) throw new RangeError(`no word for ${kind}`)
       const when = { unixSeconds: Math.floor(Date.now() / msPerSecond), ttlSeconds }
-      const frame = session.voice.tell(command, when)
-      letters.push({ id, epoch, hex: frame.toString('hex').toUpperCase(), kind, frame, command, session })
+      const frame = session.codec.encode(command, when)
+      outgoing.push({ id, epoch, hex: frame.toString('hex').toUpperCase(), kind, frame, command, session })
     } catch (error) {
       log('command.unspeakable', { commandId: id, stationId, kind, error })
       unspeakable.set(stationId, [...(unspeakable.get(stationId) ?? []), id])
     }
   }
-  return { letters, unspeakable }
+  return { outgoing, unspeakable }
 }
 
 /** Nothing will come back, but for a restart, which ends in a login: that it was said is all there is to know. */
@@ -86,7 +86,7 @@ async function said(db: Db, { stationId }: Session, { kind }: Command): Promise<
 }
 
 /** Measures how long commands take. */
-function stopwatch(observe: Post['observe']) {
+function stopwatch(observe: DispatcherContext['observe']) {
   const running = new Map<number, { kind: string; at: number }>()
   return {
     start(id: number, kind: string) {
@@ -106,10 +106,10 @@ function stopwatch(observe: Post['observe']) {
  * `waiting → tell → claim → write`: a command is marked as sent before its bytes leave, so a crash in between loses
  * time and never repeats a movement (HOUSE 6). Nothing is ever written twice.
  */
-export function courier(post: Post): Courier {
-  const { name, db, log, counts, sessions } = post
+export function dispatcher(context: DispatcherContext): Dispatcher {
+  const { name, db, log, counts, sessions } = context
   const rung = new Set<number>()
-  const watch = stopwatch(post.observe)
+  const watch = stopwatch(context.observe)
   let isAll = false
   let isFailing = false
   let round: Promise<void> | null = null
@@ -120,11 +120,11 @@ export function courier(post: Post): Courier {
       isAll = false
       rung.clear()
       const rows = await waiting(db.sql, name, stationIds)
-      await post.prepare?.(rows)
-      const { letters, unspeakable } = bagOf(post, rows)
+      await context.prepare?.(rows)
+      const { outgoing, unspeakable } = batchOf(context, rows)
       for (const [stationId, ids] of unspeakable) await db.transaction((tx) => fail(tx, stationId, ids))
-      for (let from = 0; from < letters.length; from += lettersMax) {
-        const some = letters.slice(from, from + lettersMax)
+      for (let from = 0; from < outgoing.length; from += batchCommandsMax) {
+        const some = outgoing.slice(from, from + batchCommandsMax)
         const claimed = new Set(await claim(db.sql, name, some))
         for (const { id, kind, frame, command, session } of some) {
           if (!claimed.has(id)) continue
@@ -158,7 +158,7 @@ export function courier(post: Post): Courier {
 
   return {
     ring(stationId) {
-      if (!post.prepare && !sessions.get(stationId)) return
+      if (!context.prepare && !sessions.get(stationId)) return
       rung.add(stationId)
       start()
     },

@@ -1,5 +1,5 @@
 /** Lets a bounded number of works run at once; the others wait in the order they came. */
-export interface Gate {
+export interface Limiter {
   run<T>(work: () => Promise<T>): Promise<T>
   /** How many wait outside. */
   waiting(): number
@@ -11,7 +11,7 @@ export interface Gate {
  * A gate in front of the database. When ten thousand cabinets dial at once after a restart they wait here, and not in
  * the driver's queue, where the commands people wait for would stand behind them.
  */
-export function gate(atOnceMax: number): Gate {
+export function limiter(atOnceMax: number): Limiter {
   let inside = 0
   // A queue that is read from the front without moving the rest; emptied when it has been read to the end.
   let outside: (() => void)[] = []

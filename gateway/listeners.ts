@@ -15,7 +15,7 @@ export const handshakeMs = 15_000
 export const line = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs, allowHalfOpen: true }
 
 /** The open doors. */
-export interface Doors {
+export interface Listeners {
   ports: { cabinet: number; cabinetTls: number | null }
   /** Takes no new connection; the ones there are stay. */
   close(): void
@@ -48,7 +48,7 @@ export function networks(entries: readonly string[]): BlockList | null {
 export type MayEnter = (socket: Socket) => boolean
 
 /** @throws BadSettings */
-export function doorkeeper(node: GatewayNode, allow: readonly string[]): MayEnter {
+export function connectionGuard(node: GatewayNode, allow: readonly string[]): MayEnter {
   const { connectionsMax, connectionsPerAddressMax } = node.limits
   const allowed = networks(allow)
   const perAddress = new Map<string, number>()
@@ -95,7 +95,7 @@ export const listening = (
   })
 
 /** Opens the cabinets' ports. Rejects with the system's error when one is taken. */
-export async function listen(node: GatewayNode, config: GatewayConfig, mayEnter: MayEnter): Promise<Doors> {
+export async function listen(node: GatewayNode, config: GatewayConfig, mayEnter: MayEnter): Promise<Listeners> {
   const enter = (socket: Socket) => serve(socket, plain(socket.remoteAddress ?? ''), node)
   const tcp = createServer(line, (socket) => {
     if (mayEnter(socket)) enter(socket)

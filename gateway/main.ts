@@ -2,26 +2,26 @@ import type { Registry } from 'prom-client'
 import { z } from 'zod'
 import { databaseSettings, describeSettings, readSettings, secret, startOrExit } from '../db/platform/config.ts'
 import { jsonLog, type Log } from '../db/platform/log.ts'
-import { COMMAND_BELL, STATION_BELL } from '../db/postgres/channels.ts'
+import { COMMAND_CHANNEL, STATION_CHANNEL } from '../db/postgres/channels.ts'
 import type { Db } from '../db/postgres/connect.ts'
 import { open } from '../db/postgres/open.ts'
 import { doubt, lookAgain } from './cabinet/identity-check.ts'
 import { type GatewayConfig, gatewayConfig, gatewaySettings, type MqttConfig } from './config.ts'
 import { type More, serveMetrics } from './http.ts'
-import { type Doors, doorkeeper, listen, type MayEnter } from './listeners.ts'
+import { connectionGuard, type Listeners, listen, type MayEnter } from './listeners.ts'
 import { listenBootstrap } from './mqtt/bootstrap.ts'
-import { listenMqtt, type MqttDoors } from './mqtt/mqtt-listeners.ts'
+import { listenMqtt, type MqttListeners } from './mqtt/mqtt-listeners.ts'
 import { brokerHooks } from './mqtt-cluster/broker-hooks.ts'
 import { type Cluster, joinCluster } from './mqtt-cluster/membership.ts'
 import { type GatewayNode, newName, newNode } from './node.ts'
-import { goodbye } from './shutdown.ts'
-import { watch } from './timers.ts'
+import { shutDown } from './shutdown.ts'
+import { startTimers } from './timers.ts'
 
 /** A running gateway. */
 export interface Gateway {
   /** `calls`: where MQTT cabinets ask for the broker. */
-  ports: Doors['ports'] & { metrics: number; calls: number | null } & {
-    [Door in keyof MqttDoors['ports']]: number | null
+  ports: Listeners['ports'] & { metrics: number; calls: number | null } & {
+    [Door in keyof MqttListeners['ports']]: number | null
   }
   node: GatewayNode
   /** Its part in a broker that is not ours; null: the broker is embedded. */
@@ -43,11 +43,11 @@ export interface GatewayOptions {
 const noBroker = { mqtt: null, mqttWs: null, mqttTls: null }
 
 /** Tells cabinets where the broker is: ours, unless a setting says another. */
-const bootstrapDoor = (
+const bootstrapListener = (
   node: GatewayNode,
   { host, reusePort }: GatewayConfig,
   { httpPort, publicHost, publicPort }: MqttConfig,
-  broker: MqttDoors | null,
+  broker: MqttListeners | null,
   mayEnter: MayEnter,
 ) =>
   listenBootstrap(
@@ -60,9 +60,9 @@ const bootstrapDoor = (
 /** Listens to the bells. Where one may have been missed, all that it could have said is looked at. */
 async function hear(node: GatewayNode): Promise<() => Promise<void>> {
   const unlisten = await Promise.all([
-    node.db.listen(COMMAND_BELL, (stationId) => node.courier.ring(Number(stationId)), node.courier.ringAll),
+    node.db.listen(COMMAND_CHANNEL, (stationId) => node.dispatcher.ring(Number(stationId)), node.dispatcher.ringAll),
     node.db.listen(
-      STATION_BELL,
+      STATION_CHANNEL,
       (stationId) => {
         const session = node.sessions.get(Number(stationId))
         if (session) void lookAgain(node, session)
@@ -80,9 +80,9 @@ async function hear(node: GatewayNode): Promise<() => Promise<void>> {
  * @throws BadSettings | the system's error when a port is taken
  */
 export async function startGateway({ config, db, log, node: name = newName() }: GatewayOptions): Promise<Gateway> {
-  const { node, numbers, strangers } = newNode({ config, db, log, name })
+  const { node, numbers, throttled } = newNode({ config, db, log, name })
   const deaf = await hear(node)
-  const clock = watch(node, strangers)
+  const clock = startTimers(node, throttled)
   const undo: (() => unknown)[] = [deaf, clock.stop, () => numbers.close()]
   try {
     const web = { host: config.host, port: config.metricsPort }
@@ -90,13 +90,13 @@ export async function startGateway({ config, db, log, node: name = newName() }: 
     const health = () => ({ node: name, database: node.isDatabaseThere, cabinets: node.sessions.count() })
     const http = await serveMetrics(web, numbers.registry, health, (...asked) => more(...asked))
     undo.push(http.close)
-    const mayEnter = doorkeeper(node, config.allow)
+    const mayEnter = connectionGuard(node, config.allow)
     const broker = config.mqtt && !config.broker ? await listenMqtt(node, config, config.mqtt, mayEnter) : null
     if (broker) undo.push(broker.close, broker.end)
     const cluster = config.broker ? await joinCluster(node, config.broker, numbers) : null
     if (cluster) undo.push(cluster.close)
     if (cluster && config.broker) more = brokerHooks(node, config.broker, cluster)
-    const calls = config.mqtt ? await bootstrapDoor(node, config, config.mqtt, broker, mayEnter) : null
+    const calls = config.mqtt ? await bootstrapListener(node, config, config.mqtt, broker, mayEnter) : null
     if (calls) undo.push(calls.close)
     const doors = await listen(node, config, mayEnter)
     return {
@@ -111,7 +111,7 @@ export async function startGateway({ config, db, log, node: name = newName() }: 
         await cluster?.close()
         await deaf()
         await clock.stop()
-        await goodbye(node)
+        await shutDown(node)
         await broker?.end()
         numbers.close()
         await http.close()

@@ -21,7 +21,7 @@ export interface Metrics {
 
 const loopResolutionMs = 20
 const nanosecondsPerSecond = 1e9
-/** A query takes 0.04–2 s, a movement 0.5–1.2 s (cabinet-protocol 3). */
+/** A query takes 0.04–2 s, a movement 0.5–1.2 s (docs/protocol.md 3). */
 const latencyBuckets = [0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 15, 30]
 
 /** Reads the plain counts when scraped. */

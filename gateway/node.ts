@@ -4,9 +4,9 @@ import type { Log } from '../db/platform/log.ts'
 import type { Db } from '../db/postgres/connect.ts'
 import type { GatewayConfig, Limits } from './config.ts'
 import { type Counts, newCounts } from './counts.ts'
-import { type Courier, courier } from './dispatcher.ts'
-import { type Gate, gate } from './limiter.ts'
-import { type SparingLog, sparing } from './log-throttle.ts'
+import { type Dispatcher, dispatcher } from './dispatcher.ts'
+import { type Limiter, limiter } from './limiter.ts'
+import { type LogThrottle, logThrottle } from './log-throttle.ts'
 import { type Metrics, metrics } from './metrics.ts'
 import type { Line } from './mqtt/mqtt-connection.ts'
 import { type Sessions, sessions } from './sessions.ts'
@@ -18,7 +18,7 @@ export interface GatewayNode {
   name: string
   db: Db
   log: Log
-  /** For what strangers can cause at will: above a bound per tick, lines are counted instead of written. */
+  /** For what unauthorised devices can cause at will: above a bound per tick, lines are counted instead of written. */
   logSparingly: Log
   keysSecret: string
   limits: Limits
@@ -26,14 +26,14 @@ export interface GatewayNode {
   clock: { now: number }
   counts: Counts
   /** In front of the database, for logins and reports. */
-  gate: Gate
+  limiter: Limiter
   sessions: Sessions
-  courier: Courier
+  dispatcher: Dispatcher
   /** Every open connection, logged in or not. */
   links: Set<Link>
   /** Every open connection to the broker. */
   lines: Set<Line>
-  /** Strangers that may still be written down in this minute. */
+  /** Unauthorised devices that may still be written down in this minute. */
   quarantinesLeft: number
   /** False while the database does not answer. */
   isDatabaseThere: boolean
@@ -48,13 +48,13 @@ export const newName = () => `${hostname()}:${process.pid}:${randomBytes(3).toSt
 export function newNode({ config, db, log, name }: { config: GatewayConfig; db: Db; log: Log; name: string }): {
   node: GatewayNode
   numbers: Metrics
-  strangers: SparingLog
+  throttled: LogThrottle
 } {
   const { limits, keysSecret } = config
   const counts = newCounts()
   const cabinets = sessions()
-  const reports = gate(limits.reportsAtOnceMax)
-  const strangers = sparing(log, limits.strangerLinesPerTickMax)
+  const reports = limiter(limits.reportsAtOnceMax)
+  const throttled = logThrottle(log, limits.unauthorisedLinesPerTickMax)
   const numbers = metrics({
     counts,
     cabinets: cabinets.count,
@@ -67,19 +67,19 @@ export function newNode({ config, db, log, name }: { config: GatewayConfig; db: 
     name,
     db,
     log,
-    logSparingly: strangers.log,
+    logSparingly: throttled.log,
     keysSecret,
     limits,
     clock: { now: performance.now() },
     counts,
-    gate: reports,
+    limiter: reports,
     sessions: cabinets,
-    courier: courier({ name, db, log, counts, sessions: cabinets, observe: numbers.observe }),
+    dispatcher: dispatcher({ name, db, log, counts, sessions: cabinets, observe: numbers.observe }),
     links: new Set(),
     lines: new Set(),
     quarantinesLeft: limits.quarantinePerMinuteMax,
     isDatabaseThere: true,
     isClosing: false,
   }
-  return { node, numbers, strangers }
+  return { node, numbers, throttled }
 }

@@ -1,4 +1,4 @@
-import type { Command, Greeting, Voice } from '../protocol/cabinet.ts'
+import type { Codec, Command, Greeting } from '../protocol/cabinet.ts'
 
 /** What carries a session's bytes, whatever the transport. */
 export interface Carrier {
@@ -25,9 +25,9 @@ export interface Session {
   /** The number of this connection among all the cabinet ever had; the newest owns it. */
   epoch: number
   needsKey: boolean
-  voice: Voice
+  codec: Codec
   /** Makes a voice of newer keys. */
-  bind: Greeting['voice']
+  bind: Greeting['codec']
   heartbeatSeconds: number
   /** The node's clock at the last frame. */
   heardAt: number
@@ -39,7 +39,7 @@ export interface Session {
   looking: Promise<void> | null
   /** Something changed since the last look-up began. */
   isDoubtful: boolean
-  /** CRC of the login frame: the same bytes from elsewhere are a recording (cabinet-protocol 2.4: no replay protection). */
+  /** CRC of the login frame: the same bytes from elsewhere are a recording (docs/protocol.md 2.4: no replay protection). */
   loginPrint: number
   carrier: Carrier
   /** What its wire lacks; absent where it has a word and an answer for every command (TCP). */

@@ -23,7 +23,7 @@ async function within(milliseconds: number, work: Promise<unknown>): Promise<voi
  * Reads nothing new, stores and acknowledges what was heard, gives the cabinets back in one statement and closes their
  * connections. They dial again, wherever somebody answers. Call it when nothing accepts and no clock runs any more.
  */
-export async function goodbye(node: GatewayNode): Promise<void> {
+export async function shutDown(node: GatewayNode): Promise<void> {
   node.isClosing = true
   const links: Farewell[] = [...node.links, ...node.lines]
   const closed = Promise.all(links.map(({ stream }) => new Promise((resolve) => stream.once('close', resolve))))
@@ -31,8 +31,8 @@ export async function goodbye(node: GatewayNode): Promise<void> {
   await within(workMs, Promise.all(links.map((link) => link.running)))
   for (const link of links) if (link.running) link.carrier.cut('gateway_stopped')
   // Connections that closed just before are still being written down.
-  await node.gate.idle()
-  await node.courier.settled()
+  await node.limiter.idle()
+  await node.dispatcher.settled()
   try {
     await node.db.transaction((tx) => releaseNode(tx, node.name))
   } catch (error) {

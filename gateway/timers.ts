@@ -1,7 +1,7 @@
 import { expire } from '../db/devices/commands.ts'
 import { seen } from '../db/devices/connections.ts'
 import { sweep } from '../db/powerbank/janitor.ts'
-import type { SparingLog } from './log-throttle.ts'
+import type { LogThrottle } from './log-throttle.ts'
 import { lookAt } from './mqtt/mqtt-connection.ts'
 import type { GatewayNode } from './node.ts'
 import { drop, type Link, resume } from './tcp/tcp-connection.ts'
@@ -9,12 +9,12 @@ import { drop, type Link, resume } from './tcp/tcp-connection.ts'
 const minuteMs = 60_000
 
 /** What happens by the clock: one timer for the whole node, however many cabinets it holds. */
-export interface Watch {
+export interface Timers {
   /** Resolves when nothing it began is under way. */
   stop(): Promise<void>
 }
 
-/** Which deadline a link has missed (cabinet-protocol 4), or null. */
+/** Which deadline a link has missed (docs/protocol.md 4), or null. */
 function missed({ limits, clock }: GatewayNode, { session, partialAt, openedAt }: Link): string | null {
   if (partialAt > 0 && clock.now - partialAt > limits.partialFrameDeadlineMs) return 'partial_frame'
   if (session === null) return clock.now - openedAt > limits.loginDeadlineMs ? 'no_login' : null
@@ -46,7 +46,7 @@ async function writeSeen(node: GatewayNode, sinceMs: number): Promise<void> {
 }
 
 /** Starts the clock. Nothing it does can throw: a database that is away is logged once, and once when it is back. */
-export function watch(node: GatewayNode, sparing: SparingLog): Watch {
+export function startTimers(node: GatewayNode, logThrottle: LogThrottle): Timers {
   const { limits, clock } = node
   let writing: Promise<void> | null = null
   let seenAt = clock.now
@@ -54,14 +54,14 @@ export function watch(node: GatewayNode, sparing: SparingLog): Watch {
 
   async function work() {
     try {
-      if ((await node.db.transaction(expire)) > 0) node.courier.ringAll()
+      if ((await node.db.transaction(expire)) > 0) node.dispatcher.ringAll()
       await sweep(node.db, node.name)
       if (clock.now - seenAt >= limits.seenIntervalMs) {
         const now = clock.now
         await writeSeen(node, seenAt)
         seenAt = now
         // Costs one look; a bell that was lost costs no more than this interval.
-        node.courier.ringAll()
+        node.dispatcher.ringAll()
       }
       if (!node.isDatabaseThere) node.log('database.back')
       node.isDatabaseThere = true
@@ -79,7 +79,7 @@ export function watch(node: GatewayNode, sparing: SparingLog): Watch {
       minuteAt = clock.now
       node.quarantinesLeft = limits.quarantinePerMinuteMax
     }
-    sparing.tick()
+    logThrottle.tick()
     writing ??= work().finally(() => {
       writing = null
     })

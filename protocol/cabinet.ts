@@ -1,6 +1,6 @@
 /**
  * The words of a cabinet. Every dialect translates its wire into these and back; nothing behind the
- * dialects knows a byte. Sources: cabinet-protocol sections 2 and 3.
+ * dialects knows a byte. Sources: docs/protocol.md 2 and 3.
  */
 
 /**
@@ -15,7 +15,7 @@ export interface Bank {
   slot: number
   bankId: BankId
   /**
-   * 0–100. TCP-A's bars 0–4 are multiplied by 25 (cabinet-protocol section 6). Absent when the dialect did not say
+   * 0–100. TCP-A's bars 0–4 are multiplied by 25 (docs/protocol.md 6). Absent when the dialect did not say
    * (TCP-A's return has no level) or said what no level can be.
    */
   levelPercent?: number
@@ -98,17 +98,17 @@ export interface When {
 }
 
 /** One connection's translator, bound to its cabinet's secrets. Holds the last token, VSN and the key in use; no I/O. */
-export interface Voice {
+export interface Codec {
   /**
    * A whole frame into a report.
    * @throws MalformedBody bad checksum, bad token, unknown code or unreadable body
    */
-  hear(frame: Buffer): Report
+  decode(frame: Buffer): Report
   /**
    * A command as a frame ready to be written. @throws RangeError a value or a command this wire cannot carry
    * @param when said with movements where the wire has room for it (MQTT); TCP has none
    */
-  tell(command: Command, when?: When): Buffer
+  encode(command: Command, when?: When): Buffer
   /**
    * The acknowledgement of a report, or null where the wire has none.
    * @param entropy server nonce (u32) and Unix seconds for TCP-B's login answer (0x60); `protocol/` has no clock
@@ -127,7 +127,7 @@ export interface Greeting {
   /** True when this dialect authenticates by token and so needs at least one key (TCP-B). */
   needsKey: boolean
   /** Binds the conversation; the login frame must still be `hear`d, which verifies its token too. */
-  voice(secrets: Secrets): Voice
+  codec(secrets: Secrets): Codec
 }
 
 /** What the server acknowledged, as the device side hears it. `result` is the wire's own code: 1 is success (0x60, 0x66). */
@@ -138,16 +138,16 @@ export type Acknowledgement =
   | { kind: 'acknowledged'; report: 'abnormal' }
 
 /** The device's half of a conversation: the same definitions read from the other end. For simulators and tests. */
-export interface CabinetVoice {
+export interface DeviceCodec {
   /**
    * A report as a frame. `bootMilliseconds` and `unixSeconds` fill the login's nonce and clock (0x60), zero when absent.
    * @throws RangeError a value this dialect's wire cannot carry
    */
-  say(report: Report, login?: { bootMilliseconds?: number; unixSeconds?: number }): Buffer
+  encode(report: Report, login?: { bootMilliseconds?: number; unixSeconds?: number }): Buffer
   /**
    * A server's frame: a command, or the acknowledgement of one of our reports (a probe 0x61 is one too: same bytes).
    * @throws MalformedBody bad checksum (TCP-B only: TCP-A cabinets do not look, section 2.3), bad token (TCP-B), unknown
    * code or unreadable body
    */
-  listen(frame: Buffer): Command | Acknowledgement
+  decode(frame: Buffer): Command | Acknowledgement
 }

@@ -59,7 +59,7 @@ function read(frame: Frame, dialect: Dialect, from: From): Reading {
 const strange = (body: Record<string, unknown>) =>
   Object.values(body).some((value) => typeof value === 'string' && /^code\d+$/.test(value))
 
-/** How well a reading agrees with what is only custom: tokens, version numbers, named codes (cabinet-protocol 2.4, 2.5). */
+/** How well a reading agrees with what is only custom: tokens, version numbers, named codes (docs/protocol.md 2.4, 2.5). */
 function likelihood(frame: Frame, reading: Reading, signed: boolean): number {
   const { dialect, from, body } = reading
   let points = strange(body) ? 0 : 2

@@ -31,7 +31,7 @@ export interface Actor {
   journal: Journal
   faults: Map<FaultName, Fault>
   unacknowledged: Bank[]
-  /** A cabinet moves one lock at a time, in the order of the commands (cabinet-protocol 0x80). */
+  /** A cabinet moves one lock at a time, in the order of the commands (docs/protocol.md 0x80). */
   movements: Promise<void>
   /** Aborted when the cabinet is switched off for good. */
   end: AbortController

@@ -40,7 +40,7 @@ function move<K extends 'eject' | 'force_eject'>(kind: K, box: Box, slot: number
   return { kind, slot, bankId, ok, result: ok ? 1 : 0 } as const
 }
 
-/** No bank of that serial number is in (cabinet-protocol 5.5). */
+/** No bank of that serial number is in (docs/protocol.md 5.5). */
 const snNotFound = 0xfc
 
 /** An eject may name its bank, which is then what counts (5.4, popup_sn). */

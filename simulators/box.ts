@@ -8,7 +8,7 @@ const goneMax = 256
 const serialsFrom = 30_000_000
 const seriesCount = 60_000
 const seriesLength = 1_000
-/** What a bank weighs in before the cabinet has read it (cabinet-protocol 2.6: level 0 together with 2010 mV). */
+/** What a bank weighs in before the cabinet has read it (docs/protocol.md 2.6: level 0 together with 2010 mV). */
 const unread = { levelPercent: 0, millivolts: 2010, inserted: false, charging: false }
 
 /** Where a cabinet dials and how often it says that it lives (0x63, 0x6A). */
@@ -127,7 +127,7 @@ export function bankIdOf(text: string): BankId {
 
 const byte = (value: number) => value.toString(16).padStart(2, '0')
 
-/** A bank with a given charge, at rest or charging (cabinet-protocol 2.6: 3680–4140 mV, 27–44 °C). */
+/** A bank with a given charge, at rest or charging (docs/protocol.md 2.6: 3680–4140 mV, 27–44 °C). */
 function bankAt(slot: number, bankId: BankId, levelPercent: number): Bank {
   const charging = levelPercent < 100
   return {

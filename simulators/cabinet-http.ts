@@ -4,7 +4,7 @@ import type { Box } from './box.ts'
 import type { Ask } from './dial.ts'
 import type { Journal, Question } from './journal.ts'
 
-/** What an MQTT cabinet says over HTTP: always signed, never secret (cabinet-protocol 5.1). */
+/** What an MQTT cabinet says over HTTP: always signed, never secret (docs/protocol.md 5.1). */
 export interface Web {
   ask: Ask
   box: Box

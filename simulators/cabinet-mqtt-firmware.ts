@@ -6,7 +6,7 @@ import { wifiList } from '../protocol/cabinet-mqtt/settings.ts'
 import { encodeBody } from '../protocol/field.ts'
 import type { FaultName } from './faults.ts'
 
-/** States of a pop-up that was not tried (cabinet-protocol 5.5). */
+/** States of a pop-up that was not tried (docs/protocol.md 5.5). */
 const noTimestamp = 0x87
 const ttlExceeded = 0x88
 /** As many of its banks old firmware tells who asks by `check` (5.4). */

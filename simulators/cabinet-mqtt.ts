@@ -15,7 +15,7 @@ import { forsake, hangUp, isOurs, reboot, switchOff, wake } from './line-mqtt.ts
 const nothing = Buffer.alloc(0)
 
 export interface MqttCabinetSettings extends ActorSettings, LineSettings, Partial<mqtt.Make> {
-  /** After so many unanswered heartbeats it reboots: 18 min at 9 min each (cabinet-protocol 5.6). 2 unless told. */
+  /** After so many unanswered heartbeats it reboots: 18 min at 9 min each (docs/protocol.md 5.6). 2 unless told. */
   missedHeartbeatsMax?: number
   /** From power-on to the HTTP upload, 60 in the documentation (5.7). Absent: none but when told to. */
   uploadSeconds?: number
@@ -33,7 +33,7 @@ interface Volinks {
   settings: MqttCabinetSettings
   actor: Actor
   wire: Wire
-  voice: mqtt.MqttCabinetVoice
+  codec: mqtt.MqttDeviceCodec
   line: Line
   unanswered: number
   /** Said once more after the next login. */
@@ -66,8 +66,8 @@ function beat(cab: Volinks) {
 }
 
 function say(cab: Volinks, report: Report, isAgain = false) {
-  const { line, voice } = cab
-  if (line.online && !line.hushed && isSayable(report)) write(cab, report, voice.say(report), isAgain)
+  const { line, codec } = cab
+  if (line.online && !line.hushed && isSayable(report)) write(cab, report, codec.say(report), isAgain)
 }
 
 /** Each write that the faults leave of a frame is a publish of its own. */
@@ -110,7 +110,7 @@ function hear(cab: Volinks, topic: string, payload: Buffer) {
     return journal.add({ event: 'heard', words: { kind: 'acknowledged', report: 'heartbeat' }, frame: payload })
   }
   try {
-    obey(cab, cab.voice.listen(payload), payload)
+    obey(cab, cab.codec.listen(payload), payload)
   } catch (error) {
     if (!(error instanceof MalformedBody)) throw error
     journal.add({ event: 'unreadable', reason: error.message, frame: payload })
@@ -142,9 +142,9 @@ function obeyWordless(cab: Volinks, command: string, frame: Buffer) {
   if (command === 'getWifi') cab.wire.send(wifiFrame)
 }
 
-async function upload({ line, voice, actor: { box } }: Volinks): Promise<void> {
+async function upload({ line, codec, actor: { box } }: Volinks): Promise<void> {
   if (!line.web) throw new RangeError('this cabinet speaks no HTTP')
-  await http.upload(line.web, voice.say({ kind: 'inventory', slots: box.slots, banks: banksOf(box) }))
+  await http.upload(line.web, codec.say({ kind: 'inventory', slots: box.slots, banks: banksOf(box) }))
 }
 
 /** Some time after each power-on it says over HTTP what its holes hold. */
@@ -168,7 +168,7 @@ const wireOf = (of: () => Volinks): Wire => ({
     return of().line.online
   },
   say: (report) => say(of(), report),
-  frameOf: (report) => of().voice.say(report),
+  frameOf: (report) => of().codec.say(report),
   // The last byte is the check byte (5.3).
   spoiled: (frame) => flipped(frame, frame.length - 1),
   again: (frame, report) => void of().again.push({ frame, report }),
@@ -234,7 +234,7 @@ export function mqttCabinet(doors: Doors, settings: MqttCabinetSettings): MqttCa
     settings,
     actor,
     wire,
-    voice: mqtt.cabinetVoice(makeOf(settings)),
+    codec: mqtt.deviceCodec(makeOf(settings)),
     line,
     unanswered: 0,
     again: [],

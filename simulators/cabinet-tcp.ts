@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Acknowledgement, CabinetVoice, Command, Report } from '../protocol/cabinet.ts'
-import type { Cutter } from '../protocol/cabinet-tcp/index.ts'
-import { cabinetVoice, cutter } from '../protocol/cabinet-tcp/index.ts'
+import type { Acknowledgement, Command, DeviceCodec, Report } from '../protocol/cabinet.ts'
+import type { Framer } from '../protocol/cabinet-tcp/index.ts'
+import { deviceCodec, newFramer } from '../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../protocol/errors.ts'
 import type { Actor, ActorSettings, Wire } from './actor.ts'
 import { forget, makeActor, makeCabinet, perform, reachOf, sayAgain } from './actor.ts'
@@ -12,9 +12,9 @@ import { banksOf } from './box.ts'
 import type { Cabinet } from './cabinet.ts'
 import { flipped } from './faults.ts'
 
-/** Behind length, command and version (cabinet-protocol 2.1). */
+/** Behind length, command and version (docs/protocol.md 2.1). */
 const checksumAt = 4
-/** What TCP-A cabinets say where TCP-B says milliseconds since power-up (cabinet-protocol 0x60). */
+/** What TCP-A cabinets say where TCP-B says milliseconds since power-up (docs/protocol.md 0x60). */
 const nonceA = 0x55667788
 
 export interface CabinetSettings extends ActorSettings {
@@ -37,7 +37,7 @@ interface Line {
   actor: Actor
   wire: Wire
   link: Link
-  voice: CabinetVoice
+  codec: DeviceCodec
   stream: Duplex | undefined
   /** Half-open links: ours no more, but open for whoever is on the other end. */
   forsaken: Duplex[]
@@ -72,8 +72,8 @@ function dial(line: Line) {
   line.unanswered = 0
   line.farewell = undefined
   let reason = 'closed by the server'
-  const knife = cutter()
-  stream.on('data', (chunk) => received(line, stream, knife, chunk))
+  const framer = newFramer()
+  stream.on('data', (chunk) => received(line, stream, framer, chunk))
   stream.on('error', (error) => {
     reason = errorReason(error)
   })
@@ -121,9 +121,9 @@ function beat(line: Line) {
   if (line.online) say(line, { kind: 'heartbeat' })
 }
 
-function frameOf({ voice, settings, bootedAt, unixSeconds }: Line, report: Report): Buffer {
+function frameOf({ codec, settings, bootedAt, unixSeconds }: Line, report: Report): Buffer {
   const bootMilliseconds = settings.dialect === 'A' ? nonceA : Math.round(performance.now() - bootedAt) >>> 0
-  return voice.say(report, { bootMilliseconds, unixSeconds })
+  return codec.encode(report, { bootMilliseconds, unixSeconds })
 }
 
 function say(line: Line, report: Report) {
@@ -142,11 +142,11 @@ function write({ stream, actor }: Line, report: Report, frame: Buffer, writes: B
   actor.journal.add({ event: 'said', report, frame })
 }
 
-function received(line: Line, stream: Duplex, knife: Cutter, chunk: Buffer) {
+function received(line: Line, stream: Duplex, framer: Framer, chunk: Buffer) {
   // A forsaken link hears nothing.
   if (stream !== line.stream) return
   try {
-    for (const frame of knife.push(chunk)) hear(line, frame)
+    for (const frame of framer.push(chunk)) hear(line, frame)
   } catch (error) {
     if (!(error instanceof BrokenStream)) throw error
     hangUp(line, error.message)
@@ -157,7 +157,7 @@ function hear(line: Line, frame: Buffer) {
   const { actor, wire } = line
   let words: Command | Acknowledgement
   try {
-    words = line.voice.listen(frame)
+    words = line.codec.decode(frame)
   } catch (error) {
     if (!(error instanceof MalformedBody)) throw error
     return actor.journal.add({ event: 'unreadable', reason: error.message, frame })
@@ -242,7 +242,7 @@ export function cabinet(link: Link, settings: CabinetSettings): Cabinet {
     actor,
     wire,
     link,
-    voice: cabinetVoice(dialect, key === undefined ? {} : { key }),
+    codec: deviceCodec(dialect, key === undefined ? {} : { key }),
     stream: undefined,
     forsaken: [],
     online: false,

@@ -58,7 +58,7 @@ export interface Latency {
   queryMilliseconds: readonly [number, number]
 }
 
-/** As captured (cabinet-protocol 0x64, 0x65, 0x80). */
+/** As captured (docs/protocol.md 0x64, 0x65, 0x80). */
 export const realLatency: Latency = {
   ejectMilliseconds: [710, 1130],
   forceEjectMilliseconds: [550, 650],

@@ -5,7 +5,7 @@ const pauseSeconds: readonly [number, number] = [8, 25]
 /** A borrow waits for the cabinet; the API gives up before this. */
 const requestMilliseconds = 30_000
 
-/** People with an app: they log in and borrow through the HTTP door, like any client of seed 003. */
+/** People with an app: they log in and borrow through the HTTP door, like any client of docs/contracts.md 4. */
 export interface CustomersSettings {
   /** Of the API, without a path. */
   url: string

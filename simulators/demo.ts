@@ -13,7 +13,7 @@ const leftPercent: readonly [number, number] = [10, 80]
 /** No cabinet with a free slot in reach: tried again after this. */
 const againSeconds = 5
 const chargeSeconds = 10
-/** Of an MQTT cabinet (cabinet-protocol 5.6, 5.7). */
+/** Of an MQTT cabinet (docs/protocol.md 5.6, 5.7). */
 const heartbeatSecondsMqtt = 540
 const uploadSeconds = 60
 const chargePercent = 2

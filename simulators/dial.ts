@@ -40,7 +40,7 @@ export type Ask = (
 ) => Promise<string>
 
 /**
- * How a simulated cabinet asks over HTTP; whatever the status is, the answer says it in its own words (cabinet-protocol 5.1).
+ * How a simulated cabinet asks over HTTP; whatever the status is, the answer says it in its own words (docs/protocol.md 5.1).
  * @throws RangeError see `mayDial` | TypeError nobody there | DOMException TimeoutError
  */
 export const asker =

@@ -2,7 +2,7 @@ import type { Report } from '../protocol/cabinet.ts'
 import type { Overrides, Reach, Reply } from './behaviours.ts'
 import type { Family } from './box.ts'
 
-/** Longer than any server waits for an answer (cabinet-protocol section 4: 15 s). */
+/** Longer than any server waits for an answer (docs/protocol.md 4: 15 s). */
 const lateMilliseconds = 20_000
 /** A flapping link lives for so many frames after its login. */
 const flapFrames = 3

@@ -6,8 +6,8 @@ import { once } from 'node:events'
 import type { RecordableHistogram } from 'node:perf_hooks'
 import { createHistogram } from 'node:perf_hooks'
 import { setTimeout as after } from 'node:timers/promises'
-import type { CabinetVoice } from '../protocol/cabinet.ts'
-import { cabinetVoice } from '../protocol/cabinet-tcp/index.ts'
+import type { DeviceCodec } from '../protocol/cabinet.ts'
+import { deviceCodec } from '../protocol/cabinet-tcp/index.ts'
 import type { Fleet, FleetCounts, FleetSettings, Member } from './member.ts'
 import { beat, dial } from './member.ts'
 
@@ -46,21 +46,21 @@ function conduct(fleet: Fleet): () => void {
 function made(settings: FleetSettings, latency: FleetLatency): Fleet {
   const { cabinets, dialect, banks, who } = settings
   // A voice with one key remembers nothing: members of one key share it.
-  const voices = new Map<string | undefined, CabinetVoice>()
+  const voices = new Map<string | undefined, DeviceCodec>()
   const members = Array.from({ length: cabinets }, (_, index): Member => {
     const { key } = who(index)
-    const voice = voices.get(key) ?? cabinetVoice(dialect, key === undefined ? {} : { key })
-    voices.set(key, voice)
+    const codec = voices.get(key) ?? deviceCodec(dialect, key === undefined ? {} : { key })
+    voices.set(key, codec)
     return {
       index,
-      voice,
+      codec,
       socket: undefined,
       online: false,
       unanswered: 0,
       saidAt: 0,
-      heartbeat: voice.say({ kind: 'heartbeat' }),
+      heartbeat: codec.encode({ kind: 'heartbeat' }),
       present: banks === fleetSlotsMax ? -1 : (1 << banks) - 1,
-      knife: undefined,
+      framer: undefined,
       farewell: undefined,
     }
   })

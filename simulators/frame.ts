@@ -8,7 +8,7 @@ import type { ArgsDef, CommandDef } from 'citty'
 import { defineCommand, runMain } from 'citty'
 import type { Command, Report } from '../protocol/cabinet.ts'
 import * as mqtt from '../protocol/cabinet-mqtt/index.ts'
-import { cabinetVoice, cutter, greet } from '../protocol/cabinet-tcp/index.ts'
+import { deviceCodec, greet, newFramer } from '../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../protocol/errors.ts'
 import type { Hints, Tongue } from '../protocol/explain.ts'
 import { explain, isMqtt } from '../protocol/explain.ts'
@@ -17,7 +17,7 @@ const lineCharsMax = 1_048_576
 
 type Answer = { ok: boolean } & Record<string, unknown>
 
-// A serial console prints CSBOX:"<hex>" (cabinet-protocol 2.2); people paste 0x, blanks and colons, and JSON as it is.
+// A serial console prints CSBOX:"<hex>" (docs/protocol.md 2.2); people paste 0x, blanks and colons, and JSON as it is.
 function bytesOf(line: string): Buffer {
   if (line.length > lineCharsMax) throw new RangeError(`a line of more than ${lineCharsMax} characters`)
   if (line.trimStart().startsWith('{')) return Buffer.from(line.trim())
@@ -33,13 +33,13 @@ function inWords(frame: Buffer, hints: Hints): object {
 }
 
 function decodeLine(line: string, hints: Hints): Answer {
-  const knife = cutter()
+  const framer = newFramer()
   const frames: object[] = []
   try {
     const bytes = bytesOf(line)
     if (isMqtt(bytes, hints)) return { ok: true, frames: [inWords(bytes, hints)], rest: '' }
-    for (const frame of knife.push(bytes)) frames.push(inWords(frame, hints))
-    const rest = hexOf(knife.rest())
+    for (const frame of framer.push(bytes)) frames.push(inWords(frame, hints))
+    const rest = hexOf(framer.rest())
     if (frames.length > 0 || rest === '') return { ok: true, frames, rest }
     return { ok: false, error: `incomplete: ${bytes.length} bytes are not a whole frame`, frames, rest }
   } catch (error) {
@@ -48,7 +48,7 @@ function decodeLine(line: string, hints: Hints): Answer {
 }
 
 const mqttBytes = (words: object, from: Hints['from']) =>
-  from === 'device' ? mqtt.cabinetVoice().say(words as Report) : mqtt.voice().tell(words as Command)
+  from === 'device' ? mqtt.deviceCodec().say(words as Report) : mqtt.codec().encode(words as Command)
 
 function encodeLine(line: string, { dialect = 'B', from = 'server', key = '' }: Hints): Answer {
   try {
@@ -56,10 +56,10 @@ function encodeLine(line: string, { dialect = 'B', from = 'server', key = '' }: 
     const words = JSON.parse(line)
     if (typeof words?.kind !== 'string') throw new RangeError('words need a kind')
     if (dialect === 'mqtt') return { ok: true, hex: hexOf(mqttBytes(words, from)) }
-    const device = cabinetVoice(dialect, { key })
-    if (from === 'device') return { ok: true, hex: hexOf(device.say(words as Report, words)) }
-    const voice = greet(device.say({ kind: 'login', boxId: 'workbench' })).voice({ keys: [key] })
-    return { ok: true, hex: hexOf(voice.tell(words as Command)) }
+    const device = deviceCodec(dialect, { key })
+    if (from === 'device') return { ok: true, hex: hexOf(device.encode(words as Report, words)) }
+    const codec = greet(device.encode({ kind: 'login', boxId: 'workbench' })).codec({ keys: [key] })
+    return { ok: true, hex: hexOf(codec.encode(words as Command)) }
   } catch (error) {
     return refusal(error)
   }

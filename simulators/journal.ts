@@ -6,7 +6,7 @@ const entriesMax = 5_000
 /** What happened to the metal, whoever was told about it. */
 export type Act = 'ejected' | 'inserted' | 'pulled' | 'jammed' | 'freed' | 'restarted'
 
-/** What an MQTT cabinet says over HTTP (cabinet-protocol 5.1, 5.5, 5.7). */
+/** What an MQTT cabinet says over HTTP (docs/protocol.md 5.1, 5.5, 5.7). */
 export type Question = 'bootstrap' | 'upload' | 'http_return'
 
 export type Happening =

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
 import { connect } from 'node:net'
 import type { RecordableHistogram } from 'node:perf_hooks'
-import type { Acknowledgement, CabinetVoice, Command, Report } from '../protocol/cabinet.ts'
-import type { Cutter } from '../protocol/cabinet-tcp/index.ts'
-import { cutter } from '../protocol/cabinet-tcp/index.ts'
+import type { Acknowledgement, Command, DeviceCodec, Report } from '../protocol/cabinet.ts'
+import type { Framer } from '../protocol/cabinet-tcp/index.ts'
+import { newFramer } from '../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../protocol/errors.ts'
 import { obey } from './behaviours.ts'
 import type { Box } from './box.ts'
@@ -11,7 +11,7 @@ import { banksOf, makeBox } from './box.ts'
 
 /** A source address has some 28,000 ports on loopback; beyond this many cabinets another address is used. */
 const cabinetsPerSourceMax = 20_000
-/** As a real cabinet: after so many unanswered heartbeats the next one is a new dial (cabinet-protocol section 4). */
+/** As a real cabinet: after so many unanswered heartbeats the next one is a new dial (docs/protocol.md 4). */
 const missedHeartbeatsMax = 2
 
 export interface FleetSettings {
@@ -33,7 +33,7 @@ export interface FleetSettings {
 /** One cabinet of a fleet: a socket and a few numbers. */
 export interface Member {
   index: number
-  voice: CabinetVoice
+  codec: DeviceCodec
   socket: Socket | undefined
   online: boolean
   unanswered: number
@@ -43,7 +43,7 @@ export interface Member {
   /** A bit for each slot with its bank in it. */
   present: number
   /** Only once a read was not exactly one frame. */
-  knife: Cutter | undefined
+  framer: Framer | undefined
   /** Why the link is about to end, when that is our own doing. */
   farewell: string | undefined
 }
@@ -113,7 +113,7 @@ export function dial(fleet: Fleet, member: Member) {
   let reason = 'closed by the server'
   member.socket = socket
   member.unanswered = 0
-  member.knife = undefined
+  member.framer = undefined
   member.farewell = undefined
   socket.once('connect', () => login(fleet, member))
   socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -128,8 +128,8 @@ function login(fleet: Fleet, member: Member) {
   say(member, { kind: 'login', boxId: box.boxId, slots: box.slots, banks: banksOf(box) })
 }
 
-function say({ socket, voice }: Member, report: Report) {
-  socket?.write(voice.say(report, { bootMilliseconds: Math.round(performance.now()) }))
+function say({ socket, codec }: Member, report: Report) {
+  socket?.write(codec.encode(report, { bootMilliseconds: Math.round(performance.now()) }))
 }
 
 function ended(fleet: Fleet, member: Member, socket: Socket, reason: string) {
@@ -144,22 +144,22 @@ function ended(fleet: Fleet, member: Member, socket: Socket, reason: string) {
 
 /** Most reads are one heartbeat's answer, known by its bytes. */
 function received(fleet: Fleet, member: Member, chunk: Buffer) {
-  if (!member.knife && member.online && chunk.equals(member.heartbeat)) return beaten(fleet, member)
-  member.knife ??= cutter()
+  if (!member.framer && member.online && chunk.equals(member.heartbeat)) return beaten(fleet, member)
+  member.framer ??= newFramer()
   try {
-    for (const frame of member.knife.push(chunk)) hear(fleet, member, frame)
+    for (const frame of member.framer.push(chunk)) hear(fleet, member, frame)
   } catch (error) {
     if (!(error instanceof BrokenStream)) throw error
     member.farewell = 'broken stream'
     member.socket?.destroy()
   }
-  if (member.knife.rest().length === 0) member.knife = undefined
+  if (member.framer.rest().length === 0) member.framer = undefined
 }
 
 function hear(fleet: Fleet, member: Member, frame: Buffer) {
   let words: Command | Acknowledgement
   try {
-    words = member.voice.listen(frame)
+    words = member.codec.decode(frame)
   } catch (error) {
     if (!(error instanceof MalformedBody)) throw error
     fleet.unreadable++

@@ -32,7 +32,7 @@ const keysHelp =
 /** The letter of the fault menu for each fault. */
 export const faultKeys = new Map(faultNames.map((name, at) => [String.fromCharCode(97 + at), name]))
 
-/** A bank as its label has it: four letters and eight hex digits (cabinet-protocol 2.6), or a serial number (5.5). */
+/** A bank as its label has it: four letters and eight hex digits (docs/protocol.md 2.6), or a serial number (5.5). */
 export function labelOf(bankId: BankId): string {
   if (bankId.length === 8) return `${snOf(bankId)}`
   const letters = Buffer.from(bankId.slice(0, 8), 'hex').toString('latin1')

@@ -38,7 +38,7 @@ function responses(one: Operation['responses'], other: Operation['responses']) {
 
 /**
  * One description of an operation that two surfaces have on one path; the content of a request decides whose it is
- * (data-model C1). A body, and an answer, is of the one or of the other.
+ * (docs/contracts.md C1). A body, and an answer, is of the one or of the other.
  */
 export function both(one: Operation, other: Operation): Operation {
   const known = one.parameters ?? []

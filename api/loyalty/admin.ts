@@ -13,7 +13,7 @@ const auditRows = 50
 const auditRowsMax = 200
 const filterCharactersMax = 100
 
-/** What only an admin sees (api-contracts 3.5). */
+/** What only an admin sees (docs/contracts.md 3.5). */
 export const admin = router()
 const ask = { method: 'get' as const, tags, middleware: [may('admin')] }
 
@@ -109,7 +109,7 @@ const AuditEntry = z
   })
   .openapi('AuditEntry')
 
-const spell = (entry: programme.AuditEntry): z.infer<typeof AuditEntry> => ({
+const toJson = (entry: programme.AuditEntry): z.infer<typeof AuditEntry> => ({
   id: entry.id,
   user_id: entry.userId,
   surface: entry.surface,
@@ -146,6 +146,6 @@ admin.openapi(
     const { entity_type: entityType, action, user_id: userId } = at
     const about = { readerId: c.var.actor.userId, entityType, action, userId, ...rowsOf(at) }
     const { rows, total } = await programme.auditLog(c.var.db.sql, about)
-    return c.json({ logs: rows.map(spell), ...pageOf(total, at) }, 200)
+    return c.json({ logs: rows.map(toJson), ...pageOf(total, at) }, 200)
   },
 )

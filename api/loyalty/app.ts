@@ -1,7 +1,7 @@
 import { createMiddleware } from 'hono/factory'
 import type { Surface } from '../app.ts'
 import { bearer } from '../auth.ts'
-import { arrive, type Env, type Ground } from '../context.ts'
+import { type AppContext, arrive, type Env } from '../context.ts'
 import { limitBody, limiter } from '../limit.ts'
 import { admin } from './admin.ts'
 import { auth, me } from './auth.ts'
@@ -20,7 +20,7 @@ const bodyBytesMax = 1_048_576
 /** What needs a token. */
 const closed = [me, movements, certificates, referrals, admin, rewardRules]
 
-/** So many requests of one address in a second (seed 002, "Rate Limiting"); counted once the request is known to be ours. */
+/** So many requests of one address in a second (docs/contracts.md 3, "Rate Limiting"); counted once the request is known to be ours. */
 function inMeasure(perSecond: number) {
   const requests = limiter(perSecond, 1)
   return createMiddleware<Env>(async (c, next) => {
@@ -29,8 +29,8 @@ function inMeasure(perSecond: number) {
   })
 }
 
-/** The loyalty surface: points, certificates, referrals (seed 002; api-contracts 3). */
-export function loyalty(ground: Ground): Surface {
+/** The loyalty surface: points, certificates, referrals (docs/contracts.md 3). */
+export function loyalty(ground: AppContext): Surface {
   const app = router()
   app.onError(failure)
   app.use(arrive(ground))

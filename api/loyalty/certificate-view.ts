@@ -5,7 +5,7 @@ import type { Env } from '../context.ts'
 import { toUnits, Units } from './money.ts'
 import { Time, time, timeOrNull } from './surface.ts'
 
-/** What anybody may see who has the code: nothing of its owner, and not the words of the gift (api-contracts 3.3). */
+/** What anybody may see who has the code: nothing of its owner, and not the words of the gift (docs/contracts.md 3.3). */
 const shown = {
   id: z.int(),
   code: z.string().openapi({ example: 'CERT-A1B2C3D4E5F60718' }),

@@ -3,7 +3,7 @@ import * as certificates from '../../db/loyalty/certificates.ts'
 import { expire } from '../../db/loyalty/certificates-changes.ts'
 import { limiter } from '../limit.ts'
 import { Code, PublicCertificate, spellPublic } from './certificate-view.ts'
-import { spelt } from './money.ts'
+import { toUnitsText } from './money.ts'
 import { json, no, router, slowDown } from './surface.ts'
 
 const minuteSeconds = 60
@@ -15,7 +15,7 @@ const over: Record<Exclude<certificates.CertificateStatus, 'active'>, string> = 
 }
 
 /** An amount as the document writes it: `3500`, `3500.50`. */
-const roubles = (minor: number) => spelt(minor).replace(/\.00$/, '')
+const roubles = (minor: number) => toUnitsText(minor).replace(/\.00$/, '')
 
 const verifyRoute = createRoute({
   method: 'post',
@@ -47,7 +47,7 @@ const verifyRoute = createRoute({
   },
 })
 
-/** Is this code worth something? Anybody may ask, not often (api-contracts 3.3). */
+/** Is this code worth something? Anybody may ask, not often (docs/contracts.md 3.3). */
 export function verification({ verificationsPerMinute }: { verificationsPerMinute: number }) {
   const questions = limiter(verificationsPerMinute, minuteSeconds)
   const app = router()

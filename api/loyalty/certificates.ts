@@ -34,7 +34,7 @@ function unlessLapsed<T>(done: T | null): T {
   return done
 }
 
-/** Gift certificates of people who are logged in (api-contracts 3.3). */
+/** Gift certificates of people who are logged in (docs/contracts.md 3.3). */
 export const certificates = router()
 
 certificates.openapi(

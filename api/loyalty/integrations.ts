@@ -1,17 +1,17 @@
 import { type RouteConfig, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import type { Notice } from '../../db/messages/inbox.ts'
+import type { WebhookEvent } from '../../db/messages/inbox.ts'
 import type { ApiConfig } from '../config.ts'
 import type { Env } from '../context.ts'
 import { type Limiter, limitBody, limiter } from '../limit.ts'
 import { type Provider, Unreadable } from '../providers/provider.ts'
-import * as notices from '../providers/webhook-events.ts'
+import * as webhookEvents from '../providers/webhook-events.ts'
 import { toUnits, Units } from './money.ts'
 import { explain, Misshapen } from './refusals.ts'
 import { json, no, router, slowDown } from './surface.ts'
 
-/** Ample for any notice (providers, section 0). */
+/** Ample for any notice (docs/providers.md 0). */
 const bodyBytesMax = 262_144
 /** Of one address. Only these are limited: a provider takes 429 for a failure, and some give up. */
 const forgeriesPerMinute = 60
@@ -24,10 +24,10 @@ const answer = (c: Context<Env>, status: 400 | 401 | 409 | 503, detail: string) 
  * Everything a provider's request goes through before its content matters: size, configured, authentic, stored.
  * `spell` gives the answer of a notice that was worked, or (null) will be.
  */
-function door(
-  config: { providers: notices.Providers; forgeries: Limiter },
+function apiRouter(
+  config: { providers: webhookEvents.Providers; forgeries: Limiter },
   name: Provider['name'],
-  spell: (notice: Notice | null) => object,
+  toJson: (webhookEvent: WebhookEvent | null) => object,
 ) {
   return async (c: Context<Env>) => {
     const provider = config.providers[name]
@@ -40,16 +40,16 @@ function door(
       return answer(c, 401, 'Неверный токен')
     }
     try {
-      const { notice, is, isLater } = await notices.take(c.var.db, provider, {
+      const { webhookEvent, is, isLater } = await webhookEvents.take(c.var.db, provider, {
         raw,
         headers: c.req.raw.headers,
         address,
       })
-      c.var.log('notice.received', { provider: name, noticeId: notice.id, is })
+      c.var.log('notice.received', { provider: name, noticeId: webhookEvent.id, is })
       if (is === 'conflict') return answer(c, 409, 'Документ с этим номером уже обработан с другим содержанием')
-      if (isLater) return c.json(spell(notice.result && notice), 200)
-      const { notice: worked } = await notices.work(c.var.db, config.providers, notice.id)
-      return c.json(spell(worked), 200)
+      if (isLater) return c.json(toJson(webhookEvent.result && webhookEvent), 200)
+      const { webhookEvent: worked } = await webhookEvents.work(c.var.db, config.providers, webhookEvent.id)
+      return c.json(toJson(worked), 200)
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error
       c.var.log('notice.unread', { provider: name, reason: error.message })
@@ -72,15 +72,15 @@ const contactWords: Record<string, string> = {
 }
 
 /** A visit's answer; one that another request replaced meanwhile was not worked. */
-function visitAnswer(notice: Notice | null) {
-  const { status, userId = null, pointsMinor = 0, cashbackMinor = 0 } = notice?.result ?? {}
+function visitAnswer(webhookEvent: WebhookEvent | null) {
+  const { status, userId = null, pointsMinor = 0, cashbackMinor = 0 } = webhookEvent?.result ?? {}
   if (!visitWords[status]) throw new HTTPException(503)
   const earned = { points_accrued: toUnits(pointsMinor), cashback_accrued: toUnits(cashbackMinor) }
   return { status, message: visitWords[status], user_id: userId, ...earned }
 }
 
-function contactAnswer(notice: Notice | null) {
-  const { status = 'accepted', userId = null } = notice?.result ?? {}
+function contactAnswer(webhookEvent: WebhookEvent | null) {
+  const { status = 'accepted', userId = null } = webhookEvent?.result ?? {}
   const known = contactWords[status] ? status : 'ignored'
   return { status: known, message: contactWords[known], user_id: userId }
 }
@@ -153,10 +153,13 @@ const contactRoute: RouteConfig = {
   responses: { 200: { description: 'Результат', ...json(ContactAnswer) }, ...no(400, 401, 422, 429, 503) },
 }
 
-/** Notices of 1C and Bitrix24 (api-contracts 3.6): stored before they are answered, worked once (db/messages/inbox.ts). */
+/** Notices of 1C and Bitrix24 (docs/contracts.md 3.6): stored before they are answered, worked once (db/messages/inbox.ts). */
 export function integrations({ providers, loyalty }: Pick<ApiConfig, 'providers' | 'loyalty'>) {
   const app = router()
-  const known = { providers: notices.providersOf(providers, loyalty.rules), forgeries: limiter(forgeriesPerMinute, 60) }
+  const known = {
+    providers: webhookEvents.providersOf(providers, loyalty.rules),
+    forgeries: limiter(forgeriesPerMinute, 60),
+  }
   app.openAPIRegistry.registerComponent('securitySchemes', 'webhookToken', {
     type: 'apiKey',
     in: 'header',
@@ -166,7 +169,7 @@ export function integrations({ providers, loyalty }: Pick<ApiConfig, 'providers'
   app.openAPIRegistry.registerPath(visitRoute)
   app.openAPIRegistry.registerPath(contactRoute)
   app.use('/integrations/*', limitBody(bodyBytesMax))
-  app.post(visitRoute.path, door(known, '1c', visitAnswer))
-  app.post(contactRoute.path, door(known, 'bitrix24', contactAnswer))
+  app.post(visitRoute.path, apiRouter(known, '1c', visitAnswer))
+  app.post(contactRoute.path, apiRouter(known, 'bitrix24', contactAnswer))
   return app
 }

@@ -19,14 +19,14 @@ export function toMinor(text: string): number | null {
   return sign && minor > 0 ? -minor : minor
 }
 
-/** A JSON number with at most two decimals (data-model C7). One division, so the nearest number to the exact amount. */
+/** A JSON number with at most two decimals (docs/contracts.md C7). One division, so the nearest number to the exact amount. */
 export const toUnits = (minor: number): number => minor / minorPerUnit
 
 /** The same for a column that may be empty. */
 export const toUnitsOrNull = (minor: number | null): number | null => (minor === null ? null : toUnits(minor))
 
 /** An amount in a text for people: `12.50`. */
-export const spelt = (minor: number): string => toUnits(minor).toFixed(decimals)
+export const toUnitsText = (minor: number): string => toUnits(minor).toFixed(decimals)
 
 /** An amount in a body, given as minor units. JSON's own numbers only: their shortest text is what the client wrote. */
 const amount = (min: number, message: string) =>

@@ -127,7 +127,7 @@ const movementRoute = <P extends `/${string}`>(path: P, summary: string) =>
     },
   })
 
-/** Points and cashback (api-contracts 3.2). */
+/** Points and cashback (docs/contracts.md 3.2). */
 export const movements = router()
 
 movements.openapi(balanceRoute, async (c) => {

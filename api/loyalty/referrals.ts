@@ -28,7 +28,7 @@ const ReferralCode = z
   })
   .openapi('ReferralCode')
 
-const spell = (code: verbs.ReferralCode): z.infer<typeof ReferralCode> => ({
+const toJson = (code: verbs.ReferralCode): z.infer<typeof ReferralCode> => ({
   id: code.id,
   user_id: code.userId,
   code: code.code,
@@ -48,7 +48,7 @@ const CustomCode = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9-]{3,31}$/, 'от 4 до 32 латинских букв, цифр и дефисов')
   .openapi({ example: 'SPRING-2026' })
 
-/** Referral codes, what comes of them, and what it earns (api-contracts 3.4). */
+/** Referral codes, what comes of them, and what it earns (docs/contracts.md 3.4). */
 export const referrals = router()
 
 referrals.openapi(
@@ -77,7 +77,7 @@ referrals.openapi(
   async (c) => {
     const { user_id: userId, referrer_type: referrerType, custom_code } = c.req.valid('json')
     const given = { userId, referrerType, customCode: custom_code ?? null }
-    return c.json(spell(await c.var.db.transaction((tx) => verbs.createCode(tx, c.var.actor, given))), 201)
+    return c.json(toJson(await c.var.db.transaction((tx) => verbs.createCode(tx, c.var.actor, given))), 201)
   },
 )
 
@@ -90,7 +90,7 @@ referrals.openapi(
     description: 'Если кода нет, он создаётся.',
     responses: { 200: { description: 'Код', ...json(ReferralCode) }, ...no(401) },
   }),
-  async (c) => c.json(spell(await c.var.db.transaction((tx) => verbs.myCode(tx, c.var.actor))), 200),
+  async (c) => c.json(toJson(await c.var.db.transaction((tx) => verbs.myCode(tx, c.var.actor))), 200),
 )
 
 const Event = z

@@ -6,11 +6,11 @@ import { type RefusalCode, Refused } from '../../db/platform/refused.ts'
 import type { Env } from '../context.ts'
 import { faultStatus } from '../error-status.ts'
 import { loggedPath } from '../logged-path.ts'
-import { spelt } from './money.ts'
+import { toUnitsText } from './money.ts'
 
 const elsewhere = [400, 'Операция невозможна в текущем состоянии'] as const
 
-/** Every refusal on this surface: its status (seed 002, "Коды ошибок") and its words. */
+/** Every refusal on this surface: its status (docs/contracts.md 3, "Коды ошибок") and its words. */
 export const status: Record<RefusalCode, readonly [ContentfulStatusCode, string]> = {
   not_found: [404, 'Не найдено'],
   conflict: [400, 'Операция невозможна в текущем состоянии'],
@@ -110,7 +110,7 @@ export function words({ code, about }: Refused): string {
   const { text, field, reason, available } = about
   if (typeof text === 'string') return text
   if (code === 'insufficient_funds' && typeof available === 'number')
-    return `${status[code][1]}. Доступно: ${spelt(available)}`
+    return `${status[code][1]}. Доступно: ${toUnitsText(available)}`
   if (typeof reason === 'string' && reasons[reason]) return reasons[reason]
   if (code === 'duplicate' && typeof field === 'string' && taken[field]) return taken[field]
   return status[code][1]

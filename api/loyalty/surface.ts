@@ -87,7 +87,7 @@ export const wholeQuery = (min: number, max: number, fallback: number) =>
     .prefault(String(fallback))
     .openapi({ type: 'integer', minimum: min, maximum: max, default: fallback })
 
-/** Query of a list: `page` from 1, and `page_size` (api-contracts 3.2; the audit log has its own bounds). */
+/** Query of a list: `page` from 1, and `page_size` (docs/contracts.md 3.2; the audit log has its own bounds). */
 export const pagingBy = (size: number, sizeMax: number) => ({
   page: wholeQuery(1, pageMax, 1),
   page_size: wholeQuery(1, sizeMax, size),
@@ -121,7 +121,7 @@ export const idBody = z.int().min(1).openapi({ example: 1 })
 /** A text in a body that may be left out or null; blanks around it are not part of it. */
 export const textOrNull = (charactersMax: number) => z.string().trim().max(charactersMax).nullish()
 
-/** An instant as this surface spells it: `2025-09-30T12:00:00Z` (seed 002). */
+/** An instant as this surface spells it: `2025-09-30T12:00:00Z` (docs/contracts.md 3). */
 export const time = (at: Date) => `${at.toISOString().slice(0, 19)}Z`
 /** The same for a column that may be empty. */
 export const timeOrNull = (at: Date | null) => (at ? time(at) : null)

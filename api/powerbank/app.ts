@@ -1,7 +1,7 @@
 import { except } from 'hono/combine'
 import type { Surface } from '../app.ts'
 import { bearer } from '../auth.ts'
-import type { Ground } from '../context.ts'
+import type { AppContext } from '../context.ts'
 import { arrive } from '../context.ts'
 import { limitBody } from '../limit.ts'
 import { bulkImport, isLarge } from './import/bulk-import.ts'
@@ -50,7 +50,7 @@ const fleet = [
   keys,
   brokerAccess,
   quarantine,
-  // Before the routes of one power bank: `/powerbanks/status` is no id (data-model C3).
+  // Before the routes of one power bank: `/powerbanks/status` is no id (docs/contracts.md C3).
   whereabouts,
   powerbanks,
   powerbankChanges,
@@ -63,8 +63,8 @@ const fleet = [
 const lending = [borrowLook, borrow, userStations, userPowerbanks, favorites, returning, returnDamage]
 const rental = [orders, orderChanges, ...lending, stationCommands, deviceState, forceEject]
 
-/** The power-bank rental surface (seed 003; api-contracts 4). */
-export function powerbank(ground: Ground): Surface {
+/** The power-bank rental surface (docs/contracts.md 4). */
+export function powerbank(ground: AppContext): Surface {
   const app = router()
   app.onError(failure)
   // A file is larger: its routes limit it themselves, once they know who sends it.

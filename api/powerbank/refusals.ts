@@ -6,7 +6,7 @@ import { type RefusalCode, Refused } from '../../db/platform/refused.ts'
 import type { Env } from '../context.ts'
 import { faultStatus } from '../error-status.ts'
 
-/** Every refusal on this surface: its status (seed 003, "Коды ответов") and its words. */
+/** Every refusal on this surface: its status (docs/contracts.md 4, "Коды ответов") and its words. */
 export const status: Record<RefusalCode, readonly [ContentfulStatusCode, string]> = {
   not_found: [404, 'Ресурс не найден'],
   conflict: [400, 'Операция невозможна в текущем состоянии'],
@@ -79,7 +79,7 @@ const reasons: Record<string, string> = {
   error_type_unknown: 'Неизвестный тип поломки',
   link_unknown: 'Связь станция-повербанк не найдена',
   favorite_unknown: 'Запись избранного не найдена',
-  knock_unknown: 'Запись карантина не найдена',
+  pending_device_unknown: 'Запись карантина не найдена',
 }
 
 /** Refusals that are HTTP's own: no verb was asked. 415 is not among the document's codes, so it is a 400 here. */
@@ -96,9 +96,12 @@ const faultText = { 400: 'Неверные параметры запроса', 5
 
 const snake = (name: string) => name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`)
 /** Names of a verb's data in this surface's spelling, those inside (a `limit`) too. */
-const spelt = (data: object): Record<string, unknown> =>
+const snakeKeys = (data: object): Record<string, unknown> =>
   Object.fromEntries(
-    Object.entries(data).map(([name, value]) => [snake(name), value?.constructor === Object ? spelt(value) : value]),
+    Object.entries(data).map(([name, value]) => [
+      snake(name),
+      value?.constructor === Object ? snakeKeys(value) : value,
+    ]),
   )
 
 /**
@@ -113,7 +116,7 @@ export function refusalBody({ code, about }: Refused) {
     (typeof reason === 'string' ? reasons[reason] : undefined) ??
     (code === 'duplicate' && typeof field === 'string' ? taken[field] : undefined) ??
     status[code][1]
-  return { ...spelt(rest), success: false as const, error: String(words) }
+  return { ...snakeKeys(rest), success: false as const, error: String(words) }
 }
 
 /** Every error of the surface as `{success: false, error}`. Only what nobody threw on purpose is logged, with the request's id. */

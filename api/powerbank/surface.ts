@@ -107,7 +107,7 @@ const zoneHours = 3
 const zone = '+03:00'
 const hourMs = 3_600_000
 
-/** An instant as this surface spells it: `2025-10-16T10:00:00+03:00` (seed 003). */
+/** An instant as this surface spells it: `2025-10-16T10:00:00+03:00` (docs/contracts.md 4). */
 export const time = (at: Date) => `${new Date(at.getTime() + zoneHours * hourMs).toISOString().slice(0, 19)}${zone}`
 /** The same for a column that may be empty. */
 export const timeOrNull = (at: Date | null) => (at ? time(at) : null)

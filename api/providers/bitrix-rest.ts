@@ -3,7 +3,7 @@ import { z } from 'zod'
 const timeoutMs = 10_000
 const answerBytesMax = 262_144
 
-/** Fields of `crm.contact.get` that we read; phones and addresses are lists (providers, section 8). */
+/** Fields of `crm.contact.get` that we read; phones and addresses are lists (docs/providers.md 8). */
 const Values = z
   .array(z.object({ VALUE: z.string() }))
   .nullish()

@@ -3,9 +3,9 @@ import * as contacts from '../../db/loyalty/contacts.ts'
 import type { Outcome } from '../../db/messages/inbox.ts'
 import { fetchContact } from './bitrix-rest.ts'
 import { reference, words } from './fields.ts'
-import { canonical, type Heard, isOneOf, jsonOf, type Provider, textOf, Unreadable } from './provider.ts'
+import { canonical, isOneOf, jsonOf, type Provider, type ReadEvent, textOf, Unreadable } from './provider.ts'
 
-/** How Bitrix24 proves that it is it: one way, never either (providers, section 8). */
+/** How Bitrix24 proves that it is it: one way, never either (docs/providers.md 8). */
 export type BitrixConfig =
   | { mode: 'header'; tokens: readonly string[] }
   | {
@@ -73,8 +73,8 @@ const Own = z.object({
   last_name: words(nameCharactersMax),
 })
 
-/** The document's JSON, which somebody's own middleware sends (api-contracts 3.6). */
-function hearOwn(raw: Buffer): Heard<BitrixWords> {
+/** The document's JSON, which somebody's own middleware sends (docs/contracts.md 3.6). */
+function hearOwn(raw: Buffer): ReadEvent<BitrixWords> {
   const body = jsonOf(raw)
   const parsed = Own.safeParse(body)
   if (!parsed.success) throw new Unreadable('the body is not a contact', parsed.error.issues, body)
@@ -89,8 +89,8 @@ function hearOwn(raw: Buffer): Heard<BitrixWords> {
   }
 }
 
-/** A native outgoing webhook: which contact, and nothing of it (providers, section 8). */
-function hearNative(raw: Buffer): Heard<BitrixWords> {
+/** A native outgoing webhook: which contact, and nothing of it (docs/providers.md 8). */
+function hearNative(raw: Buffer): ReadEvent<BitrixWords> {
   const form = formOf(raw)
   const [event, contactId, ts] = [only(form, 'event'), only(form, 'data[FIELDS][ID]') ?? '', only(form, 'ts') ?? '']
   if (!event || event.length > eventCharactersMax || !/^[\w.]+$/.test(event)) throw new Unreadable('no event')

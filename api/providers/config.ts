@@ -15,7 +15,7 @@ const isTimeZone = (name: string) => {
   }
 }
 
-/** Who may tell us things, and by which secrets (providers, section 10). */
+/** Who may tell us things, and by which secrets (docs/providers.md 10). */
 export const providerSettings = {
   ONEC_WEBHOOK_TOKEN: webhookToken().describe('what 1C sends as X-Webhook-Token; unset: 1C is not heard'),
   ONEC_WEBHOOK_TOKEN_PREVIOUS: webhookToken().describe(

@@ -80,7 +80,7 @@ function offsetMs(timeZone: string, at: number): number {
 }
 
 /**
- * The instant of an ISO date as 1C writes it: without a zone it is the clinic's (providers, section 7). Its empty date,
+ * The instant of an ISO date as 1C writes it: without a zone it is the clinic's (docs/providers.md 7). Its empty date,
  * `0001-01-01T00:00:00`, and an empty text are null; what is no date is undefined.
  */
 export function instantOf(text: string, timeZone: string): Date | null | undefined {

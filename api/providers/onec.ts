@@ -3,7 +3,7 @@ import type { PointRules } from '../../db/loyalty/points.ts'
 import * as visits from '../../db/loyalty/visits.ts'
 import type { Outcome } from '../../db/messages/inbox.ts'
 import { amount, instantOf, reference } from './fields.ts'
-import { canonical, type Heard, isOneOf, jsonOf, type Provider, Unreadable } from './provider.ts'
+import { canonical, isOneOf, jsonOf, type Provider, type ReadEvent, Unreadable } from './provider.ts'
 
 /** What 1C must know to tell us something, and what its dates mean. */
 export interface OnecConfig {
@@ -37,8 +37,8 @@ const visitOf = (timeZone: string) =>
     services: z.array(z.unknown(), 'ожидается список').max(servicesMax, 'слишком длинный список').nullish(),
   })
 
-/** A visit out of a body of 1C (providers, section 7; api-contracts 3.6). @throws Unreadable */
-function hear(raw: Buffer, timeZone: string): Heard<visits.Visit> {
+/** A visit out of a body of 1C (docs/providers.md 7; docs/contracts.md 3.6). @throws Unreadable */
+function hear(raw: Buffer, timeZone: string): ReadEvent<visits.Visit> {
   const body = jsonOf(raw)
   const parsed = visitOf(timeZone).safeParse(body)
   if (!parsed.success) throw new Unreadable('the body is not a visit', parsed.error.issues, body)

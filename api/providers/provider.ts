@@ -4,7 +4,7 @@ import type { Outcome } from '../../db/messages/inbox.ts'
 import type { Tx } from '../../db/postgres/connect.ts'
 
 /** A notice in our words. */
-export interface Heard<W> {
+export interface ReadEvent<W> {
   words: W
   /** What makes it the same notice for its sender. */
   dedupKey: string
@@ -27,7 +27,7 @@ export interface Provider<W = any> {
    * Reads stored bytes. Pure.
    * @throws Unreadable
    */
-  hear(raw: Buffer, headers: Record<string, string>): Heard<W>
+  hear(raw: Buffer, headers: Record<string, string>): ReadEvent<W>
   /** Asks the outside for what the notice does not say; never within a transaction. */
   look?(words: W): Promise<W>
   /** Does what the notice asks for. */
@@ -59,7 +59,7 @@ export function isOneOf(secrets: readonly string[], given: string | null): boole
 const byteOrderMark = '\u{feff}'
 
 /**
- * The text of a body, without the byte order mark that 1C may put in front (providers, section 7).
+ * The text of a body, without the byte order mark that 1C may put in front (docs/providers.md 7).
  * @throws Unreadable
  */
 export function textOf(raw: Buffer): string {

@@ -5,7 +5,7 @@ import type { Db } from '../../db/postgres/connect.ts'
 import { bitrix } from './bitrix.ts'
 import type { ProviderConfig } from './config.ts'
 import { onec } from './onec.ts'
-import { type Heard, type Provider, Unreadable } from './provider.ts'
+import { type Provider, type ReadEvent, Unreadable } from './provider.ts'
 
 /** Everyone who may be heard, by the name their notices are stored under. */
 export type Providers = Partial<Record<Provider['name'], Provider>>
@@ -42,7 +42,7 @@ export async function take(db: Db, provider: Provider, told: Told) {
   const headers = kept(told.headers)
   const { name, keep } = provider
   const stored = { provider: name, raw: keep(told.raw, headers['content-type']), headers, address: told.address }
-  let heard: Heard<any>
+  let heard: ReadEvent<any>
   try {
     heard = provider.hear(stored.raw, headers)
   } catch (error) {
@@ -57,7 +57,7 @@ export async function take(db: Db, provider: Provider, told: Told) {
   })
 }
 
-function providerOf(providers: Providers, { provider }: inbox.Notice): Provider {
+function providerOf(providers: Providers, { provider }: inbox.WebhookEvent): Provider {
   const found = providers[provider as Provider['name']]
   if (!found) throw new Refused('invalid', `${provider} is not configured`)
   return found
@@ -83,7 +83,7 @@ export const work = (db: Db, providers: Providers, id: number) =>
 export async function replay(db: Db, providers: Providers, id: number) {
   const stored = await inbox.get(db.sql, id)
   if (!stored) throw new Refused('not_found', `notice ${id}`)
-  if (!inbox.isOpen(stored)) return { notice: stored as inbox.Notice, isWorked: false }
+  if (!inbox.isOpen(stored)) return { webhookEvent: stored as inbox.WebhookEvent, isWorked: false }
   const { dedupKey, content, isState } = providerOf(providers, stored).hear(stored.raw, stored.headers)
   if (dedupKey === stored.dedupKey) return await work(db, providers, id)
   const { provider, raw, headers, address } = stored
@@ -91,8 +91,8 @@ export async function replay(db: Db, providers: Providers, id: number) {
     const given = { provider, raw, headers, address, dedupKey, content, isState }
     const received = await inbox.receive(tx, given)
     if (received.is === 'conflict') throw new Refused('conflict', `notice ${id} contradicts one that was worked`)
-    await inbox.supersede(tx, id, received.notice.id)
-    return received.notice
+    await inbox.supersede(tx, id, received.webhookEvent.id)
+    return received.webhookEvent
   })
   return await work(db, providers, anew.id)
 }

@@ -1,5 +1,5 @@
-import type { NoticeData, NoticeKind } from '../../db/messages/notifications.ts'
-import type { Letter } from '../../db/messages/outbox.ts'
+import type { NotificationData, NotificationKind } from '../../db/messages/notifications.ts'
+import type { Email } from '../../db/messages/outbox.ts'
 
 /** What a letter says. `body` is plain text. */
 export interface Text {
@@ -8,7 +8,7 @@ export interface Text {
 }
 
 /** The words of each notice, in the language of its readers. A kind that has none does not compile. */
-const texts: { [K in NoticeKind]: (data: NoticeData[K]) => Text } = {
+const texts: { [K in NotificationKind]: (data: NotificationData[K]) => Text } = {
   'user.registered': () => ({
     title: 'Заявка на регистрацию принята',
     body: 'Ваша заявка принята и ждёт одобрения администратором. Мы сообщим о решении письмом.',
@@ -39,13 +39,12 @@ const texts: { [K in NoticeKind]: (data: NoticeData[K]) => Text } = {
 const passwordMask = '••••••'
 
 /** The letter in words. A null password: it brings none. */
-export function write(letter: Letter, password: string | null): Text {
+export function write(email: Email, password: string | null): Text {
   // Each kind has its own data; the compiler cannot follow that through a union.
-  const { title, body } = texts[letter.kind](letter.data as never)
-  const access = password === null ? '' : `\n\nТелефон: ${letter.phone}\nПароль: ${password}`
-  return { title, body: `Здравствуйте, ${letter.fullName}!\n\n${body}${access}\n` }
+  const { title, body } = texts[email.kind](email.data as never)
+  const access = password === null ? '' : `\n\nТелефон: ${email.phone}\nПароль: ${password}`
+  return { title, body: `Здравствуйте, ${email.fullName}!\n\n${body}${access}\n` }
 }
 
 /** The same, as it may be kept. */
-export const keep = (letter: Letter, bringsPassword: boolean): Text =>
-  write(letter, bringsPassword ? passwordMask : null)
+export const keep = (email: Email, bringsPassword: boolean): Text => write(email, bringsPassword ? passwordMask : null)

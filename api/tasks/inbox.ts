@@ -1,8 +1,8 @@
 import * as inbox from '../../db/messages/inbox.ts'
 import type { Log } from '../../db/platform/log.ts'
-import { INBOX_BELL } from '../../db/postgres/channels.ts'
+import { INBOX_CHANNEL } from '../../db/postgres/channels.ts'
 import type { Db } from '../../db/postgres/connect.ts'
-import * as notices from '../providers/webhook-events.ts'
+import * as webhookEvents from '../providers/webhook-events.ts'
 import { startRounds } from './rounds.ts'
 
 /** Looked up at once; the next look takes the next. */
@@ -11,7 +11,7 @@ const ROUND_NOTICES = 20
 export interface InboxOptions {
   db: Db
   log: Log
-  providers: notices.Providers
+  providers: webhookEvents.Providers
 }
 
 /**
@@ -21,8 +21,8 @@ export interface InboxOptions {
 export async function startInbox({ db, log, providers }: InboxOptions): Promise<{ close(): Promise<void> }> {
   async function attempt(id: number): Promise<void> {
     try {
-      const { notice, isWorked } = await notices.work(db, providers, id)
-      if (isWorked) log('notice.worked', { provider: notice.provider, noticeId: id, state: notice.state })
+      const { webhookEvent, isWorked } = await webhookEvents.work(db, providers, id)
+      if (isWorked) log('notice.worked', { provider: webhookEvent.provider, noticeId: id, state: webhookEvent.state })
     } catch (error) {
       // Counted in its row, and due again later.
       log('notice.failed', { noticeId: id, error })
@@ -31,7 +31,7 @@ export async function startInbox({ db, log, providers }: InboxOptions): Promise<
 
   return await startRounds({
     db,
-    bell: INBOX_BELL,
+    bell: INBOX_CHANNEL,
     async round(isClosed) {
       for (const id of await inbox.due(db.sql, ROUND_NOTICES)) {
         if (isClosed()) return

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import * as password from '../../db/identity/password.ts'
 import * as outbox from '../../db/messages/outbox.ts'
 import type { Log } from '../../db/platform/log.ts'
-import { NOTICE_BELL } from '../../db/postgres/channels.ts'
+import { NOTIFICATION_CHANNEL } from '../../db/postgres/channels.ts'
 import type { Db } from '../../db/postgres/connect.ts'
 import { keep, write } from './emails.ts'
 import { CONNECTIONS_MAX, failure, type Mailer, mailer, type Smtp } from './mailer.ts'
@@ -36,18 +36,18 @@ export async function startMail({ db, log, smtp }: MailOptions): Promise<{ close
   }
 
   /** A failure of ours leaves the letter with this sender until its time is over; then it is due again. */
-  const attempt = (letter: outbox.Letter, deliver: Deliver) =>
-    deliver(db, log, letter).catch((error: unknown) => log('mail.failed', { noticeId: letter.id, error }))
+  const attempt = (email: outbox.Email, deliver: Deliver) =>
+    deliver(db, log, email).catch((error: unknown) => log('mail.failed', { noticeId: email.id, error }))
 
   const rounds = await startRounds({
     db,
-    bell: NOTICE_BELL,
+    bell: NOTIFICATION_CHANNEL,
     async round(isClosed) {
       for (;;) {
-        const { generation, letters } = await db.transaction((tx) => outbox.claim(tx, CONNECTIONS_MAX, smtp === null))
-        if (letters.length === 0 || isClosed()) return
+        const { generation, emails } = await db.transaction((tx) => outbox.claim(tx, CONNECTIONS_MAX, smtp === null))
+        if (emails.length === 0 || isClosed()) return
         const deliver = smtp ? send(mailerOf(generation, smtp)) : capture
-        await Promise.all(letters.map((letter) => attempt(letter, deliver)))
+        await Promise.all(emails.map((email) => attempt(email, deliver)))
       }
     },
     failed: (error) => log('mail.failed', { error }),
@@ -60,14 +60,14 @@ export async function startMail({ db, log, smtp }: MailOptions): Promise<{ close
   }
 }
 
-type Deliver = (db: Db, log: Log, letter: outbox.Letter) => Promise<void>
+type Deliver = (db: Db, log: Log, email: outbox.Email) => Promise<void>
 
 const noAddress = { error: 'no address', isFinal: true, isServers: false }
 
 /** Ends an attempt that failed, and says so; codes only, never an address. */
-async function failed(db: Db, log: Log, letter: outbox.Letter, why: outbox.Failure): Promise<void> {
-  const { isGivenUp, isSwitchedOff } = await db.transaction((tx) => outbox.fail(tx, letter, why))
-  const about = { noticeId: letter.id, kind: letter.kind, attempts: letter.attempts, reason: why.error }
+async function failed(db: Db, log: Log, email: outbox.Email, why: outbox.Failure): Promise<void> {
+  const { isGivenUp, isSwitchedOff } = await db.transaction((tx) => outbox.fail(tx, email, why))
+  const about = { noticeId: email.id, kind: email.kind, attempts: email.attempts, reason: why.error }
   log(isGivenUp ? 'notice.given_up' : 'notice.postponed', about)
   if (isSwitchedOff) log('mail.switched_off', { reason: why.error, failures: outbox.FAILURES_IN_ROW_MAX })
 }
@@ -75,34 +75,34 @@ async function failed(db: Db, log: Log, letter: outbox.Letter, why: outbox.Failu
 /** One attempt. The password it may bring is made now, stored as a hash before it leaves, and written nowhere else. */
 const send =
   ({ send }: Mailer): Deliver =>
-  async (db, log, letter) => {
-    const { email: recipient } = letter
-    if (recipient === null) return failed(db, log, letter, noAddress)
-    const fresh = letter.bringsPassword ? await renew(db, letter) : null
+  async (db, log, email) => {
+    const { email: recipient } = email
+    if (recipient === null) return failed(db, log, email, noAddress)
+    const fresh = email.bringsPassword ? await renew(db, email) : null
     try {
-      await send(recipient, write(letter, fresh), letter.id)
+      await send(recipient, write(email, fresh), email.id)
     } catch (error) {
-      return failed(db, log, letter, failure(error))
+      return failed(db, log, email, failure(error))
     }
-    await db.transaction((tx) => outbox.finish(tx, letter, 'sent', { recipient, ...keep(letter, fresh !== null) }))
-    log('notice.sent', { noticeId: letter.id, kind: letter.kind })
+    await db.transaction((tx) => outbox.finish(tx, email, 'sent', { recipient, ...keep(email, fresh !== null) }))
+    log('notice.sent', { noticeId: email.id, kind: email.kind })
   }
 
 /** A new password for the letter's person, or null when they have one that another way brought. */
-async function renew(db: Db, letter: outbox.Letter): Promise<string | null> {
+async function renew(db: Db, email: outbox.Email): Promise<string | null> {
   const plain = Array.from(
     { length: PASSWORD_CHARACTERS },
     () => PASSWORD_ALPHABET[randomInt(PASSWORD_ALPHABET.length)],
   ).join('')
   const hash = await password.hash(plain)
-  return (await db.transaction((tx) => outbox.setPassword(tx, letter, hash))) ? plain : null
+  return (await db.transaction((tx) => outbox.setPassword(tx, email, hash))) ? plain : null
 }
 
 /** Without a mail server: the letter as it would have gone. No password is made that nobody would get. */
-const capture: Deliver = async (db, log, letter) => {
-  const { email: recipient } = letter
-  if (recipient === null) return failed(db, log, letter, noAddress)
-  const kept = { recipient, ...keep(letter, letter.bringsPassword) }
-  await db.transaction((tx) => outbox.finish(tx, letter, 'captured', kept))
-  log('notice.captured', { noticeId: letter.id, kind: letter.kind })
+const capture: Deliver = async (db, log, email) => {
+  const { email: recipient } = email
+  if (recipient === null) return failed(db, log, email, noAddress)
+  const kept = { recipient, ...keep(email, email.bringsPassword) }
+  await db.transaction((tx) => outbox.finish(tx, email, 'captured', kept))
+  log('notice.captured', { noticeId: email.id, kind: email.kind })
 }

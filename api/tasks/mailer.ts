@@ -14,7 +14,7 @@ export interface Smtp {
 export const CONNECTIONS_MAX = 3
 const dialTimeoutMs = 10_000
 const silenceMs = 20_000
-const lettersPerConnectionMax = 100
+const emailsPerConnectionMax = 100
 /** Of a letter whose connection broke under it, within one attempt of ours. */
 const redialsMax = 1
 
@@ -30,7 +30,7 @@ export function mailer({ url, from }: Smtp): Mailer {
     url,
     pool: true,
     maxConnections: CONNECTIONS_MAX,
-    maxMessages: lettersPerConnectionMax,
+    maxMessages: emailsPerConnectionMax,
     maxRequeues: redialsMax,
     connectionTimeout: dialTimeoutMs,
     greetingTimeout: dialTimeoutMs,
@@ -63,10 +63,10 @@ export function failure(error: unknown): Failure {
     command,
   } = error as { code?: string; responseCode?: number; command?: string }
   // Of this letter the server speaks when it does not want its recipient or its content; a sender it does not want is ours.
-  const isLetters = (code === 'EENVELOPE' && command !== 'MAIL FROM') || code === 'EMESSAGE'
+  const isOfEmail = (code === 'EENVELOPE' && command !== 'MAIL FROM') || code === 'EMESSAGE'
   return {
     error: responseCode === undefined ? code : `${code} ${responseCode}`,
-    isServers: !isLetters,
-    isFinal: isLetters && responseCode !== undefined && responseCode >= permanentCode,
+    isServers: !isOfEmail,
+    isFinal: isOfEmail && responseCode !== undefined && responseCode >= permanentCode,
   }
 }

@@ -1,5 +1,5 @@
 import { Refused } from '../platform/refused.ts'
-import { ANSWER_BELL } from '../postgres/channels.ts'
+import { ANSWER_CHANNEL } from '../postgres/channels.ts'
 import type { Db } from '../postgres/connect.ts'
 import * as orders from '../powerbank/orders.ts'
 import * as commands from './commands.ts'
@@ -22,7 +22,7 @@ export interface Answers {
 export async function answers(db: Db): Promise<Answers> {
   const waiting = new Map<string, Set<() => void>>()
   const unlisten = await db.listen(
-    ANSWER_BELL,
+    ANSWER_CHANNEL,
     (subject) => {
       for (const wake of waiting.get(subject) ?? []) wake()
     },

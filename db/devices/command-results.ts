@@ -20,7 +20,7 @@ const UNMATCHED_PER_HOUR_MAX = 120
 /** How far back in a station's log they are counted. */
 const RECENT_EVENTS_MAX = 300
 
-/** A bank of the MQTT family (cabinet-protocol 5.5), whose movements are asked for by bank and not by slot. */
+/** A bank of the MQTT family (docs/protocol.md 5.5), whose movements are asked for by bank and not by slot. */
 const NUMBERED = /^[0-9A-F]{8}$/
 
 /** A cabinet's answer in our words: `kind` and `slot` say which command it answers. */
@@ -97,7 +97,7 @@ async function settle(tx: Tx, id: number, { kind: _, ...body }: Answer, hex: str
 }
 
 /**
- * An administrator had a slot opened: a closed order says who and which (api-contracts 4.2). A loan still
+ * An administrator had a slot opened: a closed order says who and which (docs/contracts.md 4.2). A loan still
  * waiting for that very bank ends, and its eject stays at home if it has not left.
  */
 async function forceEjected(
@@ -204,7 +204,7 @@ export async function answer(
   if (said.ok !== false) await lessons[said.kind]?.(tx, stationId, said, command)
   if (!isMovement) return { commandId: command.id, orderId: null }
   if (said.ok === false) {
-    // Only an inventory proves that the bank stayed (cabinet-protocol 3, 0x65), so the order waits for one.
+    // Only an inventory proves that the bank stayed (docs/protocol.md 3, 0x65), so the order waits for one.
     await places.lookWithin(tx, stationId, 0)
     return { commandId: command.id, orderId: null }
   }

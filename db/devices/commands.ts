@@ -1,12 +1,12 @@
 import { Refused } from '../platform/refused.ts'
-import { COMMAND_BELL, ring } from '../postgres/channels.ts'
+import { COMMAND_CHANNEL, ring } from '../postgres/channels.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as orders from '../powerbank/orders.ts'
 import { lookWithin } from '../powerbank/slots.ts'
 
 /** How long a command may wait to leave the house; a cabinet on a weak SIM dials again within this. */
 const QUEUED_SECONDS = 15
-/** How long a movement may take to be answered (cabinet-protocol 4). */
+/** How long a movement may take to be answered (docs/protocol.md 4). */
 const MOVEMENT_SECONDS = 15
 /** How long a query may take, each of its two times. */
 const QUERY_SECONDS = 5
@@ -126,7 +126,7 @@ export async function enqueue(tx: Tx, command: NewCommand): Promise<{ id: number
       where (select count(*) from device_commands where station_id = ${stationId} and status in ('queued', 'sent')) < ${WAITING_MAX}
       returning id
     )
-    select id, pg_notify(${COMMAND_BELL}, ${String(stationId)}) from written`
+    select id, pg_notify(${COMMAND_CHANNEL}, ${String(stationId)}) from written`
   if (!row) throw new Refused('too_many_commands', `${WAITING_MAX} commands wait for this cabinet already`)
   return { id: row.id, repeated: false }
 }
@@ -144,7 +144,7 @@ export async function askInventory(tx: Tx, stationId: number, origin: NewCommand
         select 1 from device_commands where station_id = ${stationId} and kind = 'inventory' and status = 'queued')
       returning station_id
     )
-    select pg_notify(${COMMAND_BELL}, station_id::text) from written`
+    select pg_notify(${COMMAND_CHANNEL}, station_id::text) from written`
 }
 
 /** Takes back a command whose bytes have not left. False: they have. */
@@ -215,7 +215,7 @@ interface Ended {
 async function afterwards(tx: Tx, ended: Ended[]): Promise<void> {
   const ids = (status: CommandStatus) => ended.filter((row) => row.status === status).map((row) => row.id)
   const requeued = new Set(ended.filter((row) => row.status === 'queued').map((row) => row.stationId))
-  for (const stationId of requeued) await tx`select pg_notify(${COMMAND_BELL}, ${String(stationId)})`
+  for (const stationId of requeued) await tx`select pg_notify(${COMMAND_CHANNEL}, ${String(stationId)})`
   if (ids('expired').length > 0) await orders.neverSent(tx, ids('expired'))
   const doubtful = await tx<{ id: number }[]>`
     select id from orders where status = 'pending' and command_id = any(${ids('unknown')}::bigint[])`

@@ -7,7 +7,7 @@ import { hasDialled } from './mqtt-credentials.ts'
 
 /**
  * How long after the last sign of life a cabinet still counts as online: two heartbeats and five seconds
- * (cabinet-protocol 4), and ten more because each node writes its cabinets' `seen_at` in batches.
+ * (docs/protocol.md 4), and ten more because each node writes its cabinets' `seen_at` in batches.
  */
 export const ONLINE_SLACK_SECONDS = 15
 const DEFAULT_HEARTBEAT_SECONDS = 30
@@ -150,13 +150,13 @@ export async function quarantine(
     slots?: number | undefined
   },
 ): Promise<void> {
-  const [knock] = await q<{ isNew: boolean }[]>`
+  const [pending] = await q<{ isNew: boolean }[]>`
     insert into quarantine as known (box_id, dialect, reason, address, slots)
     values (${about.boxId}, ${about.dialect}, ${about.reason}, ${about.address}, ${about.slots ?? null})
     on conflict (box_id) do update set dialect = excluded.dialect, reason = excluded.reason, address = excluded.address,
       slots = coalesce(excluded.slots, known.slots), attempts = known.attempts + 1, last_seen_at = now()
     returning xmax = 0 as is_new`
-  if (!knock?.isNew) return
+  if (!pending?.isNew) return
   await q`
     delete from quarantine where id in (
       select id from quarantine order by last_seen_at desc, id desc offset ${QUARANTINE_ROWS_MAX})`

@@ -11,9 +11,9 @@ const NAME_BYTES = 6
 /** Credentials that are over, kept per device for whoever asks what happened. */
 const HISTORY_ROWS_MAX = 8
 
-/** What dials the broker: each kind has its own topics (cabinet-protocol 5.2). */
+/** What dials the broker: each kind has its own topics (docs/protocol.md 5.2). */
 export type DeviceKind = 'cabinet' | 'terminal'
-/** Which of the vendor's bootstraps it spoke (cabinet-protocol 5.1). */
+/** Which of the vendor's bootstraps it spoke (docs/protocol.md 5.1). */
 export type Firmware = 'current' | 'old'
 
 /** A device of one kind, as its topics name it: a cabinet by its IMEI. */
@@ -64,7 +64,7 @@ export const clientIdOf = ({ deviceKind, deviceId }: Device) => `${deviceKind}-$
 
 /**
  * A new credential for a device. The one it uses stays good until this one is first used (the answer that carries it may
- * be lost); one that was never used is replaced, so at most two are good. The bootstrap has no secret (cabinet-protocol
+ * be lost); one that was never used is replaced, so at most two are good. The bootstrap has no secret (docs/protocol.md
  * 5.1): the first SIM a device names is pinned, and whoever names another, or none any more, gets nothing until an
  * operator has let the new one in (`forgetSim`).
  */

@@ -117,7 +117,7 @@ export const mqttCredentials = pgTable(
     passwordHash: text().notNull(),
     /** The SIM the device named when it asked; another one asks an operator first. */
     iccid: text(),
-    /** `current` or `old`: which of the vendor's bootstraps it spoke (cabinet-protocol 5.1). */
+    /** `current` or `old`: which of the vendor's bootstraps it spoke (docs/protocol.md 5.1). */
     firmware: text().notNull().default('current'),
     /** What it said of itself, e.g. `20240904-RBMG-3.0.0.0`. */
     software: text(),

@@ -21,7 +21,7 @@ export const orgUnits = pgTable(
     parentId: ref().references((): AnyPgColumn => orgUnits.id),
     unitType: text().notNull(),
     name: text().notNull(),
-    /** Spelt as in the document (seed 003). */
+    /** Spelt as in the document (docs/contracts.md 4). */
     adress: text(),
     logoUrl: text(),
     defaultPowerbankLimit: integer().notNull().default(1),
@@ -63,7 +63,7 @@ export const users = pgTable(
     /** Who 1C knows this person as. */
     externalId: text(),
     bitrixContactId: text(),
-    /** Own limit of open borrow orders; null: the unit's default (api-contracts 4.8). */
+    /** Own limit of open borrow orders; null: the unit's default (docs/contracts.md 4.8). */
     powerbankLimit: integer(),
     rejectReason: text(),
     lastLoginAt: at(),

@@ -7,7 +7,7 @@ import { Refused } from '../platform/refused.ts'
 import type { Tx } from '../postgres/connect.ts'
 import { type Certificate, codeOf, columns, isStaff } from './certificates.ts'
 
-/** Of a certificate nobody gave a date (api-contracts 3.3). */
+/** Of a certificate nobody gave a date (docs/contracts.md 3.3). */
 const validityDaysDefault = 365
 /** `CERT-` and 16 hex digits: 64 bits, so that nobody finds one by trying. */
 const codeBytes = 8

@@ -3,12 +3,12 @@ import { hasRole } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable } from '../postgres/connect.ts'
 
-/** Who sells, takes and cancels certificates (api-contracts 3.3). */
+/** Who sells, takes and cancels certificates (docs/contracts.md 3.3). */
 export const staffRoles = ['admin', 'cashier'] as const
 
 export const isStaff = (actor: Actor) => hasRole(actor, ...staffRoles)
 
-/** Only `active` leads anywhere, and nothing leads back to it (data-model D2). */
+/** Only `active` leads anywhere, and nothing leads back to it (docs/contracts.md D2). */
 export type CertificateStatus = 'active' | 'used' | 'expired' | 'cancelled'
 
 /** A gift certificate. Amounts in kopecks. */
@@ -43,7 +43,7 @@ export const columns = (q: Queryable) => q`
 
 /**
  * A code as it is stored, from however somebody typed it. Nothing is said of its alphabet: codes of other issuers hold
- * other letters (data-model C8, 10). What cannot be a text of PostgreSQL is no code of anybody.
+ * other letters (docs/contracts.md C8, 10). What cannot be a text of PostgreSQL is no code of anybody.
  */
 export const codeOf = (text: string) => (text.includes('\0') ? '' : text.trim().toUpperCase())
 

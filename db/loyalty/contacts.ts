@@ -46,7 +46,7 @@ const candidates = (tx: Tx, { bitrixId, email, phone }: Contact) => tx<Known[]>`
 
 /**
  * Makes a contact a patient, or brings a patient up to date: found by the stored id, then by email, then by phone
- * (api-contracts 3.6). Staff are never touched, nor does one person get what is another's; nothing is changed then.
+ * (docs/contracts.md 3.6). Staff are never touched, nor does one person get what is another's; nothing is changed then.
  * The email of somebody who has a password stays: it is where a new password would go. Who has a place elsewhere too
  * keeps email and phone: there one logs in by phone, and an administrator's letter brings the first password.
  * @throws Refused duplicate (somebody registered with the same at this very moment: try again)

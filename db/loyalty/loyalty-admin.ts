@@ -7,7 +7,7 @@ export interface Rows {
   offset: number
 }
 
-/** The programme at a glance (api-contracts 3.5). Amounts in hundredths. */
+/** The programme at a glance (docs/contracts.md 3.5). Amounts in hundredths. */
 export interface Dashboard {
   totalUsers: number
   activeCertificates: number

@@ -6,7 +6,7 @@ import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 
 const surface: Surface = 'loyalty'
-/** The weightiest first. Who has no row is a patient (data-model B1). */
+/** The weightiest first. Who has no row is a patient (docs/contracts.md B1). */
 export const loyaltyRoles = ['admin', 'cashier', 'doctor', 'patient'] as const
 export type LoyaltyRole = (typeof loyaltyRoles)[number]
 

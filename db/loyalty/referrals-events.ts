@@ -5,7 +5,7 @@ import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as points from './points.ts'
 import { codeOf } from './referrals.ts'
 
-/** What somebody who came by a code did (api-contracts 3.4). */
+/** What somebody who came by a code did (docs/contracts.md 3.4). */
 export const eventTypes = ['registration', 'first_visit', 'paid_service', 'repeat_visit'] as const
 export type EventType = (typeof eventTypes)[number]
 /** These happen once in somebody's life, whosever code is named. */

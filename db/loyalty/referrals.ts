@@ -4,7 +4,7 @@ import { type Actor, hasRole } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 
-/** Somebody's code, and what came of it (api-contracts 3.4). */
+/** Somebody's code, and what came of it (docs/contracts.md 3.4). */
 export interface ReferralCode {
   id: number
   userId: number

@@ -9,7 +9,7 @@ const wholeMinor = 10_000
 export const rewardTypes = ['fixed', 'percentage', 'points'] as const
 export type RewardType = (typeof rewardTypes)[number]
 
-/** What an event earns (api-contracts 3.4). */
+/** What an event earns (docs/contracts.md 3.4). */
 export interface RewardRule {
   id: number
   /** A referral event, or `rental`: a finished power-bank rental. */

@@ -8,7 +8,7 @@ import { at, createdAt, id, ref } from '../postgres/columns.ts'
 
 const minor = () => bigint({ mode: 'number' })
 
-/** Somebody's card of the loyalty programme (data-model A3). The balances are the ledger's. */
+/** Somebody's card of the loyalty programme (docs/contracts.md A3). The balances are the ledger's. */
 
 export const loyaltyAccounts = pgTable(
   'loyalty_accounts',
@@ -30,7 +30,7 @@ export const loyaltyAccounts = pgTable(
   (t) => [check('loyalty_accounts_tier', sql`${t.cardTier} in ('bronze', 'silver', 'gold', 'platinum')`)],
 )
 
-/** What the client sees of each posting of points and cashback (api-contracts 3.2). */
+/** What the client sees of each posting of points and cashback (docs/contracts.md 3.2). */
 
 export const loyaltyTransactions = pgTable(
   'loyalty_transactions',
@@ -70,7 +70,7 @@ export const loyaltyTransactions = pgTable(
   ],
 )
 
-/** A gift certificate (api-contracts 3.3). What is left on it is the balance of its book. */
+/** A gift certificate (docs/contracts.md 3.3). What is left on it is the balance of its book. */
 
 export const certificates = pgTable(
   'certificates',
@@ -146,7 +146,7 @@ export const certificateRedemptions = pgTable(
   ],
 )
 
-/** api-contracts 3.4. */
+/** docs/contracts.md 3.4. */
 
 export const referralCodes = pgTable(
   'referral_codes',

@@ -21,7 +21,7 @@ export type Accrued =
   | { kind: 'user_not_found' }
   | { kind: 'account_not_found'; userId: number }
 
-/** Finds the patient by the clinic's own id, and gives what the visit earned (api-contracts 3.6). */
+/** Finds the patient by the clinic's own id, and gives what the visit earned (docs/contracts.md 3.6). */
 export async function accrue(tx: Tx, rules: points.PointRules, visit: Visit): Promise<Accrued> {
   const { documentId, pointsMinor, cashbackMinor, totalMinor, visitAt } = visit
   const [user] = await tx<{ id: number }[]>`

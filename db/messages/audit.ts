@@ -1,7 +1,7 @@
 import type { Actor } from '../platform/actor.ts'
 import type { Tx } from '../postgres/connect.ts'
 
-/** One change, as an auditor reads it (data-model B7). Values never hold a secret. */
+/** One change, as an auditor reads it (docs/contracts.md B7). Values never hold a secret. */
 export interface Change {
   /** `verb` and what: `user.approve`, `org_unit.delete`. */
   action: string

@@ -1,4 +1,4 @@
-import { EVENT_BELL } from '../postgres/channels.ts'
+import { EVENT_CHANNEL } from '../postgres/channels.ts'
 import type { Db, Queryable, Tx } from '../postgres/connect.ts'
 
 /** What happened to whom. `data` is shown to operators and clients: never a secret. */
@@ -36,7 +36,7 @@ export async function record(tx: Tx, kind: string, about: EventAbout = {}): Prom
       insert into events (kind, station_id, user_id, order_id, data)
       values (${kind}, ${stationId}, ${userId}, ${orderId}, ${tx.json(data as any)})
     )
-    select pg_notify(${EVENT_BELL}, '')`
+    select pg_notify(${EVENT_CHANNEL}, '')`
 }
 
 /** The end of the log as it stands, to tail from. */
@@ -120,7 +120,7 @@ export async function tail(
         if (again && !isClosed) wake()
       })
   }
-  const unlisten = await db.listen(EVENT_BELL, wake, wake)
+  const unlisten = await db.listen(EVENT_CHANNEL, wake, wake)
   const poll = setInterval(wake, POLL_MS)
   return {
     async close() {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { Refused } from '../platform/refused.ts'
-import { INBOX_BELL } from '../postgres/channels.ts'
+import { INBOX_CHANNEL } from '../postgres/channels.ts'
 import type { Db, Queryable, Tx } from '../postgres/connect.ts'
 
 export type State = 'received' | 'done' | 'ignored' | 'failed' | 'unmatched'
 
-/** What somebody outside told us, and what became of it (providers, section 0 rule 5). */
-export interface Notice {
+/** What somebody outside told us, and what became of it (docs/providers.md 0 rule 5). */
+export interface WebhookEvent {
   id: number
   provider: string
   dedupKey: string
@@ -25,12 +25,12 @@ export interface Notice {
 }
 
 /** A notice with its bytes. */
-export interface Stored extends Notice {
+export interface Stored extends WebhookEvent {
   raw: Buffer
   address: string | null
 }
 
-export interface NewNotice {
+export interface NewWebhookEvent {
   provider: string
   /** What makes it the same notice for its sender. */
   dedupKey: string
@@ -53,13 +53,13 @@ export interface Outcome {
 
 /** States in which nothing was done for a notice yet. */
 const open: readonly State[] = ['received', 'failed', 'unmatched']
-export const isOpen = ({ state }: Notice) => open.includes(state)
+export const isOpen = ({ state }: WebhookEvent) => open.includes(state)
 /** After so many failures of ours it waits for an operator. */
 const ATTEMPTS_MAX = 6
 /** 10 s, 40 s, 160 s, 11 min, 43 min. */
 const BACKOFF_SECONDS = 10
 const BACKOFF_FACTOR = 4
-/** What names an unknown patient is tried again so often, and for so long (providers, section 9). */
+/** What names an unknown patient is tried again so often, and for so long (docs/providers.md 9). */
 const REMATCH_MINUTES = 10
 const REMATCH_HOURS = 24
 const errorCharactersMax = 300
@@ -71,9 +71,14 @@ const columns = (q: Queryable) => q`
 /** SHA-256 as hex. */
 export const hash = (content: string | Buffer) => createHash('sha256').update(content).digest('hex')
 
-async function add(tx: Tx, given: NewNotice, dedupKey: string, lastError: string | null): Promise<Notice | undefined> {
+async function add(
+  tx: Tx,
+  given: NewWebhookEvent,
+  dedupKey: string,
+  lastError: string | null,
+): Promise<WebhookEvent | undefined> {
   const { provider, content, raw, headers, address } = given
-  const [row] = await tx<Notice[]>`
+  const [row] = await tx<WebhookEvent[]>`
     insert into inbox (provider, dedup_key, content_hash, raw, headers, address, state, last_error)
     values (${provider}, ${dedupKey}, ${hash(content)}, ${raw}, ${tx.json(headers)}, ${address},
       ${lastError === null ? 'received' : 'failed'}, ${lastError})
@@ -88,25 +93,25 @@ async function add(tx: Tx, given: NewNotice, dedupKey: string, lastError: string
  */
 export async function receive(
   tx: Tx,
-  given: NewNotice,
-): Promise<{ notice: Notice; is: 'new' | 'repeat' | 'conflict' }> {
+  given: NewWebhookEvent,
+): Promise<{ webhookEvent: WebhookEvent; is: 'new' | 'repeat' | 'conflict' }> {
   const { provider, dedupKey, isState = false } = given
   for (let attempt = 0; attempt < raceAttemptsMax; attempt++) {
     const fresh = await add(tx, given, dedupKey, null)
-    if (fresh) return { notice: fresh, is: 'new' }
+    if (fresh) return { webhookEvent: fresh, is: 'new' }
     // One after the other: who waited for a row that is replaced meanwhile finds none under its key, again and again.
     await tx`select pg_advisory_xact_lock(hashtextextended(${`inbox ${provider} ${dedupKey}`}, 0))`
-    const [known] = await tx<Notice[]>`
+    const [known] = await tx<WebhookEvent[]>`
       select ${columns(tx)} from inbox where provider = ${provider} and dedup_key = ${dedupKey} for update`
     if (!known) continue
-    if (known.contentHash === hash(given.content)) return { notice: await repeated(tx, known.id), is: 'repeat' }
+    if (known.contentHash === hash(given.content)) return { webhookEvent: await repeated(tx, known.id), is: 'repeat' }
     if (!isState && known.state !== 'unmatched' && known.state !== 'failed') {
       const other = `${dedupKey} ≠ ${hash(given.content)}`
       const kept = await add(tx, given, other, 'the same key was said with other content')
-      if (kept) return { notice: kept, is: 'conflict' }
+      if (kept) return { webhookEvent: kept, is: 'conflict' }
       const [again] = await tx<{ id: number }[]>`
         select id from inbox where provider = ${provider} and dedup_key = ${other} for update`
-      return { notice: await repeated(tx, again!.id), is: 'conflict' }
+      return { webhookEvent: await repeated(tx, again!.id), is: 'conflict' }
     }
     await tx`
       update inbox set dedup_key = dedup_key || ' until ' || id,
@@ -116,13 +121,19 @@ export async function receive(
   throw new Error('a notice was replaced again and again while it was received')
 }
 
-async function repeated(tx: Tx, id: number): Promise<Notice> {
-  const [row] = await tx<Notice[]>`update inbox set repeats = repeats + 1 where id = ${id} returning ${columns(tx)}`
+async function repeated(tx: Tx, id: number): Promise<WebhookEvent> {
+  const [row] = await tx<
+    WebhookEvent[]
+  >`update inbox set repeats = repeats + 1 where id = ${id} returning ${columns(tx)}`
   return row!
 }
 
 /** Keeps what could not be read at all, once per content: it is failed from the beginning. */
-export async function keepUnread(tx: Tx, given: Omit<NewNotice, 'dedupKey' | 'content'>, why: string): Promise<Notice> {
+export async function keepUnread(
+  tx: Tx,
+  given: Omit<NewWebhookEvent, 'dedupKey' | 'content'>,
+  why: string,
+): Promise<WebhookEvent> {
   const content = hash(given.raw)
   const key = `unread ${content}`
   const kept = await add(tx, { ...given, dedupKey: key, content }, key, why.slice(0, errorCharactersMax))
@@ -141,22 +152,22 @@ export async function keepUnread(tx: Tx, given: Omit<NewNotice, 'dedupKey' | 'co
 export async function work(
   db: Db,
   id: number,
-  prepare: (notice: Stored) => Promise<(tx: Tx) => Promise<Outcome>>,
-): Promise<{ notice: Notice; isWorked: boolean }> {
+  prepare: (webhookEvent: Stored) => Promise<(tx: Tx) => Promise<Outcome>>,
+): Promise<{ webhookEvent: WebhookEvent; isWorked: boolean }> {
   const stored = await get(db.sql, id)
   if (!stored) throw new Refused('not_found', `notice ${id}`)
-  if (!isOpen(stored)) return { notice: stored, isWorked: false }
+  if (!isOpen(stored)) return { webhookEvent: stored, isWorked: false }
   try {
     const act = await prepare(stored)
     return await db.transaction(async (tx) => {
-      const [notice] = await tx<Notice[]>`select ${columns(tx)} from inbox where id = ${id} for update`
-      if (!isOpen(notice!)) return { notice: notice!, isWorked: false }
+      const [webhookEvent] = await tx<WebhookEvent[]>`select ${columns(tx)} from inbox where id = ${id} for update`
+      if (!isOpen(webhookEvent!)) return { webhookEvent: webhookEvent!, isWorked: false }
       const { state, result, why = null } = await act(tx)
-      const [worked] = await tx<Notice[]>`
+      const [worked] = await tx<WebhookEvent[]>`
         update inbox set state = ${state}, result = ${tx.json(result as any)}, last_error = ${why},
           attempts = attempts + 1, worked_at = now()
-        where id = ${id} and state = ${notice!.state} returning ${columns(tx)}`
-      return { notice: worked!, isWorked: true }
+        where id = ${id} and state = ${webhookEvent!.state} returning ${columns(tx)}`
+      return { webhookEvent: worked!, isWorked: true }
     })
   } catch (error) {
     await fail(db, id, error as Error)
@@ -189,7 +200,7 @@ export async function due(q: Queryable, limit: number): Promise<number[]> {
 
 /** Wakes whoever works the notices nobody waits for, when the transaction commits. */
 export async function ring(tx: Tx): Promise<void> {
-  await tx`select pg_notify(${INBOX_BELL}, '')`
+  await tx`select pg_notify(${INBOX_CHANNEL}, '')`
 }
 
 export async function get(q: Queryable, id: number): Promise<Stored | undefined> {
@@ -201,8 +212,8 @@ export async function get(q: Queryable, id: number): Promise<Stored | undefined>
 export async function list(
   q: Queryable,
   { state, provider, limit }: { state?: State | undefined; provider?: string | undefined; limit: number },
-): Promise<Notice[]> {
-  return await q<Notice[]>`
+): Promise<WebhookEvent[]> {
+  return await q<WebhookEvent[]>`
     select ${columns(q)} from inbox
     where ${state ? q`state = ${state}` : q`true`} and ${provider ? q`provider = ${provider}` : q`true`}
     order by id desc limit ${limit}`

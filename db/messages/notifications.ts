@@ -1,8 +1,8 @@
-import { NOTICE_BELL } from '../postgres/channels.ts'
+import { NOTIFICATION_CHANNEL } from '../postgres/channels.ts'
 import type { Tx } from '../postgres/connect.ts'
 
 /** What people are told, and what its words are made of. Never a secret. */
-export interface NoticeData {
+export interface NotificationData {
   'user.registered': Record<never, never>
   'user.approved': { orgUnitName: string | null }
   'user.rejected': { reason: string | null }
@@ -10,9 +10,9 @@ export interface NoticeData {
   'loan.reminder': { orderId: number; serialNumber: string | null; hours: number }
   'loan.written_off': { orderId: number; serialNumber: string | null; hours: number }
 }
-export type NoticeKind = keyof NoticeData
+export type NotificationKind = keyof NotificationData
 
-export interface NoticeAbout {
+export interface NotificationAbout {
   /** What makes it the same notice: said twice counts once. */
   key?: string
   /** A password is made when the letter is written, and only its hash is kept. */
@@ -23,12 +23,12 @@ export interface NoticeAbout {
  * Tells people something, in the transaction that makes it true; a sender takes it from here (db/messages/outbox.ts). One
  * statement, however many people.
  */
-export async function notify<K extends NoticeKind>(
+export async function notify<K extends NotificationKind>(
   tx: Tx,
   kind: K,
   userIds: readonly number[],
-  data: NoticeData[K],
-  { key, bringsPassword = false }: NoticeAbout = {},
+  data: NotificationData[K],
+  { key, bringsPassword = false }: NotificationAbout = {},
 ): Promise<void> {
   await tx`
     with written as (
@@ -38,5 +38,5 @@ export async function notify<K extends NoticeKind>(
       from unnest(${[...userIds]}::bigint[]) as i (id)
       on conflict do nothing
     )
-    select pg_notify(${NOTICE_BELL}, '')`
+    select pg_notify(${NOTIFICATION_CHANNEL}, '')`
 }

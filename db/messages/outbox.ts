@@ -1,9 +1,9 @@
 import type { Actor } from '../platform/actor.ts'
-import { NOTICE_BELL } from '../postgres/channels.ts'
+import { NOTIFICATION_CHANNEL } from '../postgres/channels.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as audit from './audit.ts'
 import * as events from './events.ts'
-import type { NoticeData, NoticeKind } from './notifications.ts'
+import type { NotificationData, NotificationKind } from './notifications.ts'
 
 /** A sender that died had it until then; longer than one attempt can last. */
 const LEASE_SECONDS = 120
@@ -18,11 +18,11 @@ const REQUEUE_DAYS = 30
 const errorCharactersMax = 500
 
 /** A notice whose sender has it for the present. */
-export type Letter = {
-  [K in NoticeKind]: {
+export type Email = {
+  [K in NotificationKind]: {
     id: number
     kind: K
-    data: NoticeData[K]
+    data: NotificationData[K]
     bringsPassword: boolean
     /** This one counted. */
     attempts: number
@@ -32,7 +32,7 @@ export type Letter = {
     fullName: string
     phone: string | null
   }
-}[NoticeKind]
+}[NotificationKind]
 
 /**
  * Takes letters that are due, each for one sender only. None while the service is switched off, unless it
@@ -42,15 +42,15 @@ export async function claim(
   tx: Tx,
   limit: number,
   isCapturing: boolean,
-): Promise<{ generation: number; letters: Letter[] }> {
+): Promise<{ generation: number; emails: Email[] }> {
   const [service] = await tx<{ isEnabled: boolean; generation: number }[]>`
     select is_enabled, generation from mail_service`
   const { isEnabled, generation } = service!
-  if (!isEnabled && !isCapturing) return { generation, letters: [] }
+  if (!isEnabled && !isCapturing) return { generation, emails: [] }
   await tx`
     update notifications set status = 'failed', last_error = 'the sender died'
     where channel = 'email' and status = 'sending' and due_at <= now() and attempts >= ${ATTEMPTS_MAX}`
-  const letters = await tx<Letter[]>`
+  const emails = await tx<Email[]>`
     update notifications n set status = 'sending', attempts = attempts + 1,
       due_at = now() + make_interval(secs => ${LEASE_SECONDS})
     from users u
@@ -59,25 +59,25 @@ export async function claim(
       order by due_at, id limit ${limit} for update skip locked)
     returning n.id, n.kind, n.data, n.brings_password, n.attempts, n.user_id, u.full_name, u.phone,
       case when u.deleted_at is null then u.email end as email`
-  return { generation, letters }
+  return { generation, emails }
 }
 
 /** Still this sender's: its time is not over, and nobody else took it. */
-const held = (q: Queryable, { id, attempts }: Letter) => q`id = ${id} and status = 'sending' and attempts = ${attempts}`
+const held = (q: Queryable, { id, attempts }: Email) => q`id = ${id} and status = 'sending' and attempts = ${attempts}`
 
 /**
  * Gives the letter's person the password that is about to be sent. False: the account has one already that this
  * letter did not bring; that one stays.
  */
-export async function setPassword(tx: Tx, letter: Letter, hash: string): Promise<boolean> {
+export async function setPassword(tx: Tx, email: Email, hash: string): Promise<boolean> {
   const [mine] = await tx<{ passwordHash: string | null }[]>`
-    select password_hash from notifications where ${held(tx, letter)} for update`
+    select password_hash from notifications where ${held(tx, email)} for update`
   if (!mine) return false
   const set = await tx`
     update users set password_hash = ${hash}, updated_at = now()
-    where id = ${letter.userId} and deleted_at is null and password_hash is not distinct from ${mine.passwordHash}`
+    where id = ${email.userId} and deleted_at is null and password_hash is not distinct from ${mine.passwordHash}`
   if (set.count === 0) return false
-  await tx`update notifications set password_hash = ${hash} where id = ${letter.id}`
+  await tx`update notifications set password_hash = ${hash} where id = ${email.id}`
   return true
 }
 
@@ -91,14 +91,14 @@ export interface Written {
 /** It went out (or, `captured`, it would have). A success ends the row of failures. */
 export async function finish(
   tx: Tx,
-  letter: Letter,
+  email: Email,
   status: 'sent' | 'captured',
   { recipient, title, body }: Written,
 ): Promise<void> {
   await tx`
     update notifications set status = ${status}, recipient = ${recipient}, title = ${title}, body = ${body},
       sent_at = now(), last_error = null, password_hash = null
-    where ${held(tx, letter)}`
+    where ${held(tx, email)}`
   if (status === 'sent') await tx`update mail_service set failures_in_row = 0 where failures_in_row > 0`
 }
 
@@ -117,14 +117,14 @@ export interface Failed {
 }
 
 /** It did not go out: later again, or never. Enough failures of the server switch the service off. */
-export async function fail(tx: Tx, letter: Letter, { error, isFinal, isServers }: Failure): Promise<Failed> {
-  const isGivenUp = isFinal || letter.attempts >= ATTEMPTS_MAX
-  const seconds = BACKOFF_SECONDS * BACKOFF_FACTOR ** (letter.attempts - 1)
+export async function fail(tx: Tx, email: Email, { error, isFinal, isServers }: Failure): Promise<Failed> {
+  const isGivenUp = isFinal || email.attempts >= ATTEMPTS_MAX
+  const seconds = BACKOFF_SECONDS * BACKOFF_FACTOR ** (email.attempts - 1)
   const why = error.slice(0, errorCharactersMax)
   await tx`
     update notifications set status = ${isGivenUp ? 'failed' : 'queued'}, last_error = ${why},
       due_at = now() + make_interval(secs => ${seconds})
-    where ${held(tx, letter)}`
+    where ${held(tx, email)}`
   if (!isServers) return { isGivenUp, isSwitchedOff: false }
   const [service] = await tx<{ failuresInRow: number }[]>`
     update mail_service set failures_in_row = failures_in_row + 1, last_error = ${why} returning failures_in_row`
@@ -172,7 +172,7 @@ export async function reset(tx: Tx, actor: Actor, hasServer: boolean): Promise<n
     update notifications set status = 'queued', attempts = 0, due_at = now(), last_error = null
     where channel = 'email' and created_at > now() - make_interval(days => ${REQUEUE_DAYS})
       and (status in ('queued', 'failed') or (status = 'captured' and brings_password and ${hasServer}))`
-  await tx`select pg_notify(${NOTICE_BELL}, '')`
+  await tx`select pg_notify(${NOTIFICATION_CHANNEL}, '')`
   await audit.record(tx, actor, 'powerbank', {
     action: 'mail.reset',
     entityType: 'mail',

@@ -3,10 +3,10 @@ import postgres from 'postgres'
 import { driverTypes } from './type-parsers.ts'
 
 /** Kinds of value that are not the driver's own: int8 is a number here (checked to be exact), a date a text. */
-export type Kinds = { bigint: number; day: string }
+export type TypeParsers = { bigint: number; day: string }
 
 /** What a reading verb takes: the pool or a transaction. Rows come in camelCase. */
-export type Queryable = postgres.ISql<Kinds>
+export type Queryable = postgres.ISql<TypeParsers>
 
 /** How a driver is to be made for a database. */
 export interface ClientOptions {
@@ -89,7 +89,7 @@ export function openClient({ url, applicationName, statementTimeoutMs }: ClientO
     },
   }
   // The driver's types do not know that dates are texts here; `Kinds` says so.
-  const driver = postgres(url, options) as unknown as postgres.Sql<Kinds>
+  const driver = postgres(url, options) as unknown as postgres.Sql<TypeParsers>
   return { sql: driver, end: (waitSeconds = 0) => driver.end({ timeout: waitSeconds }) }
 }
 

@@ -1,5 +1,5 @@
 import { type Client, type ClientOptions, call, openClient, type Queryable } from './client.ts'
-import { ears } from './listener.ts'
+import { notificationListener } from './listener.ts'
 import { type Tx, transactions } from './transactions.ts'
 
 export type { Queryable } from './client.ts'
@@ -46,7 +46,9 @@ export function connect(url: string, options: ConnectOptions = {}): Db {
   const client = { url, applicationName, statementTimeoutMs: options.statementTimeoutMs ?? statementTimeoutMsMax }
   const { run, close } = transactions((onClose) => openClient(client, { max: 1, once: true, onClose }), max)
   const { sql, end } = reader(client, Math.ceil(max / 2))
-  const hearing = ears((onNotify, onClose) => openClient(client, { max: 1, once: true, onNotify, onClose }))
+  const hearing = notificationListener((onNotify, onClose) =>
+    openClient(client, { max: 1, once: true, onNotify, onClose }),
+  )
   return {
     sql,
     transaction: run,

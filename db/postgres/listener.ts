@@ -9,7 +9,7 @@ interface Listener {
 }
 
 /** Hears NOTIFY. */
-export interface Ears {
+export interface NotificationListener {
   listen(channel: string, onNotify: (payload: string) => void, onListen?: () => void): Promise<() => Promise<void>>
   close(): Promise<void>
 }
@@ -18,7 +18,7 @@ export interface Ears {
 const retryMs = 250
 
 /** One connection for all channels, dialled when somebody listens, and again after it was lost. */
-export function ears(open: Open): Ears {
+export function notificationListener(open: Open): NotificationListener {
   const channels = new Map<string, Set<Listener>>()
   let client: Client | undefined
   let retry: NodeJS.Timeout | undefined

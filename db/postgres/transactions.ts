@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Client, call, type Kinds, type Queryable } from './client.ts'
+import { type Client, call, type Queryable, type TypeParsers } from './client.ts'
 
 declare const inTransaction: unique symbol
 
 /** One transaction. Given to every writing verb; used up when it ends: every later statement is refused. */
 export interface Tx extends Queryable {
-  readonly [inTransaction]: Kinds
+  readonly [inTransaction]: TypeParsers
 }
 
 /** Opens a client with one connection that is never made again; `onLost` is called when it is gone. */

@@ -12,7 +12,7 @@ const surface: Surface = 'powerbank'
 
 /**
  * Who waits for approval, oldest first: newcomers of no unit, whom every admin sees and takes into the own one, and
- * those whom somebody put into a unit of this scope already (api-contracts 4.2).
+ * those whom somebody put into a unit of this scope already (docs/contracts.md 4.2).
  */
 export async function pending(
   q: Queryable,
@@ -51,7 +51,7 @@ export interface Approval {
 
 /**
  * Lets a newcomer in, with a role in a unit. A group_admin may take somebody into the own units only, and make nobody
- * a service_admin (api-contracts 4.2, 4.7). Throws `not_found`, `conflict`, `invalid`, `forbidden`, `not_yours`.
+ * a service_admin (docs/contracts.md 4.2, 4.7). Throws `not_found`, `conflict`, `invalid`, `forbidden`, `not_yours`.
  */
 export async function approve(tx: Tx, actor: Actor, { userId, role, orgUnitId }: Approval): Promise<void> {
   await waiting(tx, actor, userId)
@@ -103,6 +103,6 @@ export async function place(
     from user_roles r left join org_units o on o.id = r.org_unit_id and o.deleted_at is null
     where r.user_id = ${userId} and r.surface = ${surface}
     order by array_position(${[...powerbankRoles]}::text[], r.role), r.id limit 1`
-  // Without a row: a user of no unit, who may borrow nothing (data-model B1).
+  // Without a row: a user of no unit, who may borrow nothing (docs/contracts.md B1).
   return row ?? { role: 'user', orgUnitId: null, orgUnitName: null }
 }

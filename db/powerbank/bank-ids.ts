@@ -7,7 +7,7 @@ const NUMBER_MAX = 0xffff_ffff
 /**
  * The id cabinets use for a power bank whose label or serial number a person typed: 16 hex digits are taken
  * as they are; the label's form, four characters and eight hex digits (`DCHA54000016`), is the same eight
- * bytes (cabinet-protocol 2.6); a number of eight to ten digits is one of the MQTT family, eight hex digits (5.5).
+ * bytes (docs/protocol.md 2.6); a number of eight to ten digits is one of the MQTT family, eight hex digits (5.5).
  * Anything else (`PB001`) names no hardware: null.
  */
 export function deviceIdOf(serialNumber: string): string | null {
@@ -45,7 +45,7 @@ async function discoveriesLeft(tx: Tx, stationId: number): Promise<number> {
 
 /**
  * The rows of these power banks, locked by rising id (see `lock` in places.ts). One that nobody has registered
- * becomes `unknown`, in the station's unit, for an administrator to activate (api-contracts 4.9); one whose id or label
+ * becomes `unknown`, in the station's unit, for an administrator to activate (docs/contracts.md 4.9); one whose id or label
  * somebody typed as its serial number is that bank. A cabinet that invents banks without end is not believed: those
  * beyond its measure are absent from the answer.
  */

@@ -5,7 +5,7 @@ import type { Tx } from '../postgres/connect.ts'
 import { type Borrowed, borrow } from './borrow.ts'
 
 /**
- * Borrows one power bank wherever it sits (api-contracts 4.8).
+ * Borrows one power bank wherever it sits (docs/contracts.md 4.8).
  * @throws Refused power_bank_not_found, power_bank_not_in_station, and all of `borrow`
  */
 export async function borrowBank(

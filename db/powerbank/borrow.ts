@@ -30,7 +30,7 @@ interface Facts {
 }
 
 /**
- * A user may borrow where the own unit is the station's or its parent group; a service_admin anywhere (api-contracts
+ * A user may borrow where the own unit is the station's or its parent group; a service_admin anywhere (docs/contracts.md
  * 4.8). Locks the station (see `lock` in places.ts): who asks there at the same time chooses from what is left.
  */
 async function factsOf(tx: Tx, stationId: number, userId: number): Promise<Facts | undefined> {
@@ -113,7 +113,7 @@ export async function borrow(tx: Tx, actor: Actor, request: BorrowRequest): Prom
     stationId,
     kind: 'eject',
     slot: bank.slotNumber,
-    // Over MQTT a cabinet is asked for the bank, not for the slot (cabinet-protocol 5.4); other wires leave it out.
+    // Over MQTT a cabinet is asked for the bank, not for the slot (docs/protocol.md 5.4); other wires leave it out.
     ...(bank.deviceId !== null && { args: { bankId: bank.deviceId } }),
     requestedBy: actor.userId,
     origin: 'api',

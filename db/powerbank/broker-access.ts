@@ -4,7 +4,7 @@ import type { Tx } from '../postgres/connect.ts'
 import { assertStation } from './station-keys.ts'
 
 /**
- * An operator ends what a station's cabinet shows to the broker, and with it its connection (cabinet-protocol 5.1).
+ * An operator ends what a station's cabinet shows to the broker, and with it its connection (docs/protocol.md 5.1).
  * @returns how many credentials were good until now; 0 when it was said before
  * @throws Refused station_not_found, not_yours
  */

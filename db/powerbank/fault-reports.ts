@@ -20,7 +20,7 @@ export interface Complaint {
   powerbankId: number
   stationId: number
   userId: number
-  /** A type's number, code or title; any other text is taken as it is (data-model C8, 15). */
+  /** A type's number, code or title; any other text is taken as it is (docs/contracts.md C8, 15). */
   errorType: number | string
   notes: string | null
 }
@@ -52,7 +52,7 @@ async function faultOf(q: Queryable, named: number | string): Promise<Fault> {
   return { typeId: types.find(({ code }) => code === OTHER)!.id, writeOffReason: 'broken' }
 }
 
-/** The order must be the user's, of that bank, and the bank be out (api-contracts 4.9). @throws Refused no_open_order */
+/** The order must be the user's, of that bank, and the bank be out (docs/contracts.md 4.9). @throws Refused no_open_order */
 async function assertHolds(tx: Tx, { orderId, powerbankId, userId }: Complaint): Promise<void> {
   const [loan] = await tx`
     select id from orders where id = ${orderId} and powerbank_id = ${powerbankId} and user_id = ${userId}
@@ -98,7 +98,7 @@ async function file(tx: Tx, actor: Actor, said: Complaint, fault: Fault): Promis
 }
 
 /**
- * A user reports the bank they hold as broken: nobody is lent it any more (api-contracts 4.9). Said twice counts once.
+ * A user reports the bank they hold as broken: nobody is lent it any more (docs/contracts.md 4.9). Said twice counts once.
  * @throws Refused not_yours, station_not_found, power_bank_not_found, no_open_order, invalid (no such error type)
  */
 export async function report(tx: Tx, actor: Actor, said: Complaint): Promise<Filed> {
@@ -116,7 +116,7 @@ export async function report(tx: Tx, actor: Actor, said: Complaint): Promise<Fil
 }
 
 /**
- * A user brings back a broken bank: the one of their first open loan (api-contracts 4.15). The return is announced with
+ * A user brings back a broken bank: the one of their first open loan (docs/contracts.md 4.15). The return is announced with
  * it; as ever, only a cabinet closes the loan.
  * @throws Refused no_open_order, and all of `report`
  */

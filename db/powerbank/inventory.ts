@@ -195,7 +195,7 @@ function mayBeOld(stationId: number, order: OpenOrder, heardBefore: Date | null)
   return order.status === 'pending' || order.isFresh
 }
 
-/** The telemetry of a return is often unread yet: no level, 2010 mV (cabinet-protocol 3, 0x66). A later look has it. */
+/** The telemetry of a return is often unread yet: no level, 2010 mV (docs/protocol.md 3, 0x66). A later look has it. */
 const believable = (bank: places.SeenBank): places.SeenBank =>
   bank.levelPercent ? bank : { slot: bank.slot, bankId: bank.bankId }
 

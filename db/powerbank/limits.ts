@@ -1,6 +1,6 @@
 import type { Queryable } from '../postgres/connect.ts'
 
-/** How many open loans somebody may have, and has (api-contracts 4.8). */
+/** How many open loans somebody may have, and has (docs/contracts.md 4.8). */
 export interface Limit {
   userId: number
   individualLimit: number | null

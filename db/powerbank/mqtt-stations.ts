@@ -70,7 +70,7 @@ export async function arrive(tx: Tx, { stationId, node, heartbeatSeconds, isLogi
 }
 
 /**
- * Closes the sessions of cabinets that nobody has heard for two heartbeats (cabinet-protocol 5.6): nobody sees them
+ * Closes the sessions of cabinets that nobody has heard for two heartbeats (docs/protocol.md 5.6): nobody sees them
  * leave. Any number of nodes may look; one that is just being worked on is left for the next time.
  * @returns how many were closed
  */

@@ -4,7 +4,7 @@ import type { OrderStatus } from './orders.ts'
 
 /** What the list may be narrowed to; `page` is 1-based. */
 export interface MyFilter {
-  /** Unless asked for, cancelled orders are not shown: nothing was lent (api-contracts 4.5). */
+  /** Unless asked for, cancelled orders are not shown: nothing was lent (docs/contracts.md 4.5). */
   status?: OrderStatus | undefined
   page: number
   limit: number

@@ -37,7 +37,7 @@ export interface Readable {
 export interface OrderFilter extends Readable {
   userId?: number | undefined
   stationId?: number | undefined
-  /** Unless asked for, cancelled orders are not shown: nothing was lent (api-contracts 4.5). */
+  /** Unless asked for, cancelled orders are not shown: nothing was lent (docs/contracts.md 4.5). */
   status?: OrderStatus | undefined
   page: number
   limit: number

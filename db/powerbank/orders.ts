@@ -22,7 +22,7 @@ export interface Order {
   completedAt: Date | null
 }
 
-/** After a movement the cabinet checks itself for some seconds; only then is a look worth something (cabinet-protocol 5.4). */
+/** After a movement the cabinet checks itself for some seconds; only then is a look worth something (docs/protocol.md 5.4). */
 export const SETTLE_SECONDS = 6
 
 /**

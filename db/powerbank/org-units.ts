@@ -4,13 +4,13 @@ import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { administered, assertInScope, type Scope, within } from './scope.ts'
 
-/** A group, or a subgroup of one (api-contracts 4.6). */
+/** A group, or a subgroup of one (docs/contracts.md 4.6). */
 export interface Unit {
   id: number
   parentId: number | null
   unitType: 'group' | 'subgroup'
   name: string
-  /** Spelt as in the document (seed 003). */
+  /** Spelt as in the document (docs/contracts.md 4). */
   adress: string | null
   logoUrl: string | null
   defaultPowerbankLimit: number

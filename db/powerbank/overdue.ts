@@ -18,7 +18,7 @@ interface Overdue {
   hours: number
 }
 
-/** Open loans older than their unit's hours, the oldest first. The bank's unit counts, else its station's (api-contracts 4.10). */
+/** Open loans older than their unit's hours, the oldest first. The bank's unit counts, else its station's (docs/contracts.md 4.10). */
 const olderThan = (q: Queryable, column: 'reminder_hours' | 'write_off_hours', fallback: number) => q`
   select o.id, o.user_id, o.station_id, p.serial_number, coalesce(u.${q(column)}, ${fallback}) as hours
   from orders o join stations s on s.id = o.station_id

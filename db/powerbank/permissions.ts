@@ -4,7 +4,7 @@ import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as org from './org-units.ts'
 import * as scope from './scope.ts'
 
-/** Who may do what to whom on the power-bank surface (api-contracts 4.7, 4.14): nobody beyond the own units, or above the own role. */
+/** Who may do what to whom on the power-bank surface (docs/contracts.md 4.7, 4.14): nobody beyond the own units, or above the own role. */
 
 /** The roles of the power-bank surface, the weightiest first. */
 export const powerbankRoles = ['service_admin', 'group_admin', 'subgroup_admin', 'user'] as const
@@ -78,7 +78,7 @@ export async function assertMayTakeIn(q: Queryable, actor: Actor, userId: number
 
 /**
  * Nobody changes what they may do themselves: not up, and not down either, so that somebody with all rights is always
- * left (api-contracts 4.7).
+ * left (docs/contracts.md 4.7).
  * @throws Refused forbidden
  */
 export function assertNotSelf(actor: Actor, userId: number): void {

@@ -34,7 +34,7 @@ export async function assertNotLent(tx: Tx, id: number): Promise<void> {
 }
 
 /**
- * A bank of one unit may sit in a station of the same, of its group, or of one of its subgroups (api-contracts 4.3); one
+ * A bank of one unit may sit in a station of the same, of its group, or of one of its subgroups (docs/contracts.md 4.3); one
  * of no unit anywhere.
  * @throws Refused conflict
  */
@@ -113,7 +113,7 @@ async function settle(tx: Tx, actor: Actor, id: number, before: Held, after: Hel
 }
 
 /**
- * Changes what is given. `active` resets a fault, whoever found it: a user, or the cabinet (api-contracts 4.3).
+ * Changes what is given. `active` resets a fault, whoever found it: a user, or the cabinet (docs/contracts.md 4.3).
  * @throws Refused power_bank_not_found, not_yours, duplicate, power_bank_on_loan (may not be written off), conflict (it
  *   sits in a foreign unit's station), invalid (no such unit; a reason to be out of service for a bank in it)
  */
@@ -132,7 +132,7 @@ function assertUnknown(status: PowerbankStatus): void {
 }
 
 /**
- * Takes a discovered bank into a unit and into service (api-contracts 4.3). Of two at once one wins.
+ * Takes a discovered bank into a unit and into service (docs/contracts.md 4.3). Of two at once one wins.
  * @throws Refused power_bank_not_found, not_yours, invalid (no such unit), conflict (not `unknown`; it sits in a
  *   foreign unit's station)
  */

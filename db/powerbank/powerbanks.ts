@@ -98,7 +98,7 @@ export async function create(tx: Tx, actor: Actor, bank: NewPowerbank): Promise<
 }
 
 /**
- * Takes a discovered power bank into service, and into a unit if one is named (api-contracts 4.2). Of two at
+ * Takes a discovered power bank into service, and into a unit if one is named (docs/contracts.md 4.2). Of two at
  * once one wins.
  * @throws Refused power_bank_not_found, not_yours, conflict (not `unknown`), invalid (no such unit)
  */

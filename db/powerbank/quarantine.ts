@@ -5,7 +5,7 @@ import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as stations from './stations.ts'
 
 /** A cabinet that dialled and was not let in (written by `connections.quarantine`). */
-export interface Knock {
+export interface PendingDevice {
   id: number
   boxId: string
   dialect: string
@@ -36,9 +36,9 @@ const SLOTS_DEFAULT = 8
 export async function list(
   q: Queryable,
   { page, limit }: { page: number; limit: number },
-): Promise<{ rows: Knock[]; total: number }> {
+): Promise<{ rows: PendingDevice[]; total: number }> {
   const [counted] = await q<{ total: number }[]>`select count(*) as total from quarantine`
-  const rows = await q<Knock[]>`
+  const rows = await q<PendingDevice[]>`
     select ${q(COLUMNS)} from quarantine order by last_seen_at desc, id desc limit ${limit} offset ${(page - 1) * limit}`
   return { rows, total: counted!.total }
 }
@@ -48,22 +48,22 @@ export async function list(
  * station. Either way the row leaves the quarantine, so of two adoptions at once one hears not_found.
  * @throws Refused not_found, not_yours, invalid (no such unit)
  */
-export async function adopt(
+export async function approve(
   tx: Tx,
   actor: Actor,
   id: number,
   fields: { orgUnitId: number | null; slotsDeclared?: number | undefined },
 ): Promise<stations.Station> {
-  const [knock] = await tx<Knock[]>`delete from quarantine where id = ${id} returning ${tx(COLUMNS)}`
-  if (!knock) throw new Refused('not_found', '', { reason: 'knock_unknown' })
+  const [pending] = await tx<PendingDevice[]>`delete from quarantine where id = ${id} returning ${tx(COLUMNS)}`
+  if (!pending) throw new Refused('not_found', '', { reason: 'pending_device_unknown' })
   const [known] = await tx<{ id: number }[]>`
-    select id from stations where box_id = ${knock.boxId} and deleted_at is null for update`
+    select id from stations where box_id = ${pending.boxId} and deleted_at is null for update`
   // Adopting it again is how an operator says that its new SIM is right.
-  if (knock.reason === 'sim_changed') await forgetSim(tx, { deviceKind: 'cabinet', deviceId: knock.boxId })
+  if (pending.reason === 'sim_changed') await forgetSim(tx, { deviceKind: 'cabinet', deviceId: pending.boxId })
   if (known) return (await stations.get(tx, known.id))!
-  const slotsDeclared = fields.slotsDeclared ?? knock.slots ?? SLOTS_DEFAULT
+  const slotsDeclared = fields.slotsDeclared ?? pending.slots ?? SLOTS_DEFAULT
   return stations.create(tx, actor, {
-    boxId: knock.boxId,
+    boxId: pending.boxId,
     orgUnitId: fields.orgUnitId,
     slotsDeclared,
     status: 'active',

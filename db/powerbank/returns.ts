@@ -2,7 +2,7 @@ import { isOnline } from '../devices/connections.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
-import { ANSWER_BELL } from '../postgres/channels.ts'
+import { ANSWER_CHANNEL } from '../postgres/channels.ts'
 import type { Db, Queryable, Tx } from '../postgres/connect.ts'
 import { assertMayActFor } from './borrow.ts'
 import * as orders from './orders.ts'
@@ -32,7 +32,7 @@ async function assertCanTake(q: Queryable, stationId: number): Promise<void> {
 
 /**
  * Somebody is about to put a bank back: notes it on the open order. Nothing moves yet; only the cabinet closes
- * the loan. Any station may take a bank, whatever its unit (api-contracts 4.5).
+ * the loan. Any station may take a bank, whatever its unit (docs/contracts.md 4.5).
  * @throws Refused not_yours, station_not_found, station_inactive, device_offline, no_free_slot,
  *   power_bank_not_found, no_open_order
  */
@@ -131,7 +131,7 @@ export async function confirmation(
   let bell = Promise.withResolvers<void>()
   const wake = () => bell.resolve()
   const unlisten = await db.listen(
-    ANSWER_BELL,
+    ANSWER_CHANNEL,
     (subject) => {
       if (open === null || open.some((id) => subject === `order ${id}`)) wake()
     },

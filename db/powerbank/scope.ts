@@ -6,7 +6,7 @@ import type { Queryable } from '../postgres/connect.ts'
 export type Scope = 'all' | readonly number[]
 
 /**
- * The units of the actor's roles and the units below them; a service_admin has all (api-contracts 4.6). With
+ * The units of the actor's roles and the units below them; a service_admin has all (docs/contracts.md 4.6). With
  * `roles`, only through those: what somebody may change as `group_admin` is less than what they see as a `user`.
  */
 export async function of(q: Queryable, actor: Actor, ...roles: string[]): Promise<Scope> {

@@ -1,6 +1,6 @@
 import type { Queryable, Tx } from '../postgres/connect.ts'
 
-/** Telemetry outside these marks a bank as faulty (api-contracts 4.8). */
+/** Telemetry outside these marks a bank as faulty (docs/contracts.md 4.8). */
 const LEVEL_MIN_PERCENT = 5
 const MILLIVOLTS_MIN = 3_000
 const MILLIVOLTS_MAX = 4_500

@@ -12,7 +12,7 @@ export interface SlotReport {
   /** The station's unit, for scope. */
   orgUnitId: number | null
   slotNumber: number
-  /** A power bank's serial, as text (data-model B8). */
+  /** A power bank's serial, as text (docs/contracts.md B8). */
   terminalId: string | null
   /** 0x83: `1` gone without an unlock command, `2` a return without a bank; any text from a client. */
   eventType: string

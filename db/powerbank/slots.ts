@@ -27,7 +27,7 @@ export interface Place {
   isSettling: boolean
 }
 
-/** After a login a cabinet needs this long to check its power banks (cabinet-protocol 3, 0x60). */
+/** After a login a cabinet needs this long to check its power banks (docs/protocol.md 3, 0x60). */
 const SETTLING_SECONDS = 7
 
 /**

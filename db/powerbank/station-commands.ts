@@ -18,7 +18,7 @@ interface Facts {
   online: boolean
 }
 
-/** The roles that speak to a cabinet; the units of those roles are where (api-contracts 4.12). */
+/** The roles that speak to a cabinet; the units of those roles are where (docs/contracts.md 4.12). */
 export const OPERATORS = ['group_admin', 'subgroup_admin'] as const
 
 async function factsOf(q: Queryable, actor: Actor, stationId: number): Promise<Facts> {

@@ -6,7 +6,7 @@ import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as authority from './permissions.ts'
 import { type Scope, within } from './scope.ts'
 
-/** A role somebody holds on the power-bank surface (api-contracts 4.14). */
+/** A role somebody holds on the power-bank surface (docs/contracts.md 4.14). */
 export interface Role extends authority.Holding {
   id: number
   userId: number

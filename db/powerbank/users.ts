@@ -28,7 +28,7 @@ export interface AccountFilter {
   limit: number
 }
 
-/** The weightiest role of each `u`. Without a row: a user of no unit (data-model B1). */
+/** The weightiest role of each `u`. Without a row: a user of no unit (docs/contracts.md B1). */
 const place = (q: Queryable) => q`
   left join lateral (
     select r.role, r.org_unit_id, o.name as org_unit_name
@@ -37,7 +37,7 @@ const place = (q: Queryable) => q`
     order by array_position(${[...authority.powerbankRoles]}::text[], r.role), r.id limit 1
   ) place on true`
 
-/** The unit whose limit counts for each `u` (api-contracts 4.8; db/powerbank/limits.ts). */
+/** The unit whose limit counts for each `u` (docs/contracts.md 4.8; db/powerbank/limits.ts). */
 const group = (q: Queryable) => q`
   left join lateral (
     select o.name, o.default_powerbank_limit from user_roles r join org_units o on o.id = r.org_unit_id
@@ -177,7 +177,7 @@ async function moveStatus(tx: Tx, actor: Actor, before: Account, to: Status): Pr
 }
 
 /**
- * Changes an account. Nobody changes the own role or status (api-contracts 4.7); a new password ends every session.
+ * Changes an account. Nobody changes the own role or status (docs/contracts.md 4.7); a new password ends every session.
  * @throws Refused not_found, not_yours, forbidden, invalid (unit), conflict (status), duplicate (phone, email)
  */
 export async function change(tx: Tx, actor: Actor, id: number, given: AccountChange): Promise<Account> {

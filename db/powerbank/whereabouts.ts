@@ -5,7 +5,7 @@ import { type Scope, within } from './scope.ts'
 const REMINDER_HOURS = 24
 const WRITE_OFF_HOURS = 48
 
-/** In a slot; lent; lent for longer than the unit's `reminder_hours` (api-contracts 4.10). Null: nobody knows where it is. */
+/** In a slot; lent; lent for longer than the unit's `reminder_hours` (docs/contracts.md 4.10). Null: nobody knows where it is. */
 export type Whereabouts = 'in_station' | 'in_use' | 'not_returned'
 
 /** A power bank, where it is, and its open loan or else its last one. */

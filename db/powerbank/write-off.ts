@@ -49,7 +49,7 @@ export async function loseLoan(tx: Tx, actor: Actor | null, orderId: number, not
 }
 
 /**
- * An administrator writes off what a user has lost (api-contracts 4.2).
+ * An administrator writes off what a user has lost (docs/contracts.md 4.2).
  * @returns the order that was closed
  * @throws Refused power_bank_not_found, not_yours, not_found (no loan of this bank by this user), conflict (its cabinet
  *   has not said yet whether the bank went out)

@@ -21,12 +21,12 @@ async function look(node: GatewayNode, session: Session): Promise<void> {
     session.isDoubtful = false
     try {
       if (session.isWelcome) {
-        const isWelcome = await node.gate.run(session.isWelcome)
+        const isWelcome = await node.limiter.run(session.isWelcome)
         session.identifiedAt = node.clock.now
         if (!isWelcome) session.carrier.finish('no_longer_known')
         continue
       }
-      const known = await node.gate.run(() => identify(node.db.sql, session.boxId, node.keysSecret))
+      const known = await node.limiter.run(() => identify(node.db.sql, session.boxId, node.keysSecret))
       session.identifiedAt = node.clock.now
       if (known?.stationId === session.stationId && session.needsKey === known.keys.length > 0)
         renew(session, known.keys)
@@ -42,7 +42,7 @@ async function look(node: GatewayNode, session: Session): Promise<void> {
 function renew(session: Session, keys: readonly string[]): void {
   if (keys.join() === session.keys.join()) return
   const before = new Set(session.keys)
-  session.voice = session.bind({
+  session.codec = session.bind({
     keys: keys.toSorted((one, other) => Number(before.has(other)) - Number(before.has(one))),
   })
   session.keys = keys

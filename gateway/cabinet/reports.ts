@@ -82,7 +82,7 @@ export function handle(tx: Tx, stationId: number, report: Report, hex: string): 
  * The caller sees to it that a cabinet's reports come one at a time.
  */
 export async function receive(
-  node: Pick<GatewayNode, 'db' | 'courier'>,
+  node: Pick<GatewayNode, 'db' | 'dispatcher'>,
   session: Session,
   report: Report,
   hex: string,
@@ -91,8 +91,8 @@ export async function receive(
   const { verdict, commandId } = await node.db.transaction((tx) => handle(tx, stationId, report, hex))
   if (report.kind === 'server_address' && report.heartbeatSeconds > 0)
     session.heartbeatSeconds = report.heartbeatSeconds
-  if (commandId !== undefined) node.courier.answered(commandId)
+  if (commandId !== undefined) node.dispatcher.answered(commandId)
   // What was under way is over: the next of its kind may go. Also without a command: a late one may have made room.
-  if (verdict.kind === 'silent') node.courier.ring(stationId)
+  if (verdict.kind === 'silent') node.dispatcher.ring(stationId)
   return verdict
 }

@@ -123,7 +123,7 @@ export function brokerHooks(node: GatewayNode, access: BrokerAccess, cluster: Cl
     if (!hook) return false
     try {
       const question = await questionOf(request)
-      const verdict = await node.gate.run(() => hook(question))
+      const verdict = await node.limiter.run(() => hook(question))
       if (!verdict.isAllowed) count(node.counts.loginsRefused, 'broker_asked')
       answer(request, response, verdict)
     } catch (error) {

@@ -6,13 +6,13 @@ import {
   stationBehind,
   stationsBehind,
 } from '../../db/powerbank/mqtt-stations.ts'
-import { isAnswered, qosOf, speaks, topics, voice } from '../../protocol/cabinet-mqtt/index.ts'
+import { codec, isAnswered, qosOf, speaks, topics } from '../../protocol/cabinet-mqtt/index.ts'
 import { count } from '../counts.ts'
 import type { GatewayNode } from '../node.ts'
 import type { Carrier, Session } from '../sessions.ts'
 import type { BrokerClient } from './broker-client.ts'
 
-/** Two of them unheard and a cabinet is offline (cabinet-protocol 5.6). */
+/** Two of them unheard and a cabinet is offline (docs/protocol.md 5.6). */
 const heartbeatSeconds = 600
 /** Cabinets a node remembers, at most; whoever was looked up first is looked up again. */
 const knownMax = 100_000
@@ -29,7 +29,7 @@ export interface Devices {
   /** Without a look at the rows. */
   remembered(boxId: string): Known | undefined
   get(stationId: number): Session | undefined
-  /** Whose IMEI this is; a stranger is written down for an operator. */
+  /** Whose IMEI this is; an unauthorised one is written down for an operator. */
   find(boxId: string): Promise<Known | null>
   /**
    * Opens its session, unless it is open.
@@ -122,7 +122,7 @@ async function closedAmong({ db }: GatewayNode, name: string, heard: readonly Kn
   return heard.filter(({ session }) => !open.has(session.stationId))
 }
 
-/** A stranger: the broker let it in, we do not know it. */
+/** An unauthorised device: the broker let it in, we do not know it. */
 async function refuse(node: GatewayNode, boxId: string): Promise<void> {
   const reason = 'unknown_box_id'
   count(node.counts.loginsRefused, reason)
@@ -148,13 +148,13 @@ function carrierOf(client: () => BrokerClient, boxId: string): Carrier {
 }
 
 function sessionOf(node: GatewayNode, { stationId, boxId, firmware, epoch }: MqttStation, carrier: Carrier): Session {
-  const words = voice({ firmware })
+  const words = codec({ firmware })
   return {
     stationId,
     boxId,
     epoch: epoch ?? 0,
     needsKey: false,
-    voice: words,
+    codec: words,
     bind: () => words,
     heartbeatSeconds,
     heardAt: Number.NEGATIVE_INFINITY,

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto'
-import { COMMAND_BELL, STATION_BELL } from '../../db/postgres/channels.ts'
+import { COMMAND_CHANNEL, STATION_CHANNEL } from '../../db/postgres/channels.ts'
 import { sweep } from '../../db/powerbank/janitor.ts'
 import { lookAtAll } from '../../db/powerbank/mqtt-stations.ts'
-import { courier } from '../dispatcher.ts'
+import { dispatcher } from '../dispatcher.ts'
 import { gauge, type Metrics } from '../metrics.ts'
 import type { GatewayNode } from '../node.ts'
 import { type BrokerAccess, brokerClient } from './broker-client.ts'
 import { devices } from './known-devices.ts'
 import { worker } from './worker.ts'
 
-/** What cabinets say (cabinet-protocol 5.2). */
+/** What cabinets say (docs/protocol.md 5.2). */
 const filters = ['/powerbank/+/user/update', '/powerbank/+/user/heart']
 
 /** This node's part in a broker that is not ours. */
@@ -63,17 +63,17 @@ export async function joinCluster(
   const { db, log, counts, limits, clock } = node
   const name = nameOf(access)
   const known = devices(node, name, () => client)
-  const post = courier({ name, db, log, counts, sessions: known, observe, prepare: known.prepare })
+  const context = dispatcher({ name, db, log, counts, sessions: known, observe, prepare: known.prepare })
   const work = worker({
     node,
-    courier: post,
+    dispatcher: context,
     devices: known,
     echo: ({ topic, payload, qos }) => client.publish(topic, payload, { qos: qos === 0 ? 0 : 1, isEcho: true }),
   })
   let hasMissed = false
   const onReady = (isKept: boolean) => {
     hasMissed ||= !isKept
-    post.ringAll()
+    context.ringAll()
   }
   const client = brokerClient({ access, filters, log, onReady, onMessage: work.take })
   gauge(registry, 'voltbay_broker_up', '1 while this node is subscribed at the broker', () => Number(client.isOpen()))
@@ -96,14 +96,14 @@ export async function joinCluster(
       await known.write(writtenAt)
       writtenAt = now
       // A bell that was lost costs no more than this interval.
-      post.ringAll()
+      context.ringAll()
     } catch (error) {
       node.logSparingly('cluster.not_written', { error })
     }
   })
   const unlisten = await Promise.all([
-    db.listen(COMMAND_BELL, (stationId) => post.ring(Number(stationId)), post.ringAll),
-    db.listen(STATION_BELL, (stationId) => known.forget(Number(stationId))),
+    db.listen(COMMAND_CHANNEL, (stationId) => context.ring(Number(stationId)), context.ringAll),
+    db.listen(STATION_CHANNEL, (stationId) => known.forget(Number(stationId))),
   ])
   return {
     name,
@@ -119,7 +119,7 @@ export async function joinCluster(
       await work.finish()
       await stopWriting()
       await Promise.all(unlisten.map((stop) => stop()))
-      await post.settled()
+      await context.settled()
       await client.close()
     },
   }

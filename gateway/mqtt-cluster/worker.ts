@@ -2,7 +2,7 @@ import { type Channel, topicOf } from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
 import { receive } from '../cabinet/reports.ts'
 import { count } from '../counts.ts'
-import type { Courier } from '../dispatcher.ts'
+import type { Dispatcher } from '../dispatcher.ts'
 import type { GatewayNode } from '../node.ts'
 import type { Incoming } from './broker-client.ts'
 import type { Devices, Known } from './known-devices.ts'
@@ -27,28 +27,32 @@ const hexOf = (payload: Buffer) => payload.toString('hex', 0, hexBytesMax).toUpp
 /** What the work is done with. */
 interface Desk {
   node: GatewayNode
-  courier: Courier
+  dispatcher: Dispatcher
   devices: Devices
   /** Sends a heartbeat back. */
   echo(message: Incoming): void
 }
 
 /** A message of a cabinet's own topics. */
-interface Heard {
+interface ReceivedMessage {
   boxId: string
   channel: Channel
   message: Incoming
 }
 
-function poisoned({ node }: Desk, { boxId, message: { payload } }: Heard, { message: why }: MalformedBody): void {
+function poisoned(
+  { node }: Desk,
+  { boxId, message: { payload } }: ReceivedMessage,
+  { message: why }: MalformedBody,
+): void {
   node.counts.malformed += 1
   count(node.counts.publishes, 'poisoned')
   node.logSparingly('frame.unreadable', { boxId, why, bytes: payload.length, hex: hexOf(payload) })
 }
 
-/** The same bytes on the same topic, from memory (cabinet-protocol 5.6). */
+/** The same bytes on the same topic, from memory (docs/protocol.md 5.6). */
 function beat({ node, echo }: Desk, { session }: Known, message: Incoming): void {
-  if (session.voice.hear(message.payload).kind !== 'heartbeat') throw new MalformedBody('no heartbeat')
+  if (session.codec.decode(message.payload).kind !== 'heartbeat') throw new MalformedBody('no heartbeat')
   session.heardAt = node.clock.now
   count(node.counts.heard, 'heartbeat')
   echo(message)
@@ -56,18 +60,18 @@ function beat({ node, echo }: Desk, { session }: Known, message: Incoming): void
 }
 
 /** One message, once it is its turn. @throws MalformedBody | whatever keeps it from being stored */
-async function act(desk: Desk, { boxId, channel, message }: Heard): Promise<void> {
-  const { node, courier, devices } = desk
+async function act(desk: Desk, { boxId, channel, message }: ReceivedMessage): Promise<void> {
+  const { node, dispatcher, devices } = desk
   const device = await devices.find(boxId)
   if (!device) return
   const { session } = device
-  const report = session.voice.hear(message.payload)
+  const report = session.codec.decode(message.payload)
   if ((report.kind === 'heartbeat') !== (channel === 'heart')) throw new MalformedBody(`${report.kind} on ${channel}`)
-  if (await devices.arrived(device, false)) courier.ring(session.stationId)
+  if (await devices.arrived(device, false)) dispatcher.ring(session.stationId)
   if (channel === 'heart') return beat(desk, device, message)
   session.heardAt = node.clock.now
   count(node.counts.heard, report.kind)
-  await receive({ db: node.db, courier }, session, report, message.payload.toString('hex').toUpperCase())
+  await receive({ db: node.db, dispatcher }, session, report, message.payload.toString('hex').toUpperCase())
   count(node.counts.acknowledged, report.kind)
 }
 
@@ -78,12 +82,12 @@ type Pause = (milliseconds: number) => Promise<boolean>
  * One message, again and again until it is stored: a broker says nothing twice on a connection that holds.
  * @returns true once it is done with, by whatever end; false: we are leaving, and the broker keeps it
  */
-async function persist(desk: Desk, heard: Heard, pause: Pause): Promise<boolean> {
+async function persist(desk: Desk, heard: ReceivedMessage, pause: Pause): Promise<boolean> {
   const { node } = desk
   let attempts = 0
   for (let pauseMs = retryMs; ; pauseMs = Math.min(pauseMs * 2, retryMsMax)) {
     try {
-      await node.gate.run(() => act(desk, heard))
+      await node.limiter.run(() => act(desk, heard))
       count(node.counts.publishes, 'acknowledged')
       return true
     } catch (error) {
@@ -126,7 +130,7 @@ export function worker(desk: Desk): Worker {
     return isTime
   }
 
-  function queue(heard: Heard) {
+  function queue(heard: ReceivedMessage) {
     const { boxId, message } = heard
     // The broker holds back what is acknowledged late; what is not acknowledged at all must not fill our memory.
     const isFull = waiting >= fleetingMax || bytes >= waitingBytesMax

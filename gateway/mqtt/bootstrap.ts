@@ -6,6 +6,7 @@ import { type Firmware, type Issued, issue, stationOf } from '../../db/devices/m
 import { lookWithin } from '../../db/powerbank/slots.ts'
 import {
   answer,
+  codec,
   configPath,
   connectAnswer,
   connectPaths,
@@ -17,7 +18,6 @@ import {
   readVersions,
   returnPaths,
   uploadPaths,
-  voice,
 } from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
 import { count } from '../counts.ts'
@@ -103,7 +103,7 @@ function calls(node: GatewayNode, directions: Directions) {
         software,
         address,
       } as const
-      const issued = await node.gate.run(() => node.db.transaction((tx) => issue(tx, asked)))
+      const issued = await node.limiter.run(() => node.db.transaction((tx) => issue(tx, asked)))
       if (typeof issued !== 'string') return way(directions, new URL(c.req.url), issued)
       const reason = issued === 'sim_changed' ? 'sim_changed' : 'unknown_box_id'
       await writeDown(node, { boxId: uuid, dialect, address, reason })
@@ -113,23 +113,23 @@ function calls(node: GatewayNode, directions: Directions) {
   /** Something may have happened in this cabinet: it is asked, if it is one of ours that has been on the broker. */
   const look = async (uuid: string, address: string): Promise<Told> => {
     if (!mayDevice(`${uuid} ${address}`)) return say(429, 'too many calls')
-    const stationId = await node.gate.run(() => stationOf(node.db.sql, { deviceKind: 'cabinet', deviceId: uuid }))
+    const stationId = await node.limiter.run(() => stationOf(node.db.sql, { deviceKind: 'cabinet', deviceId: uuid }))
     if (stationId === null) return say(401, 'unknown device')
-    await node.gate.run(() => node.db.transaction((tx) => lookWithin(tx, stationId, 0)))
+    await node.limiter.run(() => node.db.transaction((tx) => lookWithin(tx, stationId, 0)))
     return say(200, 'OK')
   }
 
   const upload = call('upload', async (c, query) => {
     const { uuid } = readUpload(query)
     // Read, so that noise makes nobody look; believed it is not.
-    const report = voice().hear(Buffer.from(await c.req.arrayBuffer()))
+    const report = codec().decode(Buffer.from(await c.req.arrayBuffer()))
     return report.kind === 'inventory' ? look(uuid, addressOf(c)) : say(400, 'no inventory')
   })
   return { call, connect, upload, look }
 }
 
 /**
- * Where MQTT cabinets ask for the broker, and say over HTTP what they say over MQTT as well (cabinet-protocol 5.1, 5.7).
+ * Where MQTT cabinets ask for the broker, and say over HTTP what they say over MQTT as well (docs/protocol.md 5.1, 5.7).
  * The signature of these calls has no secret in it: anybody who has read an IMEI off a cabinet can make it. So a call may
  * get a credential for the SIM that was named first, and nothing that is written down rests on any other: an upload or a
  * return only makes us ask the cabinet itself, over the connection it has logged in on, what it holds. No loan is opened,
@@ -179,7 +179,7 @@ function way({ host, port }: Directions, url: URL, issued: Issued): Told {
 }
 
 /** The running door. */
-export interface BootstrapDoor {
+export interface BootstrapListener {
   port: number
   close(): Promise<void>
 }
@@ -190,7 +190,7 @@ export async function listenBootstrap(
   { host, port, reusePort }: { host: string; port: number; reusePort: boolean },
   directions: Directions,
   mayEnter: MayEnter,
-): Promise<BootstrapDoor> {
+): Promise<BootstrapListener> {
   const { fetch } = bootstrap(node, directions)
   const server = createAdaptorServer({
     fetch: (request, bindings) => fetch(request, bindings as HttpBindings),

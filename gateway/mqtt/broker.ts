@@ -53,9 +53,9 @@ const refusal = (returnCode: number, message: string) =>
 export async function startBroker(node: GatewayNode, config: MqttConfig): Promise<Broker> {
   const lines = new WeakMap<object, Line>()
   const lineOf = (client: Client): Line => lines.get(client.conn)!
-  /** Strangers have a corner of their own, in tests only. */
+  /** Unauthorised clients have a corner of their own, in tests only. */
   const isOpen = (topic: string) => config.openNamespace?.(topic) === true
-  const isStranger = (client: Client | null) =>
+  const isUnauthorised = (client: Client | null) =>
     config.openNamespace !== undefined && !!client && !lineOf(client).credential
 
   const aedes = new Aedes({
@@ -84,17 +84,17 @@ export async function startBroker(node: GatewayNode, config: MqttConfig): Promis
       )
     },
     authorizePublish(client, packet, callback) {
-      if (!client || (isStranger(client) && isOpen(packet.topic))) return callback(null)
+      if (!client || (isUnauthorised(client) && isOpen(packet.topic))) return callback(null)
       heard(node, lineOf(client), packet, callback)
     },
     authorizeSubscribe(client, subscription, callback) {
-      const isAllowed = isStranger(client) ? isOpen(subscription.topic) : isOwn(lineOf(client), subscription)
+      const isAllowed = isUnauthorised(client) ? isOpen(subscription.topic) : isOwn(lineOf(client), subscription)
       if (!isAllowed) count(node.counts.publishes, 'subscription_refused')
       callback(null, isAllowed ? subscription : null)
     },
     // What carries a client's id was published by one; ours go past this, to one client, without it.
     authorizeForward(client, packet) {
-      if (isStranger(client)) return withinGranted(client, packet)
+      if (isUnauthorised(client)) return withinGranted(client, packet)
       return (packet as { clientId?: string }).clientId === undefined ? packet : null
     },
   })
@@ -136,7 +136,7 @@ function watchClients(node: GatewayNode, aedes: Aedes, lineOf: (client: Client) 
       const about = topicOf(topic)
       if (!about || (qos as number) === refused) continue
       line.granted[about.channel] = qos
-      if (about.channel === 'get') node.courier.ring(line.session.stationId)
+      if (about.channel === 'get') node.dispatcher.ring(line.session.stationId)
     }
   })
   aedes.on('unsubscribe', (topics: string[], client: Client) => {
@@ -197,7 +197,7 @@ function heard(node: GatewayNode, line: Line, packet: PublishPacket, callback: C
   const payload = packet.payload as Buffer
   let report: Report
   try {
-    report = session.voice.hear(payload)
+    report = session.codec.decode(payload)
   } catch (error) {
     if (error instanceof MalformedBody) poisoned(node, line, payload, error, callback)
     else failed(node, line, error, callback)
@@ -206,7 +206,7 @@ function heard(node: GatewayNode, line: Line, packet: PublishPacket, callback: C
   line.malformedInARow = 0
   count(node.counts.heard, report.kind)
   if (report.kind === 'heartbeat') {
-    const echo = session.voice.answer(payload, accepted, { nonce: 0, unixSeconds: 0 })
+    const echo = session.codec.answer(payload, accepted, { nonce: 0, unixSeconds: 0 })
     if (echo) tell(node, line, { topic: packet.topic, channel: 'heart', payload: echo, qos: packet.qos })
     acknowledge(node, report.kind, callback)
   } else store(node, line, report, payload, callback)
@@ -219,7 +219,7 @@ function store(node: GatewayNode, line: Line, report: Report, payload: Buffer, c
   const done = inTurn(node, line, async () => {
     // One before it was not stored: this one waits behind it, on the next connection.
     if (line.stream.destroyed) throw new Error('it is gone')
-    await node.gate.run(() => receive(node, session, report, hex))
+    await node.limiter.run(() => receive(node, session, report, hex))
     acknowledge(node, report.kind, callback)
   })
   done.catch((error) => failed(node, line, error, callback))

@@ -5,7 +5,7 @@ import { accepted } from '../cabinet/reports.ts'
 import { count } from '../counts.ts'
 import type { GatewayNode } from '../node.ts'
 import type { Line } from './mqtt-connection.ts'
-import { acknowledgedAt, nextId, type Published, publishedAt, spell } from './packets.ts'
+import { acknowledgedAt, encodePublish, nextId, type Published, publishedAt } from './packets.ts'
 
 // What goes past the broker, which would look for subscribers, retained messages and sessions that a device's heartbeat
 // has none of, and write three times: heartbeats and their answers, our words to the device, its acknowledgements.
@@ -35,10 +35,10 @@ export function tell(
 ): void {
   if (!line.session || !line.stream.writable) return
   const most = granted(line, channel, qos)
-  write(node, line, spell({ topic, payload, qos: most, id: most === 0 ? 0 : idFor(line) }))
+  write(node, line, encodePublish({ topic, payload, qos: most, id: most === 0 ? 0 : idFor(line) }))
 }
 
-/** What goes back for a heartbeat: the same bytes on the same topic (cabinet-protocol 5.6), its acknowledgement first. */
+/** What goes back for a heartbeat: the same bytes on the same topic (docs/protocol.md 5.6), its acknowledgement first. */
 function answered(node: GatewayNode, line: Line, { topic, id, payload, qos }: Published): Buffer | null {
   const { session, credential } = line
   const about = topicOf(topic)
@@ -46,7 +46,7 @@ function answered(node: GatewayNode, line: Line, { topic, id, payload, qos }: Pu
   let echo: Buffer | null
   try {
     // Only a heartbeat has an answer on this wire, whatever it says of the signal: it need not be understood for that.
-    echo = session.voice.answer(payload, accepted, { nonce: 0, unixSeconds: 0 })
+    echo = session.codec.answer(payload, accepted, { nonce: 0, unixSeconds: 0 })
   } catch (error) {
     if (error instanceof MalformedBody) return null
     throw error
@@ -59,7 +59,7 @@ function answered(node: GatewayNode, line: Line, { topic, id, payload, qos }: Pu
   count(node.counts.publishes, 'acknowledged')
   count(node.counts.acknowledged, 'heartbeat')
   const most = granted(line, 'heart', qos)
-  return spell({ topic, payload: echo, qos: most, id: most === 0 ? 0 : idFor(line) }, id)
+  return encodePublish({ topic, payload: echo, qos: most, id: most === 0 ? 0 : idFor(line) }, id)
 }
 
 /**

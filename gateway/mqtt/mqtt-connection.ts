@@ -14,7 +14,7 @@ import { takeBeats, tell } from './heartbeat.ts'
 import { type Meter, meter } from './packet-limits.ts'
 
 /** Before a device is known it may say CONNECT and what follows it at once, but nothing long. */
-const strangerPacketBytesMax = 4_096
+const unauthorisedPacketBytesMax = 4_096
 const msPerSecond = 1_000
 /** A device whose socket takes nothing for so long is cut. */
 export const drainTimeoutMs = 15_000
@@ -141,7 +141,7 @@ function metered(node: GatewayNode, line: Line): void {
     line.readAt = node.clock.now
     try {
       const isBetween = line.meter.isBetween()
-      const most = line.session === null && !config.openNamespace ? strangerPacketBytesMax : config.packetBytesMax
+      const most = line.session === null && !config.openNamespace ? unauthorisedPacketBytesMax : config.packetBytesMax
       line.packets += line.meter.push(chunk, most)
       line.bytes += chunk.length
       const taken = isBetween ? takeBeats(node, line, chunk) : 0
@@ -180,7 +180,7 @@ export function inTurn<T>(node: GatewayNode, line: Line, work: () => Promise<T>)
 
 /**
  * Publishes to this device and nobody else, past topics, queues and retained messages: what it does not hear now it never
- * hears. Movements go at QoS 0, for a lost acknowledgement must not open a slot twice (cabinet-protocol 5.2).
+ * hears. Movements go at QoS 0, for a lost acknowledgement must not open a slot twice (docs/protocol.md 5.2).
  */
 function send(node: GatewayNode, line: Line, payload: Buffer, command: Command | undefined): void {
   const { credential } = line
@@ -233,7 +233,7 @@ async function gone(node: GatewayNode, line: Line): Promise<void> {
   if (line.session) await leave(node, line.session, line.ending ?? 'closed')
 }
 
-/** Once a tick: a new share to read, and whoever has been silent for too long goes (cabinet-protocol 5.6). */
+/** Once a tick: a new share to read, and whoever has been silent for too long goes (docs/protocol.md 5.6). */
 export function lookAt(node: GatewayNode, line: Line): void {
   const { limits, clock } = node
   if (line.ending !== null) {

@@ -12,7 +12,7 @@ import { startBroker } from './broker.ts'
 const upgradeMs = 10_000
 
 /** The broker's open doors. */
-export interface MqttDoors {
+export interface MqttListeners {
   ports: { mqtt: number; mqttWs: number; mqttTls: number | null }
   /** Takes no new connection; the ones there are stay. */
   close(): void
@@ -67,7 +67,7 @@ export async function listenMqtt(
   { host, reusePort }: Pick<GatewayConfig, 'host' | 'reusePort'>,
   config: MqttConfig,
   mayEnter: MayEnter,
-): Promise<MqttDoors> {
+): Promise<MqttListeners> {
   const broker = await startBroker(node, config)
   const where = { host, reusePort }
   const enter: Enter = (socket) => broker.serve(socket, plain(socket.remoteAddress ?? ''))

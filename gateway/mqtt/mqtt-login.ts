@@ -1,14 +1,14 @@
 import { askInventory } from '../../db/devices/commands.ts'
 import { open } from '../../db/devices/connections.ts'
 import { type Credential, check, type Firmware, isGood, use } from '../../db/devices/mqtt-credentials.ts'
-import { isAnswered, speaks, voice } from '../../protocol/cabinet-mqtt/index.ts'
+import { codec, isAnswered, speaks } from '../../protocol/cabinet-mqtt/index.ts'
 import { count } from '../counts.ts'
 import type { GatewayNode } from '../node.ts'
 import type { Session } from '../sessions.ts'
 import { giveWay } from '../tcp/tcp-login.ts'
 import { about, inTurn, type Line } from './mqtt-connection.ts'
 
-/** Two of them without a word and a cabinet is offline: twenty minutes (cabinet-protocol 5.6). */
+/** Two of them without a word and a cabinet is offline: twenty minutes (docs/protocol.md 5.6). */
 export const heartbeatSeconds = 600
 /** What the rows call this dialect. */
 export const dialect = 'mqtt'
@@ -26,7 +26,7 @@ export interface Shown {
  */
 export function login(node: GatewayNode, line: Line, shown: Shown): Promise<boolean> {
   return inTurn(node, line, async () => {
-    const credential = await node.gate.run(async () =>
+    const credential = await node.limiter.run(async () =>
       line.stream.destroyed ? null : check(node.db.sql, shown.username, shown.password),
     )
     // After an outage those who waited longest have hung up; nobody need wait behind them.
@@ -55,7 +55,7 @@ export function login(node: GatewayNode, line: Line, shown: Shown): Promise<bool
 
 /** The whole login in one transaction; null when the credential was revoked since it was looked up. */
 function enter(node: GatewayNode, { address }: Line, credential: Credential, stationId: number) {
-  return node.gate
+  return node.limiter
     .run(() =>
       node.db.transaction(async (tx) => {
         const { epoch } = await open(tx, { stationId, node: node.name, dialect, address, heartbeatSeconds })
@@ -75,7 +75,7 @@ class Revoked extends Error {}
 
 /** What all sessions share: this wire knows no keys, so its words are nobody's own. */
 function wordsOf(firmware: Firmware) {
-  const spoken = voice({ firmware })
+  const spoken = codec({ firmware })
   return { spoken, bind: () => spoken }
 }
 const words: Record<Firmware, ReturnType<typeof wordsOf>> = { current: wordsOf('current'), old: wordsOf('old') }
@@ -89,7 +89,7 @@ function newSession(node: GatewayNode, line: Line, credential: Credential, stati
     boxId: credential.deviceId,
     epoch,
     needsKey: false,
-    voice: spoken,
+    codec: spoken,
     bind,
     heartbeatSeconds,
     heardAt: node.clock.now,

@@ -78,7 +78,7 @@ export interface Saying {
 }
 
 /** A PUBLISH, behind the PUBACK of `acknowledged` unless that is 0: one write. */
-export function spell({ topic, payload, qos, id }: Saying, acknowledged = 0): Buffer {
+export function encodePublish({ topic, payload, qos, id }: Saying, acknowledged = 0): Buffer {
   const body = nameLengthBytes + topic.length + (qos === 0 ? 0 : idBytes) + payload.length
   const before = acknowledged === 0 ? 0 : headBytes + idBytes
   const packet = Buffer.allocUnsafe(before + 1 + lengthBytes(body) + body)

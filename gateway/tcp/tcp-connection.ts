@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { close } from '../../db/devices/connections.ts'
-import type { Report, Voice } from '../../protocol/cabinet.ts'
-import type { Cutter } from '../../protocol/cabinet-tcp/index.ts'
+import type { Codec, Report } from '../../protocol/cabinet.ts'
+import type { Framer } from '../../protocol/cabinet-tcp/index.ts'
 import type { MalformedBody } from '../../protocol/errors.ts'
 import { count } from '../counts.ts'
 import type { GatewayNode } from '../node.ts'
@@ -11,7 +11,7 @@ import type { Carrier, Session } from '../sessions.ts'
 const hexBytesMax = 64
 
 /** A frame that waits for the database; `report` is missing where it could not be heard yet. */
-export interface Heard {
+export interface ReceivedFrame {
   frame: Buffer
   report: Report | null
 }
@@ -20,10 +20,10 @@ export interface Heard {
 export interface Link {
   stream: Duplex
   address: string
-  knife: Cutter
+  framer: Framer
   carrier: Carrier
   session: Session | null
-  queue: Heard[]
+  queue: ReceivedFrame[]
   /** The work on the queue; null while nothing waits. */
   running: Promise<void> | null
   isPaused: boolean
@@ -36,7 +36,7 @@ export interface Link {
   beatHead: number
   beatTail: number
   beatEnd: number
-  beatVoice: Voice | null
+  beatCodec: Codec | null
   /** The node's clock when the connection came, or when the frame under way began (0: none is). */
   openedAt: number
   partialAt: number
@@ -136,7 +136,7 @@ export async function leave(node: GatewayNode, session: Session, reason: string)
   if ((node.sessions.get(stationId)?.epoch ?? 0) > epoch) return
   try {
     const left = { stationId, node: node.name, epoch, reason }
-    await node.gate.run(async () => {
+    await node.limiter.run(async () => {
       if (!node.isClosing) await node.db.transaction((tx) => close(tx, left))
     })
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Report } from '../../protocol/cabinet.ts'
-import { cutter } from '../../protocol/cabinet-tcp/index.ts'
+import { newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../../protocol/errors.ts'
 import { isDue, isWorthALook, lookAgain } from '../cabinet/identity-check.ts'
 import { accepted, receive } from '../cabinet/reports.ts'
@@ -14,18 +14,18 @@ import {
   finish,
   framesPerTickMax,
   gone,
-  type Heard,
   type Link,
   pause,
+  type ReceivedFrame,
   resume,
   send,
   unreadable,
 } from './tcp-connection.ts'
 import { entropy, login } from './tcp-login.ts'
 
-/** A heartbeat is a bare header in both dialects (cabinet-protocol 0x61). */
+/** A heartbeat is a bare header in both dialects (docs/protocol.md 0x61). */
 const beatBytes = 9
-/** Heartbeats are answered with neither (cabinet-protocol 0x61). */
+/** Heartbeats are answered with neither (docs/protocol.md 0x61). */
 const noEntropy = { nonce: 0, unixSeconds: 0 }
 
 const later = 'later'
@@ -38,7 +38,7 @@ export function serve(stream: Duplex, address: string, node: GatewayNode): Link 
   const link: Link = {
     stream,
     address,
-    knife: cutter(),
+    framer: newFramer(),
     carrier: {
       send: (bytes) => send(node, link, bytes),
       isOpen: () => link.ending === null,
@@ -64,7 +64,7 @@ export function serve(stream: Duplex, address: string, node: GatewayNode): Link 
     beatHead: 0,
     beatTail: 0,
     beatEnd: 0,
-    beatVoice: null,
+    beatCodec: null,
     openedAt: node.clock.now,
     partialAt: 0,
     ending: null,
@@ -89,10 +89,10 @@ const repeats = (link: Link, session: Session, chunk: Buffer) =>
   chunk.readInt32BE(4) === link.beatTail &&
   chunk[8] === link.beatEnd &&
   // Believed under the keys of now.
-  link.beatVoice === session.voice
+  link.beatCodec === session.codec
 
 function remember(link: Link, session: Session, beat: Buffer): void {
-  link.beatVoice = session.voice
+  link.beatCodec = session.codec
   link.beatHead = beat.readInt32BE(0)
   link.beatTail = beat.readInt32BE(4)
   link.beatEnd = beat[8]!
@@ -123,18 +123,18 @@ function readFrames(node: GatewayNode, link: Link, chunk: Buffer): void {
   const framesBefore = link.frames
   let trouble: unknown = null
   try {
-    for (const frame of link.knife.push(chunk)) take(node, link, frame, replies)
+    for (const frame of link.framer.push(chunk)) take(node, link, frame, replies)
   } catch (error) {
     trouble = error
   }
   if (replies.length > 0) send(node, link, replies.length === 1 ? replies[0]! : Buffer.concat(replies))
   if (trouble !== null) stumble(node, link, trouble)
-  else if (link.knife.rest().length === 0) link.partialAt = 0
+  else if (link.framer.rest().length === 0) link.partialAt = 0
   else if (link.partialAt === 0 || link.frames > framesBefore) link.partialAt = node.clock.now
   if (link.queue.length >= node.limits.framesWaitingMax || link.frames > framesPerTickMax(node)) pause(link)
 }
 
-/** There is no way back in step. A cabinet may have said something true in front of it; a stranger has said nothing. */
+/** There is no way back in step. A cabinet may have said something true in front of it; an unauthorised device has said nothing. */
 function stumble(node: GatewayNode, link: Link, error: unknown): void {
   if (!(error instanceof BrokenStream)) fail(node, link, error)
   else {
@@ -152,7 +152,7 @@ function take(node: GatewayNode, link: Link, frame: Buffer, replies: Buffer[]): 
   const report = session ? hearNow(node, link, session, frame) : later
   if (report === later) enqueue(node, link, { frame, report: null })
   else if (report?.kind === 'heartbeat') {
-    const answer = session!.voice.answer(frame, accepted, noEntropy)
+    const answer = session!.codec.answer(frame, accepted, noEntropy)
     if (!answer) return
     count(node.counts.acknowledged, report.kind)
     replies.push(answer)
@@ -172,7 +172,7 @@ function hearNow(node: GatewayNode, link: Link, session: Session, frame: Buffer)
   }
 }
 
-function enqueue(node: GatewayNode, link: Link, heard: Heard): void {
+function enqueue(node: GatewayNode, link: Link, heard: ReceivedFrame): void {
   link.queue.push(heard)
   link.running ??= work(node, link)
 }
@@ -193,7 +193,7 @@ async function work(node: GatewayNode, link: Link): Promise<void> {
 }
 
 /** One frame that could not be answered at once: a login, a report, or the first one after a doubt. */
-async function act(node: GatewayNode, link: Link, heard: Heard): Promise<void> {
+async function act(node: GatewayNode, link: Link, heard: ReceivedFrame): Promise<void> {
   const { frame } = heard
   const { session } = link
   if (session === null) {
@@ -208,8 +208,8 @@ async function act(node: GatewayNode, link: Link, heard: Heard): Promise<void> {
   const verdict =
     report.kind === 'heartbeat'
       ? accepted
-      : await node.gate.run(() => receive(node, session, report, frame.toString('hex').toUpperCase()))
-  const answer = session.voice.answer(frame, verdict, entropy())
+      : await node.limiter.run(() => receive(node, session, report, frame.toString('hex').toUpperCase()))
+  const answer = session.codec.answer(frame, verdict, entropy())
   if (!answer) return
   count(node.counts.acknowledged, report.kind)
   send(node, link, answer)
@@ -228,7 +228,7 @@ async function hearAgain(node: GatewayNode, link: Link, session: Session, frame:
 
 function hear(node: GatewayNode, link: Link, session: Session, frame: Buffer): Report {
   if (isDue(node, session)) void lookAgain(node, session)
-  const report = session.voice.hear(frame)
+  const report = session.codec.decode(frame)
   link.malformedInARow = 0
   count(node.counts.heard, report.kind)
   return report

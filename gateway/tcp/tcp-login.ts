@@ -13,7 +13,7 @@ import type { GatewayNode } from '../node.ts'
 import type { Carrier, Session } from '../sessions.ts'
 
 /** A connection at the point of logging in; `session` is there when the cabinet logs in again on the same socket. */
-export interface Knocking {
+export interface UnauthorisedConnection {
   address: string
   session: Session | null
   carrier: Carrier
@@ -28,7 +28,7 @@ const nonceMax = 2 ** 32
 const giveWayMs = 2_000
 const nowSeconds = () => Math.floor(Date.now() / 1000)
 
-/** TCP-B's login answer carries a random number and the time (cabinet-protocol 0x60); other answers look at neither. */
+/** TCP-B's login answer carries a random number and the time (docs/protocol.md 0x60); other answers look at neither. */
 export const entropy = () => ({ nonce: randomInt(nonceMax), unixSeconds: nowSeconds() })
 
 /**
@@ -37,25 +37,29 @@ export const entropy = () => ({ nonce: randomInt(nonceMax), unixSeconds: nowSeco
  * @returns the session, or null when it was not let in
  * @throws MalformedBody the frame is no login
  */
-export async function login(node: GatewayNode, knocking: Knocking, frame: Buffer): Promise<Session | null> {
+export async function login(
+  node: GatewayNode,
+  connection: UnauthorisedConnection,
+  frame: Buffer,
+): Promise<Session | null> {
   const greeting = greet(frame)
-  const known = await node.gate.run(() => identify(node.db.sql, greeting.boxId, node.keysSecret))
-  if (!known) return refuse(node, knocking, greeting, frame, 'unknown_box_id')
-  if (greeting.needsKey && known.keys.length === 0) return refuse(node, knocking, greeting, frame, 'no_key')
+  const known = await node.limiter.run(() => identify(node.db.sql, greeting.boxId, node.keysSecret))
+  if (!known) return refuse(node, connection, greeting, frame, 'unknown_box_id')
+  if (greeting.needsKey && known.keys.length === 0) return refuse(node, connection, greeting, frame, 'no_key')
   // A key that could be sidestepped by speaking the dialect without one would protect nothing; nor would a credential.
   if (!greeting.needsKey && (known.keys.length > 0 || known.isOnBroker))
-    return refuse(node, knocking, greeting, frame, 'bad_token')
-  const voice = greeting.voice({ keys: known.keys })
-  const report = believed(() => voice.hear(frame))
-  if (!report) return refuse(node, knocking, greeting, frame, 'bad_token')
-  const { carrier, address } = knocking
-  if (knocking.session && knocking.session.stationId !== known.stationId) {
+    return refuse(node, connection, greeting, frame, 'bad_token')
+  const codec = greeting.codec({ keys: known.keys })
+  const report = believed(() => codec.decode(frame))
+  if (!report) return refuse(node, connection, greeting, frame, 'bad_token')
+  const { carrier, address } = connection
+  if (connection.session && connection.session.stationId !== known.stationId) {
     carrier.finish('other_box_id')
     return null
   }
   const loginPrint = crc32(frame)
-  const before = await giveWay(node, knocking, known.stationId, loginPrint)
-  const opened = await node.gate
+  const before = await giveWay(node, connection, known.stationId, loginPrint)
+  const opened = await node.limiter
     .run(() => enter(node, known, greeting, address, report, frame))
     .catch((error) => {
       before?.goOn()
@@ -66,8 +70,8 @@ export async function login(node: GatewayNode, knocking: Knocking, frame: Buffer
     boxId: greeting.boxId,
     epoch: opened.epoch,
     needsKey: greeting.needsKey,
-    voice,
-    bind: greeting.voice,
+    codec,
+    bind: greeting.codec,
     heartbeatSeconds: Math.max(1, opened.heartbeatSeconds),
     heardAt: node.clock.now,
     identifiedAt: node.clock.now,
@@ -78,13 +82,13 @@ export async function login(node: GatewayNode, knocking: Knocking, frame: Buffer
     carrier,
   }
   node.counts.logins += 1
-  const answer = voice.answer(frame, accepted, entropy())
+  const answer = codec.answer(frame, accepted, entropy())
   if (answer) carrier.send(answer)
   count(node.counts.acknowledged, report.kind)
   // Hung up meanwhile: no command may be written into the void.
   if (!carrier.isOpen()) return session
   node.sessions.register(session)
-  node.courier.ring(session.stationId)
+  node.dispatcher.ring(session.stationId)
   return session
 }
 
@@ -95,7 +99,7 @@ export async function login(node: GatewayNode, knocking: Knocking, frame: Buffer
  */
 export async function giveWay(
   { sessions, counts, log }: GatewayNode,
-  { address, carrier }: Knocking,
+  { address, carrier }: UnauthorisedConnection,
   stationId: number,
   loginPrint: number,
 ) {
@@ -126,7 +130,7 @@ function enter(node: GatewayNode, known: Known, greeting: Greeting, address: str
 }
 
 /**
- * What is asked after a login (cabinet-protocol 0x60): what it holds, unless the login has just listed it, and its SIM,
+ * What is asked after a login (docs/protocol.md 0x60): what it holds, unless the login has just listed it, and its SIM,
  * once. A full queue of commands must not keep a cabinet out.
  */
 async function ask(tx: Tx, stationId: number, wanted: { inventory: boolean; iccid: boolean }) {
@@ -149,23 +153,29 @@ function believed(hear: () => Report): Login | null {
   }
 }
 
-/** A stranger: written down for an operator, answered where its dialect has a no (TCP-A: result 0), and let go. */
-async function refuse(node: GatewayNode, knocking: Knocking, greeting: Greeting, frame: Buffer, reason: Reason) {
+/** An unauthorised device: written down for an operator, answered where its dialect has a no (TCP-A: result 0), and let go. */
+async function refuse(
+  node: GatewayNode,
+  connection: UnauthorisedConnection,
+  greeting: Greeting,
+  frame: Buffer,
+  reason: Reason,
+) {
   const { boxId, dialect, slots } = greeting
-  const { address, carrier } = knocking
+  const { address, carrier } = connection
   await writeDown(node, { boxId, dialect, reason, address, slots })
-  const answer = greeting.voice({ keys: [] }).answer(frame, { kind: 'refused' }, entropy())
+  const answer = greeting.codec({ keys: [] }).answer(frame, { kind: 'refused' }, entropy())
   if (answer) carrier.send(answer)
   carrier.finish(reason)
   return null
 }
 
-/** Somebody who was not let in, counted, logged, and kept for an operator as far as strangers may fill the table. */
-export async function writeDown(node: GatewayNode, stranger: Parameters<typeof quarantine>[1]): Promise<void> {
-  const { boxId, dialect, address, reason } = stranger
+/** Somebody who was not let in, counted, logged, and kept for an operator as far as they may fill the table. */
+export async function writeDown(node: GatewayNode, unauthorised: Parameters<typeof quarantine>[1]): Promise<void> {
+  const { boxId, dialect, address, reason } = unauthorised
   count(node.counts.loginsRefused, reason)
   node.logSparingly('login.refused', { boxId, dialect, address, reason })
   if (node.quarantinesLeft <= 0) return
   node.quarantinesLeft -= 1
-  await node.gate.run(() => quarantine(node.db.sql, stranger))
+  await node.limiter.run(() => quarantine(node.db.sql, unauthorised))
 }

@@ -1,6 +1,6 @@
 import type { BankId } from '../cabinet.ts'
 
-/** What a serial number can be: four bytes, and 0 is none (cabinet-protocol 5.5). */
+/** What a serial number can be: four bytes, and 0 is none (docs/protocol.md 5.5). */
 export const snMax = 0xffffffff
 
 /** A bank's serial number, as its label and the commands have it in decimal, in our words. */

@@ -3,7 +3,7 @@ import type { Body, Field } from '../field.ts'
 import { decodeBody, encodeBody, flags, toTheEnd, u8, u32 } from '../field.ts'
 import { holeState } from './states.ts'
 
-/** A control board's first six bytes (cabinet-protocol 5.5, 0x10). `config` may be the high byte of its area codes. */
+/** A control board's first six bytes (docs/protocol.md 5.5, 0x10). `config` may be the high byte of its area codes. */
 export const boardHeader = { board: u8, reserved: u8, config: u8, celsius: u8, software: u8, hardware: u8 }
 
 /** A hole's 15 bytes. `batteryRaw` has no known unit; `area` is the low byte; 255 in `levelPercent` and `celsius`: not read. */

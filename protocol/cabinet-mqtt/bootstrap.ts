@@ -3,7 +3,7 @@ import { MalformedBody } from '../errors.ts'
 import { bankIdOf, snMax } from './bank.ts'
 import { isUuid } from './topics.ts'
 
-/** Where cabinets ask for the broker, newer firmware first (cabinet-protocol 5.1). */
+/** Where cabinets ask for the broker, newer firmware first (docs/protocol.md 5.1). */
 export const connectPaths = ['/api/rentbox/client/connect', '/api/iot/client/con'] as const
 /** Where older firmware asks for the settings of its motors (5.1). */
 export const configPath = '/api/rentbox/config/data'

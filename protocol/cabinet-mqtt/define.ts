@@ -2,7 +2,7 @@ import type { Command, Report, When } from '../cabinet.ts'
 import type { Body, Layout } from '../field.ts'
 import type { Members, Words } from './json.ts'
 
-/** What the cabinet runs. Old firmware knows other questions and says less (cabinet-protocol 5.4, 5.5). */
+/** What the cabinet runs. Old firmware knows other questions and says less (docs/protocol.md 5.4, 5.5). */
 export type Firmware = 'current' | 'old'
 
 /** How a simulated cabinet is made. */

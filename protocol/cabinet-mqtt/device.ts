@@ -7,7 +7,7 @@ import { decodeMembers, parseCommand } from './json.ts'
 import { selfTest } from './returned.ts'
 
 /** What a cabinet was told. */
-export interface Heard {
+export interface ReceivedCommand {
   cmd: string
   /** In our words, or null where there are none (`getWifi`). An eject by serial number says slot 0: look for the bank. */
   command: Command | null
@@ -18,7 +18,7 @@ export interface Heard {
 }
 
 /** The device's half of a conversation over MQTT, for simulators and tests. */
-export interface MqttCabinetVoice {
+export interface MqttDeviceCodec {
   /**
    * A report as a frame, for the update topic, a heartbeat for the heart topic. An inventory without `slots` lists only
    * the banks it names, as old firmware answers `check`.
@@ -31,14 +31,14 @@ export interface MqttCabinetVoice {
    * A publish of the get topic.
    * @throws MalformedBody not a command, or one nobody knows
    */
-  listen(bytes: Buffer): Heard
+  listen(bytes: Buffer): ReceivedCommand
 }
 
 /**
  * The device side, of current firmware unless told otherwise.
  * @throws RangeError boards of fewer than two holes, whose numbers could not be told from those of the holes
  */
-export function cabinetVoice(settings: Partial<Make> = {}): MqttCabinetVoice {
+export function deviceCodec(settings: Partial<Make> = {}): MqttDeviceCodec {
   const make: Make = { firmware: 'current', holesPerBoard: 12, returnFrameBytes: 15, ...settings }
   if (make.holesPerBoard < 2) throw new RangeError('a board has two holes at least')
   const frame = (uplink: AnyUplink, report: Report) =>

@@ -7,7 +7,7 @@ import { popped, poppedSn, popup, popupSn } from './popup.ts'
 import { returned, selfTest } from './returned.ts'
 import { getWifi, loadAd, reboot, setMode, setWifi, volume, wifiList } from './settings.ts'
 
-/** Every JSON command (cabinet-protocol 5.4). */
+/** Every JSON command (docs/protocol.md 5.4). */
 export const requests: readonly AnyRequest[] = [
   check,
   checkAll,

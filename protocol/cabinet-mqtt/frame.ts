@@ -1,6 +1,6 @@
 import { MalformedBody } from '../errors.ts'
 
-/** Every frame begins with it (cabinet-protocol 5.3). */
+/** Every frame begins with it (docs/protocol.md 5.3). */
 export const head = 0xa8
 /** Head, length, command and check byte. */
 export const frameBytesMin = 5

@@ -1,7 +1,7 @@
 import { tail, u8 } from '../field.ts'
 import { uplink } from './define.ts'
 
-/** cabinet-protocol 5.5, 5.6, 0x7A. */
+/** docs/protocol.md 5.5, 5.6, 0x7A. */
 export const heart = uplink({
   code: 0x7a,
   name: 'heart',

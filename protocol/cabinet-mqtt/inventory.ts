@@ -9,7 +9,7 @@ import { request, uplink } from './define.ts'
 const holesMax = 255
 const notRead = 255
 
-/** cabinet-protocol 5.4. */
+/** docs/protocol.md 5.4. */
 export const check = request({
   cmd: 'check',
   doc: 'What the holes hold. Old firmware lists only the five fullest banks. Within 5 s of a pop-up it may still list the bank.',
@@ -22,7 +22,7 @@ export const check = request({
   examples: [{ json: '{"cmd":"check"}', words: {} }],
 })
 
-/** cabinet-protocol 5.4. */
+/** docs/protocol.md 5.4. */
 export const checkAll = request({
   ...check,
   cmd: 'check_all',
@@ -30,7 +30,7 @@ export const checkAll = request({
   examples: [{ json: '{"cmd":"check_all"}', words: {} }],
 })
 
-/** cabinet-protocol 5.4, 5.7. */
+/** docs/protocol.md 5.4, 5.7. */
 export const uploadAll = request({
   cmd: 'upload_all',
   doc: 'Makes the cabinet upload its 0x10 frame over HTTP; there is no answer here.',
@@ -133,7 +133,7 @@ const exampleBank: Hole = {
   sensors: { microSwitch: false, solenoid: false, ...noBits },
 }
 
-/** cabinet-protocol 5.5, 0x10. Named without `slots`, the holes of our words are all there is (old firmware's `check`). */
+/** docs/protocol.md 5.5, 0x10. Named without `slots`, the holes of our words are all there is (old firmware's `check`). */
 export const cabinetInfo = uplink({
   code: 0x10,
   name: 'cabinet_info',

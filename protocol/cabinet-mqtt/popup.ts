@@ -13,7 +13,7 @@ const when = {
 
 const spoken = (when?: When) => (when ? { unixSeconds: when.unixSeconds, ttlSeconds: when.ttlSeconds } : {})
 
-/** cabinet-protocol 5.4. */
+/** docs/protocol.md 5.4. */
 export const popupSn = request({
   cmd: 'popup_sn',
   doc:
@@ -37,7 +37,7 @@ export const popupSn = request({
 
 const slotOf = (command: Command) => ('slot' in command ? command.slot : 0)
 
-/** cabinet-protocol 5.4. */
+/** docs/protocol.md 5.4. */
 export const popup = request({
   cmd: 'popup',
   doc: 'Open one hole (documented for 1–80) whoever rented what; io is the port of the main board. Not idempotent.',
@@ -64,7 +64,7 @@ const outcome = (state: ReturnType<typeof popupState.named>) => ({
   result: popupState.code(state),
 })
 
-/** cabinet-protocol 5.5, 0x31. */
+/** docs/protocol.md 5.5, 0x31. */
 export const poppedSn = uplink({
   code: 0x31,
   name: 'popup_sn_result',
@@ -95,7 +95,7 @@ export const poppedSn = uplink({
   ],
 })
 
-/** cabinet-protocol 5.5, 0x21. */
+/** docs/protocol.md 5.5, 0x21. */
 export const popped = uplink({
   code: 0x21,
   name: 'popup_result',

@@ -7,7 +7,7 @@ import { uplink } from './define.ts'
 import { boardOf } from './popup.ts'
 import { returnState } from './states.ts'
 
-/** A bank that is in: old firmware accepts one whose switch it did not feel (cabinet-protocol 5.5). */
+/** A bank that is in: old firmware accepts one whose switch it did not feel (docs/protocol.md 5.5). */
 const accepted = ['returned', 'communication_without_switch']
 /** Like 0x83's event 2: something came back, and nobody knows what. */
 const eventNobody = 2
@@ -37,7 +37,7 @@ function spoken(report: Report, { holesPerBoard }: Make) {
   return { board: boardOf(slot, holesPerBoard), hole: slot, sn: bankId === null ? 0 : snOf(bankId), state }
 }
 
-/** cabinet-protocol 5.5, 0x40: 15 bytes, without the level 14, without the version 13. */
+/** docs/protocol.md 5.5, 0x40: 15 bytes, without the level 14, without the version 13. */
 export const returned = uplink({
   code: 0x40,
   name: 'return',
@@ -80,7 +80,7 @@ export const returned = uplink({
   ],
 })
 
-/** cabinet-protocol 5.5, 0x28. */
+/** docs/protocol.md 5.5, 0x28. */
 export const selfTest = uplink({
   code: 0x28,
   name: 'return_self_test',

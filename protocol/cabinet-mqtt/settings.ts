@@ -7,7 +7,7 @@ import { anything, decimal, word } from './json.ts'
 const levelMax = 15
 const volumeMax = 100
 
-/** cabinet-protocol 5.4; twice would be two restarts, so it is said at QoS 0. */
+/** docs/protocol.md 5.4; twice would be two restarts, so it is said at QoS 0. */
 export const reboot = request({
   cmd: 'reboot',
   doc: 'Restart. No answer; the next connection is one.',
@@ -20,7 +20,7 @@ export const reboot = request({
   examples: [{ json: '{"cmd":"reboot"}', words: {} }],
 })
 
-/** cabinet-protocol 5.4. */
+/** docs/protocol.md 5.4. */
 export const volume = request({
   cmd: 'volume',
   doc: 'Set how loud the cabinet speaks, in percent. No answer.',
@@ -37,7 +37,7 @@ export const volume = request({
   examples: [{ json: '{"cmd":"volume","data":"67"}', words: { percent: 67 } }],
 })
 
-/** cabinet-protocol 5.4. */
+/** docs/protocol.md 5.4. */
 export const loadAd = request({
   cmd: 'load_ad',
   doc: 'Fetch the advertisements anew. No answer.',
@@ -48,7 +48,7 @@ export const loadAd = request({
   examples: [{ json: '{"cmd":"load_ad"}', words: {} }],
 })
 
-/** cabinet-protocol 5.4. */
+/** docs/protocol.md 5.4. */
 export const setMode = request({
   cmd: 'setMode',
   doc: 'Which way the cabinet reaches the network. No answer.',
@@ -59,7 +59,7 @@ export const setMode = request({
   examples: [{ json: '{"cmd":"setMode","data":"4g"}', words: { mode: '4g' } }],
 })
 
-/** cabinet-protocol 5.4. */
+/** docs/protocol.md 5.4. */
 export const getWifi = request({
   cmd: 'getWifi',
   doc: 'Which wireless networks the cabinet hears.',
@@ -70,7 +70,7 @@ export const getWifi = request({
   examples: [{ json: '{"cmd":"getWifi"}', words: {} }],
 })
 
-/** cabinet-protocol 5.4; a network's name has 32 bytes at most, its password 63 characters. */
+/** docs/protocol.md 5.4; a network's name has 32 bytes at most, its password 63 characters. */
 export const setWifi = request({
   cmd: 'setWifi',
   doc: 'The wireless network to use. The password is in clear text. No answer.',
@@ -86,7 +86,7 @@ export const setWifi = request({
   ],
 })
 
-/** cabinet-protocol 5.4, 0xCF. */
+/** docs/protocol.md 5.4, 0xCF. */
 export const wifiList = uplink({
   code: 0xcf,
   name: 'wifi_list',

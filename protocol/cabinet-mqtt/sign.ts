@@ -2,7 +2,7 @@ import { hash, timingSafeEqual } from 'node:crypto'
 
 /**
  * The signature of an HTTP call: MD5 of its parameters but `sign` as `key=value`, sorted, joined by `|`, in lower-case hex
- * (cabinet-protocol 5.1). There is no secret in it: it proves nothing but that the line was clean.
+ * (docs/protocol.md 5.1). There is no secret in it: it proves nothing but that the line was clean.
  */
 export function sign(params: Iterable<readonly [string, string]>): string {
   const pairs = [...params].filter(([key]) => key !== 'sign').map(([key, value]) => `${key}=${value}`)

@@ -1,6 +1,6 @@
 import { oneOf } from '../field.ts'
 
-/** How a hole and its bank are (cabinet-protocol 5.5). Only a normal one may be rented. */
+/** How a hole and its bank are (docs/protocol.md 5.5). Only a normal one may be rented. */
 export const holeState = oneOf({
   empty: 0x00,
   normal: 0x01,

@@ -1,4 +1,4 @@
-/** What a topic carries (cabinet-protocol 5.2): commands, frames, heartbeats both ways. */
+/** What a topic carries (docs/protocol.md 5.2): commands, frames, heartbeats both ways. */
 export type Channel = 'get' | 'update' | 'heart'
 
 /** The IMEI of the 4G module: fifteen digits, so that no wildcard slips into a topic. */

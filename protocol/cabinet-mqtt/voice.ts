@@ -1,4 +1,4 @@
-import type { Voice } from '../cabinet.ts'
+import type { Codec } from '../cabinet.ts'
 import { MalformedBody } from '../errors.ts'
 import { decodeBody } from '../field.ts'
 import type { Firmware } from './define.ts'
@@ -9,18 +9,18 @@ import { encodeCommand } from './json.ts'
 /**
  * The server's half of a conversation over MQTT: payloads of the update and heart topics are heard, what is told goes to
  * the get topic. It knows no secret: the broker has seen to that. A wrong length or check byte does not keep a frame from
- * being heard (cabinet-protocol 5.3), see `warnings`; only an inventory that is shorter than it says is refused, for the
+ * being heard (docs/protocol.md 5.3), see `warnings`; only an inventory that is shorter than it says is refused, for the
  * banks it leaves out are not gone.
  */
-export function voice({ firmware = 'current' }: { firmware?: Firmware } = {}): Voice {
+export function codec({ firmware = 'current' }: { firmware?: Firmware } = {}): Codec {
   return {
-    hear(bytes) {
+    decode(bytes) {
       const frame = open(bytes)
       const uplink = uplinkOf(frame.code)
       if (uplink.isWholeOnly && frame.lengthSaid > bytes.length) throw new MalformedBody('only a part of a list')
       return uplink.means(decodeBody(uplink.up, frame.data), firmware)
     },
-    tell(command, when) {
+    encode(command, when) {
       const request = toTell(command, firmware)
       return encodeCommand(request.cmd, request.members, request.from!(command, when))
     },

@@ -2,7 +2,7 @@ import { report } from '../define.ts'
 import { hex, u8 } from '../field.ts'
 import { bankOrNull, noBank } from './slot.ts'
 
-/** cabinet-protocol section 3, 0x83. */
+/** docs/protocol.md 3, 0x83. */
 export const abnormal = report({
   code: 0x83,
   name: 'slot_abnormal_report',

@@ -4,7 +4,7 @@ import { oneOf, optional, text, u8 } from '../field.ts'
 const valid = oneOf({ valid: 0, invalid: 1 })
 const spoken = (yes: boolean) => (yes ? ('valid' as const) : ('invalid' as const))
 
-/** One source only (cabinet-protocol 0x74); user and password are presumed, so they may be missing. */
+/** One source only (docs/protocol.md 0x74); user and password are presumed, so they may be missing. */
 export const apn = command({
   code: 0x74,
   name: 'query_apn',
@@ -25,7 +25,7 @@ export const apn = command({
   ],
 })
 
-/** cabinet-protocol section 3, 0x73. */
+/** docs/protocol.md 3, 0x73. */
 export const setApn = command({
   code: 0x73,
   name: 'set_apn',

@@ -1,4 +1,4 @@
-import type { Greeting, Voice } from '../cabinet.ts'
+import type { Codec, Greeting } from '../cabinet.ts'
 import { MalformedBody } from '../errors.ts'
 import type { Layout } from '../field.ts'
 import { decodeBody, encodeBody } from '../field.ts'
@@ -10,7 +10,7 @@ import { magicB } from './login.ts'
 import type { Tokens } from './token.ts'
 import { echoed, keyed } from './token.ts'
 
-/** The VSN of our commands; cabinets of both dialects obey it (cabinet-protocol 2.5). */
+/** The VSN of our commands; cabinets of both dialects obey it (docs/protocol.md 2.5). */
 const vsnOfCommands = 1
 const loginCode = 0x60
 /** Behind the nonce (0x60). */
@@ -27,15 +27,15 @@ function isEmpty(layout: Layout): boolean {
   return true
 }
 
-function voice(dialect: Dialect, tokens: Tokens): Voice {
+function codec(dialect: Dialect, tokens: Tokens): Codec {
   return {
-    hear(bytes) {
+    decode(bytes) {
       const frame = opened(bytes)
       if (!tokens.accepts(frame)) throw new MalformedBody('bad token')
       const definition = dialect.byCode(frame.code)
       return definition.means(decodeBody(definition.up, frame.payload))
     },
-    tell(command) {
+    encode(command) {
       const definition = dialect.toTell(command.kind)
       const payload = Buffer.from(encodeBody(definition.down, definition.from(command)))
       return seal(definition.code, vsnOfCommands, tokens.sign(payload), payload)
@@ -73,6 +73,6 @@ export function greet(bytes: Buffer): Greeting {
     vsn,
     ...(report.slots !== undefined && { slots: report.slots }),
     needsKey: isB,
-    voice: ({ keys }) => voice(dialect, isB ? keyed(keys) : echoed()),
+    codec: ({ keys }) => codec(dialect, isB ? keyed(keys) : echoed()),
   }
 }

@@ -1,4 +1,4 @@
-import type { CabinetVoice } from '../cabinet.ts'
+import type { DeviceCodec } from '../cabinet.ts'
 import { MalformedBody } from '../errors.ts'
 import { decodeBody, encodeBody } from '../field.ts'
 import { A, B } from './dialect.ts'
@@ -14,10 +14,10 @@ export interface CabinetSettings {
 
 /**
  * The device side of a dialect, for simulators and tests. Like real ones, a TCP-A cabinet checks neither checksum nor
- * token of what it hears (cabinet-protocol 2.3, 2.4); a TCP-B cabinet checks both.
+ * token of what it hears (docs/protocol.md 2.3, 2.4); a TCP-B cabinet checks both.
  * @throws RangeError TCP-B without a key, or a token that is not hex of four bytes
  */
-export function cabinetVoice(letter: 'A' | 'B', settings: CabinetSettings = {}): CabinetVoice {
+export function deviceCodec(letter: 'A' | 'B', settings: CabinetSettings = {}): DeviceCodec {
   const dialect = letter === 'A' ? A : B
   const { key, vsn = letter === 'A' ? 1 : 2, token } = settings
   if (letter === 'B' && !key) throw new RangeError('a TCP-B cabinet needs its key')
@@ -25,13 +25,13 @@ export function cabinetVoice(letter: 'A' | 'B', settings: CabinetSettings = {}):
   const constant = token === undefined ? tokenDefaultA : Number.parseInt(token, 16)
   const tokens = letter === 'A' ? { accepts: () => true, sign: () => constant } : keyed([key ?? ''])
   return {
-    say(report, login = {}) {
+    encode(report, login = {}) {
       const definition = dialect.toSay(report.kind)
       // `any` meets `any`: the kind chose the definition, so the report is the one it says.
       const payload = Buffer.from(encodeBody(definition.up, definition.says(report as never, login)))
       return seal(definition.code, vsn, tokens.sign(payload), payload)
     },
-    listen(bytes) {
+    decode(bytes) {
       const frame = open(bytes)
       if (letter === 'B' && checksumOf(frame.payload) !== frame.checksum) throw new MalformedBody('bad checksum')
       if (!tokens.accepts(frame)) throw new MalformedBody('bad token')

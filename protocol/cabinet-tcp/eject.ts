@@ -16,10 +16,10 @@ export const outcomeOf = ({ slot, bankId, ...body }: Body<typeof outcome>) => ({
   result: result.code(body.result),
 })
 
-/** 1-based (cabinet-protocol 2.6). */
+/** 1-based (docs/protocol.md 2.6). */
 export const slotNumber = u8In(1, 255)
 
-/** cabinet-protocol section 3, 0x65. */
+/** docs/protocol.md 3, 0x65. */
 export const ejectA = command({
   code: 0x65,
   name: 'borrow',

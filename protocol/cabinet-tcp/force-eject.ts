@@ -1,7 +1,7 @@
 import { command } from '../define.ts'
 import { ejectA, outcome, outcomeOf, slotNumber } from './eject.ts'
 
-/** cabinet-protocol section 3, 0x80. */
+/** docs/protocol.md 3, 0x80. */
 export const forceEject = command({
   code: 0x80,
   name: 'force_eject',

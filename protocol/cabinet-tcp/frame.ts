@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { BrokenStream, MalformedBody } from '../errors.ts'
 
-/** PacketLen counts what follows it: command, VSN, checksum, token and payload (cabinet-protocol 2.1). */
+/** PacketLen counts what follows it: command, VSN, checksum, token and payload (docs/protocol.md 2.1). */
 export const packetLengthMin = 7
 /** The largest legal frame is a login of some 860 bytes; beyond this bound it is not a cabinet (2.2). */
 export const packetLengthMax = 4096
@@ -20,7 +20,7 @@ export interface Frame {
 }
 
 /** One connection's knife. */
-export interface Cutter {
+export interface Framer {
   /**
    * Whole frames of everything pushed so far, as views of the chunk; the rest waits for the next chunk.
    * Yields every whole frame before it throws, so that a return in front of garbage is not lost.
@@ -34,7 +34,7 @@ export interface Cutter {
 const nothing = Buffer.alloc(0)
 
 /** Cuts a TCP stream into frames (section 2.2). */
-export function cutter(): Cutter {
+export function newFramer(): Framer {
   let rest: Buffer = nothing
   return {
     *push(chunk) {

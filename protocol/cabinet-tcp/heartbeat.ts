@@ -1,6 +1,6 @@
 import { report } from '../define.ts'
 
-/** cabinet-protocol section 3, 0x61. */
+/** docs/protocol.md 3, 0x61. */
 export const heartbeat = report({
   code: 0x61,
   name: 'heartbeat',

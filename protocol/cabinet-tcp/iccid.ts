@@ -1,7 +1,7 @@
 import { command } from '../define.ts'
 import { text } from '../field.ts'
 
-/** cabinet-protocol section 3, 0x69. */
+/** docs/protocol.md 3, 0x69. */
 export const iccid = command({
   code: 0x69,
   name: 'query_iccid',

@@ -2,8 +2,8 @@
 
 export { greet } from './codec.ts'
 export type { CabinetSettings } from './device.ts'
-export { cabinetVoice } from './device.ts'
+export { deviceCodec } from './device.ts'
 export type { Dialect } from './dialect.ts'
 export { A, B } from './dialect.ts'
-export type { Cutter } from './frame.ts'
-export { cutter } from './frame.ts'
+export type { Framer } from './frame.ts'
+export { newFramer } from './frame.ts'

@@ -2,7 +2,7 @@ import { command } from '../define.ts'
 import { records, u8 } from '../field.ts'
 import { bankA, bankB, occupied, recordA, recordB, slotA, slotB } from './slot.ts'
 
-/** cabinet-protocol section 3, 0x64. */
+/** docs/protocol.md 3, 0x64. */
 export const inventoryA = command({
   code: 0x64,
   name: 'query_inventory',

@@ -3,7 +3,7 @@ import { MalformedBody } from '../errors.ts'
 import { oneOf, optional, records, text, u8, u16, u16Is, u32 } from '../field.ts'
 import { bankB, occupied, recordB, slotB } from './slot.ts'
 
-/** The magic that says TCP-B; anything else of A's shape is TCP-A (cabinet-protocol 0x60). */
+/** The magic that says TCP-B; anything else of A's shape is TCP-A (docs/protocol.md 0x60). */
 export const magicB = 0xa0a0
 const magicA = 0x0233
 
@@ -18,7 +18,7 @@ function boxIdOf(boxId: string): string {
 
 const result = oneOf({ refused: 0, accepted: 1 })
 
-/** cabinet-protocol section 3, 0x60. */
+/** docs/protocol.md 3, 0x60. */
 export const loginA = report({
   code: 0x60,
   name: 'login',

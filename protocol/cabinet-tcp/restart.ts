@@ -1,6 +1,6 @@
 import { command } from '../define.ts'
 
-/** cabinet-protocol section 3, 0x67. */
+/** docs/protocol.md 3, 0x67. */
 export const restart = command({
   code: 0x67,
   name: 'restart',

@@ -15,7 +15,7 @@ const result = oneOf({
 // A return that names no bank says what 0x83 calls event 2: return detected, no power bank.
 const nobody = (slot: number): Report => ({ kind: 'abnormal', event: 2, slot, bankId: null })
 
-/** cabinet-protocol section 3, 0x66. */
+/** docs/protocol.md 3, 0x66. */
 export const returnedA = report({
   code: 0x66,
   name: 'return',

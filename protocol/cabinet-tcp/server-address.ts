@@ -8,7 +8,7 @@ const example = {
   body: { host: '121.41.60.232', port: '8888', heartbeatSeconds: 30 },
 }
 
-/** cabinet-protocol section 3, 0x6A. */
+/** docs/protocol.md 3, 0x6A. */
 export const serverAddress = command({
   code: 0x6a,
   name: 'query_server_address',
@@ -26,7 +26,7 @@ export const serverAddress = command({
   ],
 })
 
-/** cabinet-protocol section 3, 0x63. */
+/** docs/protocol.md 3, 0x63. */
 export const setServerAddress = command({
   code: 0x63,
   name: 'set_server_address',

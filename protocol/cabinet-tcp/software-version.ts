@@ -1,7 +1,7 @@
 import { command } from '../define.ts'
 import { textOrHex } from '../field.ts'
 
-/** cabinet-protocol section 3, 0x62. */
+/** docs/protocol.md 3, 0x62. */
 export const softwareVersion = command({
   code: 0x62,
   name: 'query_software_version',

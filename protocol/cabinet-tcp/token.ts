@@ -1,7 +1,7 @@
 import type { Frame } from './frame.ts'
 import { tokenOf } from './frame.ts'
 
-/** How a conversation signs and believes (cabinet-protocol 2.4). */
+/** How a conversation signs and believes (docs/protocol.md 2.4). */
 export interface Tokens {
   /** True when the frame's token is one this conversation accepts. */
   accepts(frame: Frame): boolean

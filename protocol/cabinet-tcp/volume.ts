@@ -1,7 +1,7 @@
 import { command } from '../define.ts'
 import { oneOf, optional, u8, u8In } from '../field.ts'
 
-/** cabinet-protocol section 3, 0x77. */
+/** docs/protocol.md 3, 0x77. */
 export const volume = command({
   code: 0x77,
   name: 'query_voice_volume',
@@ -19,7 +19,7 @@ export const volume = command({
   ],
 })
 
-/** Captured answers are one byte `01`; the vendor's document says none. Both are taken (cabinet-protocol section 6). */
+/** Captured answers are one byte `01`; the vendor's document says none. Both are taken (docs/protocol.md 6). */
 export const setVolume = command({
   code: 0x70,
   name: 'set_voice_volume',

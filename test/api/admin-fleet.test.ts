@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const service = await person('service_admin')
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
@@ -19,7 +19,7 @@ const audit = (action: string, id: number) => db.sql`
   select user_id, new_values, description from audit_log where action = ${action} and entity_id = ${id} order by id`
 /** Somebody of the group with a bank out of a cabinet. */
 async function loan() {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const user = await person('user', group)
   const body = { user_id: user.id, slot_number: 1 }
   const lent = await call('POST', `/api/borrow/stations/${box.stationId}/request`, { token: user.token, body })
@@ -28,7 +28,7 @@ async function loan() {
 }
 
 test('the documented deactivation writes a bank off and out of its station, once', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const { id } = box.banks[1]!
   const body = { powerbank_id: id, admin_user_id: admin.id, reason: 'admin_deactivated' }
   const answers = await Promise.all([1, 2].map(() => post('deactivate-powerbank', body)))
@@ -155,7 +155,7 @@ test('a bank that is back is not written off, and a lost one that comes back aft
 })
 
 test('a loan that its cabinet has not confirmed yet is not written off', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1], answers: { eject: () => null } })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1], answers: { eject: () => null } })
   const user = await person('user', group)
   const body = { user_id: user.id, slot_number: 1 }
   await call('POST', `/api/borrow/stations/${box.stationId}/request`, { token: user.token, body })
@@ -188,7 +188,7 @@ test('not even a service_admin acts in another name, nor in that of nobody', asy
 })
 
 test('the status of a bank has the documented keys, in the own units', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [3] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [3] })
   const { id, bankId } = box.banks[3]!
   const { status, body } = await get(`powerbank-status/${id}`)
   expect(status).toBe(200)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db } = await house()
+const { call, person, unit, db } = await startApiServer()
 const service = await person('service_admin')
 
 let phones = 79_220_000_000

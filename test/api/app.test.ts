@@ -1,22 +1,22 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
-import { door, type Surface } from '../../api/app.ts'
+import { apiRouter, type Surface } from '../../api/app.ts'
 import { clientIp, proxies } from '../../api/client-ip.ts'
 import type { Env } from '../../api/context.ts'
 import { limiter } from '../../api/limit.ts'
 import { type LoginDialect, loginDialect } from '../../api/login-dialect.ts'
 import { api } from '../../api/surfaces.ts'
 import { connect } from '../../db/postgres/connect.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, ground, lines } = await house({ trustedProxies: ['10.0.0.0/8'] })
+const { call, person, stage, lines } = await startApiServer({ trustedProxies: ['10.0.0.0/8'] })
 
 const json = 'application/json'
 const form = 'application/x-www-form-urlencoded'
 const [register, login, refresh] = ['/api/auth/register', '/api/auth/login', '/api/auth/refresh']
 
-// data-model C1
+// docs/contracts.md C1
 test.each<[LoginDialect, string, boolean, string, string, string]>([
   ['powerbank', register, false, json, '', '{"fio":"x","phone_e164":"+7","email":"e","password":"p"}'],
   ['powerbank', register, false, json, '', '{"phone_e164":"+7"}'],
@@ -132,7 +132,7 @@ const surface = (name: string, build: (app: OpenAPIHono<Env>) => void): Surface 
 test('a route owned twice stops the start', () => {
   const one = surface('one', (app) => app.get('/api/things/:id', (c) => c.text('one')))
   const two = surface('two', (app) => app.get('/api/things/:id', (c) => c.text('two')))
-  expect(() => door(ground, [one, two])).toThrow('GET /api/things/:id belongs to one and to two')
+  expect(() => apiRouter(stage, [one, two])).toThrow('GET /api/things/:id belongs to one and to two')
 })
 
 test('surfaces share a prefix and a login without hearing of each other', async () => {
@@ -145,7 +145,7 @@ test('surfaces share a prefix and a login without hearing of each other', async 
       app.get(`/api/${name}/:id`, (c) => c.text(name))
       app.post('/api/auth/login', async (c) => c.text(`${name} ${await c.req.text()}`))
     })
-  const { request } = door({ ...ground, metrics: new Registry() }, [
+  const { request } = apiRouter({ ...stage, metrics: new Registry() }, [
     says('powerbank'),
     says('loyalty'),
     says('telecom'),
@@ -163,7 +163,7 @@ test('while the database is away the API says so at once, in format, and comes t
   const away = connect('postgres://nobody:x@127.0.0.1:1/nothing', { max: 1 })
   const heard: string[] = []
   const log = (event: string) => void heard.push(event)
-  const { request } = api({ ...ground, db: away, log, metrics: new Registry() })
+  const { request } = api({ ...stage, db: away, log, metrics: new Registry() })
   const health = await request('/health')
   expect([health.status, await health.json()]).toMatchObject([
     503,
@@ -183,14 +183,14 @@ test('while the database is away the API says so at once, in format, and comes t
 
 test('a bug is a 500 that shows nothing of itself, and is logged with the request’s id', async () => {
   const broken = {
-    ...ground.db,
+    ...stage.db,
     sql: (() => {
       throw new Error('inner secret')
-    }) as unknown as typeof ground.db.sql,
+    }) as unknown as typeof stage.db.sql,
   }
   const heard: Record<string, any>[] = []
   const log = (event: string, about = {}) => void heard.push({ event, ...about })
-  const { request } = api({ ...ground, db: broken, log, metrics: new Registry() })
+  const { request } = api({ ...stage, db: broken, log, metrics: new Registry() })
   const body = '{"phone_e164":"+79000000000","password":"password123"}'
   const answer = await request('/api/auth/login', { method: 'POST', headers: { 'content-type': json }, body })
   const text = await answer.text()

@@ -1,9 +1,9 @@
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { expect, test } from 'vitest'
-import { config, house } from './server.ts'
+import { config, startApiServer } from './server.ts'
 
-const { call, person, db, ground, lines } = await house()
-const { call: limited } = await house({ loginsPerMinute: 3, phoneFailuresMax: 2, registrationsPerMinute: 2 })
+const { call, person, db, stage, lines } = await startApiServer()
+const { call: limited } = await startApiServer({ loginsPerMinute: 3, phoneFailuresMax: 2, registrationsPerMinute: 2 })
 const key = new TextEncoder().encode(config.jwtSecret)
 
 let phones = 79_110_000_000
@@ -203,7 +203,7 @@ test('nothing a client should keep to itself reaches the log', async () => {
   const { token } = (await call('POST', '/api/auth/login', { body })).body
   await call('GET', `/api/auth/profile?token=${token}`, { token })
   const log = JSON.stringify(lines)
-  for (const secret of [body.phone_e164, body.email, body.password, token, ground.config.jwtSecret])
+  for (const secret of [body.phone_e164, body.email, body.password, token, stage.config.jwtSecret])
     expect(log).not.toContain(secret)
   expect(lines.filter(({ event }) => event !== 'request.answered')).toEqual([])
 })

@@ -3,10 +3,10 @@ import { loginDialect, sharedPaths } from '../../api/login-dialect.ts'
 import { admitted, chief, dialectNamed, dialectOf, inFormat, schemasOf } from './dialects.ts'
 import { bodyOf, exampleOf, filled, isOpen, named, nameOf, resolved, routesOf } from './routes.ts'
 import { judgeOf } from './schemas.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
 // What every route does with wrong queries and bodies, from the API's own description (HABITS 3.3).
-const built = await house()
+const built = await startApiServer()
 const { call, lines } = built
 const document = (await call('GET', '/api/openapi.json')).body
 const judge = judgeOf(document)
@@ -69,7 +69,7 @@ const speakerOf = (path: string, body: object) =>
         body: JSON.stringify(body),
       })
     : null
-/** Fields that may say anything: the address decides (api-contracts 3.2). */
+/** Fields that may say anything: the address decides (docs/contracts.md 3.2). */
 const unread = new Set(['transaction_type'])
 
 const withBody = routes.flatMap((route) =>

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
 const service = await person('service_admin')
@@ -15,7 +15,7 @@ async function user(limit = 5, orgUnitId: number | null = group) {
 }
 
 test('who belongs elsewhere sees nothing of the station', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const foreign = await user(5, await unit('чужие'))
   for (const look of ['powerbanks', 'info', 'select-optimal', 'slots/1/status'])
     expect(await call('GET', `/api/borrow/stations/${box.stationId}/${look}`, { token: foreign.token })).toMatchObject({
@@ -24,7 +24,7 @@ test('who belongs elsewhere sees nothing of the station', async () => {
 })
 
 test('what a station has to lend is counted for the user', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, slots: 6, banks: [1, 2, 3, 4], levels: { 1: 50, 2: 2, 3: 90 } })
+  const box = await cabinet(stage, { orgUnitId: group, slots: 6, banks: [1, 2, 3, 4], levels: { 1: 50, 2: 2, 3: 90 } })
   await db.sql`update powerbanks set status = 'user_reported_broken' where id = ${box.banks[4]!.id}`
   const anna = await user(2)
   const at = `/api/borrow/stations/${box.stationId}/powerbanks`
@@ -68,7 +68,7 @@ test('what a station has to lend is counted for the user', async () => {
 })
 
 test('a slot says what is in it', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, slots: 4, banks: [2] })
+  const box = await cabinet(stage, { orgUnitId: group, slots: 4, banks: [2] })
   const anna = await user()
   const slot = (n: number) =>
     call('GET', `/api/borrow/stations/${box.stationId}/slots/${n}/status`, { token: anna.token })
@@ -89,7 +89,7 @@ test('a slot says what is in it', async () => {
 })
 
 test('the station says whether it is connected and how many slots are free', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, slots: 6, banks: [1, 2] })
+  const box = await cabinet(stage, { orgUnitId: group, slots: 6, banks: [1, 2] })
   const anna = await user()
   const at = `/api/borrow/stations/${box.stationId}/info`
   expect(await call('GET', at, { token: anna.token })).toMatchObject({

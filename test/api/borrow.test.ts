@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
 const service = await person('service_admin')
@@ -27,7 +27,7 @@ const openOrders = async (userId: number) =>
   )[0]!.n
 
 test('the documented request lends the bank of the slot', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1, 2] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1, 2] })
   const anna = await user()
   const { status, body } = await request(box.stationId, anna, 1)
   expect({ status, body }).toMatchObject({ status: 200 })
@@ -46,7 +46,7 @@ test('the documented request lends the bank of the slot', async () => {
 })
 
 test('the optimal bank is the fullest healthy one, and the same one that select-optimal names', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1, 2, 3], levels: { 1: 50, 2: 3, 3: 90 } })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1, 2, 3], levels: { 1: 50, 2: 3, 3: 90 } })
   const anna = await user()
   const at = `/api/borrow/stations/${box.stationId}`
   const chosen = await call('GET', `${at}/select-optimal?user_id=${anna.id}`, { token: anna.token })
@@ -72,7 +72,7 @@ test.each([
   ['the first of equals', [2, 3], {}, {}, 2, 'Заряд и soh одинаковые, наименьший номер слота среди исправных: 2 из 2'],
   ['the best of the bad', [1, 2], { 1: 1, 2: 2 }, {}, 2, 'Наибольший заряд (2%) среди 2 с ошибками, исправных нет'],
 ])('the optimal bank is explained: %s', async (_, banks, levels, soh: Record<number, number>, slot, reason) => {
-  const box = await cabinet(ground, { orgUnitId: group, banks, levels })
+  const box = await cabinet(stage, { orgUnitId: group, banks, levels })
   for (const [at, value] of Object.entries(soh))
     await db.sql`update powerbanks set soh = ${value} where id = ${box.banks[Number(at)]!.id}`
   const anna = await user()
@@ -82,7 +82,7 @@ test.each([
 })
 
 test('a bank asked for by its id comes from where it sits', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [4] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [4] })
   const anna = await user()
   const path = `/api/borrow/powerbanks/${box.banks[4]!.id}/request`
   const body = { user_id: anna.id }
@@ -96,7 +96,7 @@ test('a bank asked for by its id comes from where it sits', async () => {
 })
 
 test('the same key twice is one order, one eject and the same answer', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1, 2] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1, 2] })
   const anna = await user()
   const headers = { 'Idempotency-Key': 'borrow-once' }
   const [first, second] = await Promise.all([
@@ -114,7 +114,7 @@ test('the same key twice is one order, one eject and the same answer', async () 
 })
 
 test('a key repeated for a bank that is out already finds its order', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const anna = await user()
   const path = `/api/borrow/powerbanks/${box.banks[1]!.id}/request`
   const given = { token: anna.token, body: { user_id: anna.id }, headers: { 'Idempotency-Key': 'by-bank' } }
@@ -124,7 +124,7 @@ test('a key repeated for a bank that is out already finds its order', async () =
 })
 
 test('of twenty who want one bank at once one gets it', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const people = await Promise.all(Array.from({ length: 20 }, () => user()))
   const answers = await Promise.all(people.map((who) => request(box.stationId, who, 1)))
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
@@ -133,7 +133,7 @@ test('of twenty who want one bank at once one gets it', async () => {
 })
 
 test('the limit holds for requests at once, and its refusal says how it stands', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1, 2, 3, 4, 5, 6] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1, 2, 3, 4, 5, 6] })
   const anna = await user(2)
   const answers = await Promise.all([1, 2, 3, 4, 5, 6].map((slot) => request(box.stationId, anna, slot)))
   expect(answers.filter(({ status }) => status === 400).length).toBeGreaterThanOrEqual(4)
@@ -147,7 +147,7 @@ test('the limit holds for requests at once, and its refusal says how it stands',
 })
 
 test('a cabinet that says nothing leaves the order pending: 408 names it, and its late answer still counts', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1], answers: { eject: () => null } })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1], answers: { eject: () => null } })
   const anna = await user()
   const { status, body } = await request(box.stationId, anna, 1)
   expect({ status, body }).toMatchObject({
@@ -160,7 +160,7 @@ test('a cabinet that says nothing leaves the order pending: 408 names it, and it
 })
 
 test('a refused eject is cancelled once the inventory shows that the bank stayed', async () => {
-  const box = await cabinet(ground, {
+  const box = await cabinet(stage, {
     orgUnitId: group,
     banks: [1],
     answers: { eject: ({ slot }) => ({ kind: 'eject', slot, bankId: null, ok: false, result: 0 }) },
@@ -186,7 +186,7 @@ test.each([
   ['a slot beyond the last', { slot: 9 }, 400],
   ['a user without any limit left', { limit: 0 }, 400],
 ])('%s is refused and moves nothing', async (_, { station, slot = 1, limit, ...options }: any, status) => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1], ...options })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1], ...options })
   const anna = await user(limit)
   const refused = await request(station ?? box.stationId, anna, slot)
   expect(refused).toMatchObject({ status, body: { success: false, error: expect.any(String) } })
@@ -197,7 +197,7 @@ test.each([
 test.each(['unknown', 'written_off', 'user_reported_broken', 'system_error'])(
   'a bank that is %s is not lent',
   async (state) => {
-    const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+    const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
     await db.sql`update powerbanks set status = ${state} where id = ${box.banks[1]!.id}`
     const anna = await user()
     expect(await request(box.stationId, anna, 1)).toMatchObject({ status: 400 })
@@ -209,22 +209,22 @@ test.each(['unknown', 'written_off', 'user_reported_broken', 'system_error'])(
 )
 
 test('who belongs elsewhere has no access to the station', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const foreign = await user(5, await unit('чужие'))
   const lonely = await user(5, null)
   for (const who of [foreign, lonely]) expect(await request(box.stationId, who, 1)).toMatchObject({ status: 403 })
 })
 
 test('a user of the parent group borrows in the subgroup, not the other way round', async () => {
-  const below = await cabinet(ground, { orgUnitId: await unit('ниже', group), banks: [1] })
+  const below = await cabinet(stage, { orgUnitId: await unit('ниже', group), banks: [1] })
   expect(await request(below.stationId, await user(), 1)).toMatchObject({ status: 200 })
-  const above = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const above = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const lower = await user(5, await unit('ещё ниже', group))
   expect(await request(above.stationId, lower, 1)).toMatchObject({ status: 403 })
 })
 
 test('nobody borrows in the name of another, but staff do for their people', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1, 2] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1, 2] })
   const anna = await user()
   const boris = await user()
   const body = { user_id: boris.id, slot_number: 1 }

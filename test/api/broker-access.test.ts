@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { check, issue, use } from '../../db/devices/mqtt-credentials.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db } = await house()
+const { call, person, unit, db } = await startApiServer()
 const sales = await unit('Отдел продаж')
 const other = await unit('Соседи')
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import * as workbook from '../../api/workbook.ts'
 import { form, xlsx } from './file.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, request, person, unit, db, lines } = await house()
+const { call, request, person, unit, db, lines } = await startApiServer()
 const group = await unit('Отдел продаж')
 const subgroup = await unit('Касса', group)
 const foreign = await unit('=чужие')

@@ -1,8 +1,8 @@
 import { onTestFinished } from 'vitest'
-import type { Ground } from '../../api/context.ts'
+import type { AppContext } from '../../api/context.ts'
 import * as commands from '../../db/devices/commands.ts'
 import * as connections from '../../db/devices/connections.ts'
-import { COMMAND_BELL } from '../../db/postgres/channels.ts'
+import { COMMAND_CHANNEL } from '../../db/postgres/channels.ts'
 import type { Db } from '../../db/postgres/connect.ts'
 import { handle } from '../../gateway/cabinet/reports.ts'
 import type { Bank, Command, Report } from '../../protocol/cabinet.ts'
@@ -96,7 +96,7 @@ async function listen(
     }
   }
   let round = Promise.resolve()
-  const unlisten = await db.listen(COMMAND_BELL, (payload) => {
+  const unlisten = await db.listen(COMMAND_CHANNEL, (payload) => {
     if (Number(payload) === stationId) round = round.then(deliver)
   })
   onTestFinished(async () => {
@@ -117,7 +117,7 @@ async function listen(
  * A station with a cabinet behind it, on the gateway's verbs and its real handlers, without a socket: it takes what
  * waits for it and answers as told. By default it does whatever it is asked.
  */
-export async function cabinet({ db }: Ground, options: CabinetOptions) {
+export async function cabinet({ db }: AppContext, options: CabinetOptions) {
   const { orgUnitId, slots = 8, levels = {}, status = 'active', isOffline = false } = options
   const boxId = `BOX${String(++boxes).padStart(8, '0')}`
   const [station] = await db.sql<{ id: number }[]>`
@@ -147,15 +147,15 @@ export async function cabinet({ db }: Ground, options: CabinetOptions) {
   const address = '192.0.2.1:5000'
   if (!isOffline) await db.transaction((tx) => connections.open(tx, { stationId, node, dialect: 'B', address, vsn: 2 }))
   await say(inventory())
-  const ears = isOffline ? null : await listen(db, stationId, { ...willing, ...options.answers }, say)
+  const notificationListener = isOffline ? null : await listen(db, stationId, { ...willing, ...options.answers }, say)
 
   return {
     stationId,
     boxId,
     /** By the slot they were loaded into. */
     banks,
-    heard: ears?.heard ?? [],
-    heardOf: async (kind: Command['kind']) => ears?.heardOf(kind),
+    heard: notificationListener?.heard ?? [],
+    heardOf: async (kind: Command['kind']) => notificationListener?.heardOf(kind),
     say,
     inventory,
     /** Puts a bank that is out into a slot and says so. */

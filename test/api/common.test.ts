@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { admitted, brokenStatus, chief, dialectOf, inFormat } from './dialects.ts'
 import { bodyOf, filled, isOpen, named, nameOf, routesOf } from './routes.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
 // For every route there is and will be, from the API's own description (HABITS 3.3).
-const built = await house()
+const built = await startApiServer()
 const { call, person, lines } = built
 const document = (await call('GET', '/api/openapi.json')).body
 const service = await chief(built)

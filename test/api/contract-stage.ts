@@ -1,7 +1,7 @@
 import * as identity from '../../db/identity/identity.ts'
 import * as password from '../../db/identity/password.ts'
 import { cabinet, newDeviceId } from './cabinet.ts'
-import type { house } from './server.ts'
+import type { startApiServer } from './server.ts'
 
 /** One operation of test/vectors/endpoints-powerbank.json. */
 export interface Documented {
@@ -22,7 +22,7 @@ export type Stage = Awaited<ReturnType<typeof stage>>
 
 const documented = { phone: '+79001234567', email: 'ivan@example.com', password: 'password123' }
 
-type House = Awaited<ReturnType<typeof house>>
+type House = Awaited<ReturnType<typeof startApiServer>>
 const inserted = async (query: Promise<{ id: number }[]>) => (await query)[0]!.id
 
 /**
@@ -30,7 +30,7 @@ const inserted = async (query: Promise<{ id: number }[]>) => (await query)[0]!.i
  * and nobody and nothing that bears the names the examples are about to give.
  */
 export async function stage(built: House) {
-  const { db, ground, person, unit, call } = built
+  const { db, stage, person, unit, call } = built
   const { sql } = db
   await sql`
     update users set deleted_at = now()
@@ -40,7 +40,7 @@ export async function stage(built: House) {
   const group = await unit('Отдел продаж')
   const admin = await person('service_admin')
   const user = await person('user', group)
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1, 2, 3] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1, 2, 3] })
   /** What a path or a body may name. */
   const ids: Ids = {
     station_id: box.stationId,

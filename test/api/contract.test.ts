@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { scenes } from './contract-scenes.ts'
 import { type Documented, type Ids, stage, substituted } from './contract-stage.ts'
 import { judgeOf } from './schemas.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
 // The whole document, operation by operation: the request it shows is answered as it says.
 const vectors = new URL('../vectors/endpoints-powerbank.json', import.meta.url)
 const { endpoints } = JSON.parse(readFileSync(vectors, 'utf8')) as { endpoints: Documented[] }
-const built = await house({ returnConfirmationTimeoutSeconds: 2 })
+const built = await startApiServer({ returnConfirmationTimeoutSeconds: 2 })
 const { call, request, lines } = built
 const document = (await call('GET', '/api/openapi.json')).body
 const judge = judgeOf(document)

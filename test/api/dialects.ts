@@ -1,11 +1,11 @@
 import { expect } from 'vitest'
 import * as identity from '../../db/identity/identity.ts'
 import type { Route } from './routes.ts'
-import { type house, webhookToken } from './server.ts'
+import { type startApiServer, webhookToken } from './server.ts'
 
-type House = Awaited<ReturnType<typeof house>>
+type House = Awaited<ReturnType<typeof startApiServer>>
 
-/** How a surface says no (data-model C5). */
+/** How a surface says no (docs/contracts.md C5). */
 interface Dialect {
   /** Status of a request of another shape, and of a body that is no JSON. */
   shape: number
@@ -32,7 +32,7 @@ const dialects: Record<string, Dialect> = { powerbank, loyalty, site: powerbank 
 
 const surfacesOf = ({ operation }: Route): string[] => operation['x-surfaces']
 
-/** The dialect a route answers in; of a shared path the one it falls back to (data-model C1). */
+/** The dialect a route answers in; of a shared path the one it falls back to (docs/contracts.md C1). */
 export const dialectOf = (route: Route): Dialect =>
   dialects[surfacesOf(route).includes('loyalty') ? 'loyalty' : surfacesOf(route)[0]!]!
 

@@ -1,9 +1,9 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { expect, test } from 'vitest'
 import { judgeOf } from './schemas.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call } = await house({ publicUrl: 'https://voltbay.example' })
+const { call } = await startApiServer({ publicUrl: 'https://voltbay.example' })
 const pages = { 'Swagger UI': '/api/docs', ReDoc: '/api/redoc' }
 
 test.each(Object.entries(pages))('%s comes with everything it loads, from here', async (_, path) => {

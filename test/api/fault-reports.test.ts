@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
 
 /** Somebody of the group with so many banks out of a cabinet. */
 async function loan(count = 1) {
   const slots = Array.from({ length: count }, (_, i) => i + 1)
-  const box = await cabinet(ground, { orgUnitId: group, banks: slots })
+  const box = await cabinet(stage, { orgUnitId: group, banks: slots })
   const user = await person('user', group)
   await db.sql`update users set powerbank_limit = 9 where id = ${user.id}`
   const orders: number[] = []

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
 const path = '/api/user-favorites'
 const add = (token: string, body: object) => call('POST', path, { token, body })
 const remove = (token: string, id: number) => call('DELETE', `${path}/${id}`, { token })
-const station = () => cabinet(ground, { orgUnitId: group, isOffline: true })
+const station = () => cabinet(stage, { orgUnitId: group, isOffline: true })
 
 test('the documented favourite is kept under its name, once, and let go once', async () => {
   const anna = await person('user', group)
@@ -70,7 +70,7 @@ test('nobody touches another’s favourites, but staff do for their people', asy
 
 test('a station that is unknown, foreign or not named is no favourite', async () => {
   const anna = await person('user', group)
-  const away = await cabinet(ground, { orgUnitId: await unit('соседи'), isOffline: true })
+  const away = await cabinet(stage, { orgUnitId: await unit('соседи'), isOffline: true })
   expect(await add(anna.token, { station_id: 999_999 })).toMatchObject({ status: 404 })
   expect(await add(anna.token, { station_id: away.stationId })).toMatchObject({ status: 403 })
   for (const body of [{}, { station_id: 'x' }, { station_id: 1, nik: 'я'.repeat(101) }])

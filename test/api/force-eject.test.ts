@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
 const eject = (body: object, { token = admin.token, headers = {} } = {}) =>
   call('POST', '/api/admin/force-eject-powerbank', { token, body, headers })
 
 test('the documented request opens the slot and writes a closed order', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const bank = box.banks[1]!
   const { status, body } = await eject({ station_id: box.stationId, slot_number: 1, admin_user_id: admin.id })
   expect({ status, body }).toMatchObject({
@@ -39,7 +39,7 @@ test('the documented request opens the slot and writes a closed order', async ()
 })
 
 test('the same key twice opens the slot once', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const headers = { 'Idempotency-Key': 'out-with-it' }
   const body = { station_id: box.stationId, slot_number: 1 }
   const [one, two] = await Promise.all([eject(body, { headers }), eject(body, { headers })])
@@ -51,7 +51,7 @@ test('the same key twice opens the slot once', async () => {
 })
 
 test('a silent cabinet is 408 and never told again', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1], answers: { force_eject: () => null } })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1], answers: { force_eject: () => null } })
   const silent = await eject({ station_id: box.stationId, slot_number: 1 })
   expect(silent).toMatchObject({ status: 408, body: { success: false, command_id: expect.any(Number) } })
   await box.giveUpOn(silent.body.command_id)
@@ -59,7 +59,7 @@ test('a silent cabinet is 408 and never told again', async () => {
 })
 
 test('a cabinet that cannot is 400', async () => {
-  const box = await cabinet(ground, {
+  const box = await cabinet(stage, {
     orgUnitId: group,
     banks: [1],
     answers: { force_eject: ({ slot }) => ({ kind: 'force_eject', slot, bankId: null, ok: false, result: 0 }) },
@@ -69,7 +69,7 @@ test('a cabinet that cannot is 400', async () => {
 })
 
 test('an order that waits for that very bank falls', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1], answers: { eject: () => null } })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1], answers: { eject: () => null } })
   const anna = await person('user', group)
   const body = { user_id: anna.id, slot_number: 1 }
   const asked = await call('POST', `/api/borrow/stations/${box.stationId}/request`, { token: anna.token, body })
@@ -90,14 +90,14 @@ test.each([
   ['an inactive station', {}, { status: 'inactive' }, 400],
   ['an offline station', {}, { isOffline: true }, 400],
 ])('%s is refused and opens nothing', async (_, change, options, status) => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1], ...options })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1], ...options })
   const refused = await eject({ station_id: box.stationId, slot_number: 1, ...change })
   expect(refused).toMatchObject({ status, body: { success: false, error: expect.any(String) } })
   expect(box.heard).toEqual([])
 })
 
 test('only the own group’s admin opens slots, as who the token says', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const body = { station_id: box.stationId, slot_number: 1 }
   const stranger = await person('group_admin', await unit('чужие'))
   expect(await eject(body, { token: stranger.token })).toMatchObject({ status: 403 })

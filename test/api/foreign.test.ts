@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { scenes } from './contract-scenes.ts'
 import { type Documented, stage, substituted } from './contract-stage.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-// Whatever the document lets somebody do with an object, nobody of another group can (api-contracts 4).
+// Whatever the document lets somebody do with an object, nobody of another group can (docs/contracts.md 4).
 const vectors = new URL('../vectors/endpoints-powerbank.json', import.meta.url)
 const { endpoints } = JSON.parse(readFileSync(vectors, 'utf8')) as { endpoints: Documented[] }
-const built = await house()
+const built = await startApiServer()
 const { call, person, unit, db } = built
 const foreign = await unit('чужие')
 const name = ({ method, path }: Documented) => `${method} ${path}`

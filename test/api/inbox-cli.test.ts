@@ -43,12 +43,12 @@ const receive = (content: object) =>
   )
 
 test('an operator lists notices, looks at one, and replays it: it counts once', async () => {
-  const { notice } = await receive(body)
-  const id = String(notice.id)
+  const { webhookEvent } = await receive(body)
+  const id = String(webhookEvent.id)
   const unknown = await cli('replay', id)
   expect([unknown.code, unknown.lines()]).toMatchObject([1, [{ state: 'unmatched', last_error: 'user_not_found' }]])
   const listed = await cli('list', '--state', 'unmatched', '--provider', '1c')
-  expect(listed.lines()).toMatchObject([{ id: notice.id, provider: '1c', key: 'DOC-1', attempts: 1 }])
+  expect(listed.lines()).toMatchObject([{ id: webhookEvent.id, provider: '1c', key: 'DOC-1', attempts: 1 }])
   const shown = await cli('show', id)
   expect(shown.lines()).toMatchObject([{ bytes: JSON.stringify(body).length, result: { status: 'user_not_found' } }])
   expect(shown.stdout).not.toMatch(/P-1|203\.0\.113/)
@@ -65,7 +65,7 @@ test('an operator lists notices, looks at one, and replays it: it counts once', 
   ])
   expect((await balance(db.sql, userId))!.pointsBalance).toBe(15_000)
 
-  const { notice: other } = await receive({ ...body, points_to_accrue: 900 })
+  const { webhookEvent: other } = await receive({ ...body, points_to_accrue: 900 })
   const refused = await cli('replay', String(other.id))
   expect([refused.code, refused.lines()]).toMatchObject([
     1,

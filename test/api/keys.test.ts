@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import * as keys from '../../db/devices/keys.ts'
 import { cabinet } from './cabinet.ts'
-import { config, house } from './server.ts'
+import { config, startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground, lines } = await house()
+const { call, person, unit, db, stage, lines } = await startApiServer()
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
 const path = '/api/station-secret-keys'
@@ -13,7 +13,7 @@ const list = (query = '', token = admin.token) => call('GET', `${path}${query}`,
 test.each(['key_value', 'secret_key'])(
   'a key given as %s verifies the cabinet and is never shown again',
   async (name) => {
-    const { stationId } = await cabinet(ground, { orgUnitId: group, isOffline: true })
+    const { stationId } = await cabinet(stage, { orgUnitId: group, isOffline: true })
     const value = 'Lq8vR2xT9mWz4kNc7f'
     const stored = await post({ station_id: stationId, [name]: value })
     expect(stored).toMatchObject({ status: 201, body: { success: true, message: expect.any(String) } })
@@ -40,12 +40,12 @@ test.each(['key_value', 'secret_key'])(
 )
 
 test('a short key shows nothing of itself', async () => {
-  const { stationId } = await cabinet(ground, { orgUnitId: group, isOffline: true })
+  const { stationId } = await cabinet(stage, { orgUnitId: group, isOffline: true })
   expect((await post({ station_id: stationId, key_value: 'short' })).body.data.key_value).toBe('••••••')
 })
 
 test('a new key leaves the one before valid for a day', async () => {
-  const { stationId } = await cabinet(ground, { orgUnitId: group, isOffline: true })
+  const { stationId } = await cabinet(stage, { orgUnitId: group, isOffline: true })
   for (const key_value of ['first-key', 'second-key']) await post({ station_id: stationId, key_value })
   const { body } = await list(`?station_id=${stationId}`)
   expect(body.data.map((key: any) => key.valid_until)).toEqual([null, expect.any(String)])
@@ -53,7 +53,7 @@ test('a new key leaves the one before valid for a day', async () => {
 })
 
 test('a key is deleted once', async () => {
-  const { stationId } = await cabinet(ground, { orgUnitId: group, isOffline: true })
+  const { stationId } = await cabinet(stage, { orgUnitId: group, isOffline: true })
   const { key_id } = (await post({ station_id: stationId, key_value: 'to-be-deleted' })).body.data
   const remove = () => call('DELETE', `${path}/${key_id}`, { token: admin.token })
   const answers = await Promise.all([remove(), remove()])
@@ -62,7 +62,7 @@ test('a key is deleted once', async () => {
 })
 
 test.each(['body', 'query'])('all keys of a station are deleted by its id in the %s', async (where) => {
-  const { stationId } = await cabinet(ground, { orgUnitId: group, isOffline: true })
+  const { stationId } = await cabinet(stage, { orgUnitId: group, isOffline: true })
   for (const key_value of ['one-key', 'another-key']) await post({ station_id: stationId, key_value })
   const deleted = await (where === 'body'
     ? call('DELETE', path, { token: admin.token, body: { station_id: stationId } })
@@ -90,7 +90,7 @@ test.each([
 })
 
 test('a foreign station’s keys are out of reach', async () => {
-  const { stationId } = await cabinet(ground, { orgUnitId: group, isOffline: true })
+  const { stationId } = await cabinet(stage, { orgUnitId: group, isOffline: true })
   const { key_id } = (await post({ station_id: stationId, key_value: 'not-for-you' })).body.data
   const { token } = await person('group_admin', await unit('чужие'))
   expect(await post({ station_id: stationId, key_value: 'mine-instead' }, token)).toMatchObject({ status: 403 })

@@ -3,10 +3,10 @@ import { type Feed, live } from '../../api/live.ts'
 import { startApi } from '../../api/main.ts'
 import { record } from '../../db/messages/events.ts'
 import { journal } from './journal.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 import { reader } from './stream.ts'
 
-const { person, db, ground } = await house()
+const { person, db, stage } = await startApiServer()
 
 /** The streams of one process, ended with the test. */
 function streams(keepAliveMs = 60_000) {
@@ -93,7 +93,7 @@ test('a stream whose page cannot be read ends, and says why in the log', async (
 test('over HTTP a stream flows as it is written, and a stopping server ends it without waiting', async () => {
   const me = await person()
   const { log, until } = journal()
-  const { port, close } = await startApi({ config: ground.config, db, log })
+  const { port, close } = await startApi({ config: stage.config, db, log })
   const response = await fetch(`http://127.0.0.1:${port}/api/user/orders`, {
     headers: { authorization: `Bearer ${me.token}`, accept: 'text/event-stream' },
   })

@@ -2,11 +2,11 @@ import { expect, test } from 'vitest'
 import * as outbox from '../../db/messages/outbox.ts'
 import { journal } from './journal.ts'
 import { outboxOf } from './outbox.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 import { mailServer } from './smtp.ts'
 
 // What the API says it sends by; the senders of these tests have their own.
-const { call, person, db } = await house({ smtp: { url: 'smtp://127.0.0.1', from: 'us@voltbay.test' } })
+const { call, person, db } = await startApiServer({ smtp: { url: 'smtp://127.0.0.1', from: 'us@voltbay.test' } })
 const { sender, rowsOf, clean, comeDue, tell } = outboxOf(db)
 const service = await person('service_admin')
 
@@ -18,7 +18,7 @@ test('three senders over 60 letters send each once', async () => {
   await Promise.all([1, 2, 3].map(() => sender(server.smtp, common)))
   await tell(people.map(({ id }) => id))
   await common.until('notice.sent', 60)
-  expect(server.letters.map(({ to }) => to).sort()).toEqual(people.map(({ email }) => email).sort())
+  expect(server.emails.map(({ to }) => to).sort()).toEqual(people.map(({ email }) => email).sort())
 })
 
 test('a letter whose sender died is sent by another, once the time is over', async () => {
@@ -26,14 +26,14 @@ test('a letter whose sender died is sent by another, once the time is over', asy
   const server = await mailServer()
   const { id } = await person()
   await tell([id])
-  const { letters } = await db.transaction((tx) => outbox.claim(tx, 10, false))
-  expect(letters).toHaveLength(1)
+  const { emails } = await db.transaction((tx) => outbox.claim(tx, 10, false))
+  expect(emails).toHaveLength(1)
   const { until, said } = await sender(server.smtp)
   expect(said('notice.sent')).toHaveLength(0)
   await comeDue()
   await until('notice.sent')
   // The dead one's word comes too late to count.
-  await db.transaction((tx) => outbox.fail(tx, letters[0]!, { error: 'late', isFinal: true, isServers: false }))
+  await db.transaction((tx) => outbox.fail(tx, emails[0]!, { error: 'late', isFinal: true, isServers: false }))
   expect(await rowsOf(id)).toMatchObject([{ status: 'sent', attempts: 2, lastError: null }])
 })
 
@@ -79,7 +79,7 @@ test('a server that fails again and again is left alone for all, until an admin 
   const off = await outbox.state(db.sql)
   expect(off).toMatchObject({ isEnabled: false, lastError: 'EAUTH 535', queued: 8, failed: 0 })
   await comeDue()
-  expect((await db.transaction((tx) => outbox.claim(tx, 10, false))).letters).toEqual([])
+  expect((await db.transaction((tx) => outbox.claim(tx, 10, false))).emails).toEqual([])
 
   const shown = () => call('GET', '/api/admin/email-status', { token: service.token })
   expect((await shown()).body).toMatchObject({
@@ -139,5 +139,5 @@ test('a server that hangs up in the middle is a failure, not an end', async () =
   await until('notice.postponed')
   await comeDue()
   await until('notice.sent')
-  expect(server.letters).toHaveLength(1)
+  expect(server.emails).toHaveLength(1)
 })

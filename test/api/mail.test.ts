@@ -3,10 +3,10 @@ import { startApi } from '../../api/main.ts'
 import * as outbox from '../../db/messages/outbox.ts'
 import { journal } from './journal.ts'
 import { outboxOf } from './outbox.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 import { mailServer } from './smtp.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const { sender, rowsOf, clean, comeDue, tell } = outboxOf(db)
 const service = await person('service_admin')
 
@@ -31,7 +31,7 @@ test('a registration, its approval and its rejection are told by letter, to the 
   const rejection = { user_id: ids[1], reason: 'Неверные данные' }
   expect((await call('POST', '/api/admin/reject-user', { token: service.token, body: rejection })).status).toBe(200)
   await until('notice.sent', 4)
-  const [, , ...decided] = server.letters
+  const [, , ...decided] = server.emails
   const [approved] = decided.filter(({ to }) => to === anna.email)
   expect(approved).toMatchObject({ from: 'no-reply@voltbay.test', subject: 'Учётная запись одобрена' })
   expect(approved!.text).toContain('Отдел продаж')
@@ -65,7 +65,7 @@ test('who registers without a password gets one by letter, which is kept nowhere
   const { user_id: id } = registered.body
   const { until, lines } = await sender(server.smtp)
   await until('notice.sent')
-  const password = /Пароль: (\S+)/.exec(server.letters[0]!.text)![1]!
+  const password = /Пароль: (\S+)/.exec(server.emails[0]!.text)![1]!
   expect(password).toMatch(/^[a-zA-Z2-9]{12}$/)
   const everything = JSON.stringify([registered.body, lines, await rowsOf(id), await db.sql`select * from audit_log`])
   expect(everything).not.toContain(password)
@@ -98,7 +98,7 @@ test('a letter that has to be sent again brings a new password; one set meanwhil
   await comeDue()
   await until('notice.sent', 2)
   expect(await hashOf(second.user_id)).toBe(chosen)
-  expect(server.letters.at(-1)!.text).not.toContain('Пароль')
+  expect(server.emails.at(-1)!.text).not.toContain('Пароль')
 })
 
 test('without a mail server letters are captured, and no password is made before somebody can get it', async () => {
@@ -120,14 +120,14 @@ test('without a mail server letters are captured, and no password is made before
   const { until } = await sender(server.smtp)
   await db.transaction((tx) => outbox.reset(tx, { userId: service.id, roles: [] }, true))
   await until('notice.sent')
-  expect(server.letters[0]!.text).toMatch(/Пароль: \S{12}\n/)
+  expect(server.emails[0]!.text).toMatch(/Пароль: \S{12}\n/)
 })
 
 test('the API sends letters by itself', async () => {
   await clean()
   const server = await mailServer()
   const { log, until } = journal()
-  const { port, close } = await startApi({ config: { ...ground.config, smtp: server.smtp }, db, log })
+  const { port, close } = await startApi({ config: { ...stage.config, smtp: server.smtp }, db, log })
   const registered = await fetch(`http://127.0.0.1:${port}/api/auth/register`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -135,7 +135,7 @@ test('the API sends letters by itself', async () => {
   })
   expect(registered.status).toBe(201)
   await until('notice.sent')
-  expect(server.letters).toHaveLength(1)
+  expect(server.emails).toHaveLength(1)
   await close()
 })
 
@@ -148,7 +148,7 @@ test('who has no address, or no account any more, gets no letter', async () => {
   await db.sql`update users set email = null where id = ${silent.id}`
   await tell([gone.id, silent.id])
   await until('notice.given_up', 2)
-  expect(server.letters).toEqual([])
+  expect(server.emails).toEqual([])
 })
 
 test('a line break in a name or an address writes no header of its own', async () => {
@@ -159,5 +159,5 @@ test('a line break in a name or an address writes no header of its own', async (
   await db.sql`update users set full_name = ${'Ив\r\nBcc: x@evil.example'}, email = ${'a@b.example\r\nBcc: y@evil.example'} where id = ${id}`
   await tell([id])
   await Promise.race([until('notice.sent'), until('notice.given_up'), until('notice.postponed')])
-  for (const { headers } of server.letters) expect(headers).not.toHaveProperty('bcc')
+  for (const { headers } of server.emails) expect(headers).not.toHaveProperty('bcc')
 })

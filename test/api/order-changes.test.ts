@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
 const service = await person('service_admin')
@@ -19,7 +19,7 @@ async function bank(status = 'active', orgUnitId: number | null = group): Promis
     insert into powerbanks (serial_number, org_unit_id, status) values (${`OC${++serials}`}, ${orgUnitId}, ${status}) returning id`
   return row!.id
 }
-const station = await cabinet(ground, { orgUnitId: group, isOffline: true })
+const station = await cabinet(stage, { orgUnitId: group, isOffline: true })
 const create = (body: object, token = admin.token) => call('POST', '/api/orders', { token, body })
 const put = (id: number, body: object, token = admin.token) => call('PUT', `/api/orders/${id}`, { token, body })
 const remove = (id: number, token = admin.token) => call('DELETE', `/api/orders/${id}`, { token })
@@ -40,7 +40,7 @@ async function made(status = 'borrow', limit = 5) {
 /** An order that waits for a cabinet which says nothing. */
 async function pending(isHeard: boolean) {
   const silent = { orgUnitId: group, banks: [1, 2], answers: { eject: () => null } }
-  const box = await cabinet(ground, silent)
+  const box = await cabinet(stage, silent)
   // Not connected any more, as far as a gateway knows: what is asked of it stays in the queue.
   if (!isHeard) await db.sql`update device_sessions set node = 'test:elsewhere' where station_id = ${box.stationId}`
   const who = await user()
@@ -135,7 +135,7 @@ test('the limit holds for orders by hand at once', async () => {
 })
 
 test('a bank lent by hand leaves its slot; a cabinet that still has it has the last word', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [2] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [2] })
   const { id: powerbank_id } = box.banks[2]!
   const who = await user()
   const body = { station_id: box.stationId, user_id: who.id, powerbank_id, status: 'borrow' }
@@ -189,7 +189,7 @@ test('a corrected order obeys the limit of its new user and the freedom of its n
   expect(await put(id, { powerbank_id: other.powerbank_id })).toMatchObject({ status: 400 })
   expect(await order(id)).toMatchObject({ user_id: who.id })
   const [better, next] = [await bank(), await user()]
-  const there = await cabinet(ground, { orgUnitId: group, isOffline: true })
+  const there = await cabinet(stage, { orgUnitId: group, isOffline: true })
   const right = { user_id: next.id, powerbank_id: better, station_id: there.stationId }
   expect((await put(id, right)).body.data).toMatchObject({ ...right, status: 'borrow' })
   expect((await put(id, right)).status).toBe(200)
@@ -251,7 +251,7 @@ test('an order is deleted once: it is gone from the lists, and its bank and its 
 })
 
 test('who waits for an order that is deleted meanwhile is told so', async () => {
-  const silent = await cabinet(ground, { orgUnitId: group, banks: [1], answers: { eject: () => null } })
+  const silent = await cabinet(stage, { orgUnitId: group, banks: [1], answers: { eject: () => null } })
   await db.sql`update device_sessions set node = 'test:elsewhere' where station_id = ${silent.stationId}`
   const who = await user()
   const body = { user_id: who.id, slot_number: 1 }
@@ -270,7 +270,7 @@ test('foreign orders, stations, people and banks are out of reach', async () => 
   expect(await put(id, { status: 'return' }, stranger.token)).toMatchObject({ status: 403 })
   expect(await remove(id, stranger.token)).toMatchObject({ status: 403 })
   expect(await create(body, stranger.token)).toMatchObject({ status: 403 })
-  const away = await cabinet(ground, { orgUnitId: foreign, isOffline: true })
+  const away = await cabinet(stage, { orgUnitId: foreign, isOffline: true })
   for (const change of [
     { station_id: away.stationId },
     { user_id: theirs.id },

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const group = await unit('Отдел продаж')
 const foreign = await unit('чужие')
 const admin = await person('group_admin', group)
 const service = await person('service_admin')
 const anna = await person('user', group)
 const boris = await person('user', group)
-const box = await cabinet(ground, { orgUnitId: group, banks: [1, 2, 3, 4], isOffline: true })
-const far = await cabinet(ground, { orgUnitId: foreign, banks: [1], isOffline: true })
+const box = await cabinet(stage, { orgUnitId: group, banks: [1, 2, 3, 4], isOffline: true })
+const far = await cabinet(stage, { orgUnitId: foreign, banks: [1], isOffline: true })
 
 /** An order as if it had come about, in this status. */
 async function order(who: { id: number }, at: typeof box, slot: number, status: string): Promise<number> {

@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest'
 import { startMail } from '../../api/tasks/mail.ts'
 import type { Smtp } from '../../api/tasks/mailer.ts'
 import { notify } from '../../db/messages/notifications.ts'
-import { NOTICE_BELL } from '../../db/postgres/channels.ts'
+import { NOTIFICATION_CHANNEL } from '../../db/postgres/channels.ts'
 import type { Db } from '../../db/postgres/connect.ts'
 import { journal } from './journal.ts'
 
@@ -38,7 +38,7 @@ export const outboxOf = (db: Db) => ({
   comeDue: () =>
     db.transaction(async (tx) => {
       await tx`update notifications set due_at = now() where status in ('queued', 'sending')`
-      await tx`select pg_notify(${NOTICE_BELL}, '')`
+      await tx`select pg_notify(${NOTIFICATION_CHANNEL}, '')`
     }),
   tell: (userIds: number[]) =>
     db.transaction((tx) => notify(tx, 'user.rejected', userIds, { reason: 'Неверные данные' })),

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { cabinet, newDeviceId } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const service = await person('service_admin')
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
@@ -22,7 +22,7 @@ const audited = (id: number) =>
     where entity_type = 'powerbank' and entity_id = ${id} order by id`
 /** Somebody takes the bank of a slot. */
 async function lent(banks = [1]) {
-  const box = await cabinet(ground, { orgUnitId: group, banks })
+  const box = await cabinet(stage, { orgUnitId: group, banks })
   const user = await person('user', group)
   const body = { user_id: user.id, slot_number: 1 }
   const loan = await call('POST', `/api/borrow/stations/${box.stationId}/request`, { token: user.token, body })
@@ -78,7 +78,7 @@ test('a bank in service has no reason to be out of it, and one out of it has', a
 })
 
 test('a bank that is written off leaves its station, but not while somebody has it', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [2] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [2] })
   const placed = box.banks[2]!.id
   expect((await put(placed, { status: 'written_off', write_off_reason: 'broken' })).body.data).toMatchObject({
     station_id: null,
@@ -143,7 +143,7 @@ test('a bank in a station is approved for the station’s unit, its group or its
   const branch = await unit('ветка', tree)
   const twig = await unit('другая ветка', tree)
   const found = async (stationUnit: number) => {
-    const box = await cabinet(ground, { orgUnitId: stationUnit })
+    const box = await cabinet(stage, { orgUnitId: stationUnit })
     const bankId = newDeviceId()
     await box.insert(bankId, 3)
     const [row] = await db.sql<{ id: number }[]>`select id from powerbanks where device_id = ${bankId}`
@@ -175,7 +175,7 @@ test.each([
 })
 
 test('a bank is deleted once, not while it is lent, and found again it is a new one', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const { id, bankId } = box.banks[1]!
   const answers = await Promise.all([remove(id), remove(id)])
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 404])
@@ -193,7 +193,7 @@ test('a bank is deleted once, not while it is lent, and found again it is a new 
 
 test('a bank is lent or deleted, never both', async () => {
   for (let round = 0; round < 5; round++) {
-    const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+    const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
     const user = await person('user', group)
     const { id } = box.banks[1]!
     const body = { user_id: user.id, slot_number: 1 }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { cabinet, newDeviceId } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const service = await person('service_admin')
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
@@ -44,7 +44,7 @@ test('only the serial number is required', async () => {
 test('a label and the id cabinets use for it are one power bank', async () => {
   expect(await create({ serial_number: 'DCHA5400FFFF' })).toMatchObject({ status: 201 })
   expect(await create({ serial_number: '444348415400ffff' })).toMatchObject({ status: 400 })
-  const box = await cabinet(ground, { orgUnitId: group })
+  const box = await cabinet(stage, { orgUnitId: group })
   await box.insert('444348415400FFFF', 3)
   const [bank] = await db.sql<{ serialNumber: string }[]>`
     select p.serial_number from station_powerbanks sp join powerbanks p on p.id = sp.powerbank_id
@@ -93,7 +93,7 @@ test('everybody sees the power banks of their units, and the list filters', asyn
 })
 
 test('a bank nobody has registered waits among the unknown until it is activated, once', async () => {
-  const box = await cabinet(ground, { orgUnitId: group })
+  const box = await cabinet(stage, { orgUnitId: group })
   const bankId = newDeviceId()
   await box.insert(bankId, 2)
   const unknown = async (token: string) =>

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import * as connections from '../../db/devices/connections.ts'
 import * as keys from '../../db/devices/keys.ts'
 import { cabinet } from './cabinet.ts'
-import { config, house } from './server.ts'
+import { config, startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const service = await person('service_admin')
 const group = await unit('Отдел продаж')
 
@@ -17,7 +17,7 @@ async function knock(
   const { body } = await call('GET', '/api/admin/quarantine', { token: service.token })
   return body.data.find((row: any) => row.box_id === boxId)
 }
-const adopt = (id: number, body: object) =>
+const approve = (id: number, body: object) =>
   call('POST', `/api/admin/quarantine/${id}/adopt`, { token: service.token, body })
 
 test('a cabinet that knocks twice is listed once, the latest first', async () => {
@@ -42,7 +42,7 @@ test('a cabinet that knocks twice is listed once, the latest first', async () =>
 test('an adopted cabinet is an active station with its key, and of two adoptions at once one wins', async () => {
   const { id } = await knock('ADOPT-ME', 'unknown_box_id', 24)
   const body = { org_unit_id: group, key_value: 'the-key-of-the-box' }
-  const answers = await Promise.all([adopt(id, body), adopt(id, body)])
+  const answers = await Promise.all([approve(id, body), approve(id, body)])
   expect(answers.map(({ status }) => status).sort()).toEqual([201, 404])
   const station = answers.find(({ status }) => status === 201)!.body.data
   expect(station).toMatchObject({ box_id: 'ADOPT-ME', org_unit_id: group, slots_declared: 24, status: 'active' })
@@ -52,9 +52,9 @@ test('an adopted cabinet is an active station with its key, and of two adoptions
 })
 
 test('a station of ours that lacked its key gets it, and stays one station', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, isOffline: true })
+  const box = await cabinet(stage, { orgUnitId: group, isOffline: true })
   const { id } = await knock(box.boxId, 'no_key')
-  const adopted = await adopt(id, { org_unit_id: group, key_value: 'now-it-has-one' })
+  const adopted = await approve(id, { org_unit_id: group, key_value: 'now-it-has-one' })
   expect(adopted).toMatchObject({ status: 201, body: { data: { station_id: box.stationId } } })
   expect(await keys.valid(db.sql, box.stationId, config.keysSecret)).toEqual(['now-it-has-one'])
 })
@@ -74,9 +74,9 @@ test('a bad adoption leaves the cabinet where it was', async () => {
     { org_unit_id: group, slots_declared: 0 },
     { org_unit_id: group, key_value: '' },
   ])
-    expect(await adopt(id, body)).toMatchObject({ status: 400, body: { success: false } })
+    expect(await approve(id, body)).toMatchObject({ status: 400, body: { success: false } })
   expect(await db.sql`select 1 from quarantine where id = ${id}`).toHaveLength(1)
-  expect(await adopt(999_999, { org_unit_id: group })).toMatchObject({ status: 404 })
+  expect(await approve(999_999, { org_unit_id: group })).toMatchObject({ status: 404 })
 })
 
 test('only a service_admin sees cabinets that are nobody’s', async () => {

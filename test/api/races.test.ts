@@ -1,12 +1,12 @@
 import { afterAll, expect, test } from 'vitest'
 import { startApi } from '../../api/main.ts'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
 // Over real sockets, and to two processes' worth of API over one database.
-const { ground, db, person, unit } = await house()
-const config = { ...ground.config, borrowWaitSeconds: 10 }
-const doors = [await startApi({ config, db, log: ground.log }), await startApi({ config, db, log: ground.log })]
+const { stage, db, person, unit } = await startApiServer()
+const config = { ...stage.config, borrowWaitSeconds: 10 }
+const doors = [await startApi({ config, db, log: stage.log }), await startApi({ config, db, log: stage.log })]
 afterAll(() => Promise.all(doors.map(({ close }) => close())))
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
@@ -27,7 +27,7 @@ const ejects = (box: Awaited<ReturnType<typeof cabinet>>) => box.heard.filter(({
 
 test('the limit of a user holds under 50 requests at once, whichever way each asks', async () => {
   const slots = Array.from({ length: many }, (_, i) => i + 1)
-  const box = await cabinet(ground, { orgUnitId: group, slots: many, banks: slots })
+  const box = await cabinet(stage, { orgUnitId: group, slots: many, banks: slots })
   const anna = await person('user', group)
   await db.sql`update users set powerbank_limit = 3 where id = ${anna.id}`
   const at = `/borrow/stations/${box.stationId}`
@@ -57,7 +57,7 @@ test('the limit of a user holds under 50 requests at once, whichever way each as
 })
 
 test('one bank is lent once under 50 requests at once, whichever way each asks', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const { id: powerbank_id } = box.banks[1]!
   const people = await Promise.all(Array.from({ length: many }, () => person('user', group)))
   const at = `/borrow/stations/${box.stationId}`
@@ -83,7 +83,7 @@ test('one bank is lent once under 50 requests at once, whichever way each asks',
 
 test('a loan ends once: its cabinet, the user’s administrator and the write-off at the same moment', async () => {
   for (let round = 0; round < 5; round++) {
-    const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+    const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
     const { id: powerbank_id, bankId } = box.banks[1]!
     const who = await person('user', group)
     const lent = await send('POST', '/user/powerbanks/borrow', who.token, { station_id: box.stationId })

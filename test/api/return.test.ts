@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
 
@@ -31,7 +31,7 @@ const status = async (orderId: number) =>
   (await call('GET', `/api/orders/${orderId}`, { token: admin.token })).body.data
 
 test('a return is announced, made and confirmed as documented', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const anna = await user()
   const orderId = await borrow(box, anna, 1)
   const { id, bankId } = box.banks[1]!
@@ -64,7 +64,7 @@ test('a return is announced, made and confirmed as documented', async () => {
 })
 
 test('an unconfirmed return is the documented 408', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const anna = await user()
   await borrow(box, anna, 1)
   const { status: code, body } = await confirm(anna, box.stationId, { powerbank_id: box.banks[1]!.id })
@@ -80,7 +80,7 @@ test('an unconfirmed return is the documented 408', async () => {
 })
 
 test('the confirmation comes with the return, not with the next look', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const anna = await user()
   await borrow(box, anna, 1)
   const began = performance.now()
@@ -91,7 +91,7 @@ test('the confirmation comes with the return, not with the next look', async () 
 })
 
 test('a question asked after the return is answered at once, twice over', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const anna = await user()
   await borrow(box, anna, 1)
   await box.insert(box.banks[1]!.bankId, 1)
@@ -101,8 +101,8 @@ test('a question asked after the return is answered at once, twice over', async 
 })
 
 test('a return in another station confirms nothing here, and the loan is closed all the same', async () => {
-  const here = await cabinet(ground, { orgUnitId: group, banks: [1] })
-  const there = await cabinet(ground, { orgUnitId: await unit('другой город') })
+  const here = await cabinet(stage, { orgUnitId: group, banks: [1] })
+  const there = await cabinet(stage, { orgUnitId: await unit('другой город') })
   const anna = await user()
   const orderId = await borrow(here, anna, 1)
   expect(await announce(anna, there.stationId, here.banks[1]!.id)).toMatchObject({ status: 200 })
@@ -113,7 +113,7 @@ test('a return in another station confirms nothing here, and the loan is closed 
 })
 
 test('of two banks only the one that was asked about confirms', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1, 2] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1, 2] })
   const anna = await user()
   await borrow(box, anna, 1)
   await borrow(box, anna, 2)
@@ -127,7 +127,7 @@ test('of two banks only the one that was asked about confirms', async () => {
 })
 
 test('last week’s return confirms nothing while a loan is open', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1, 2] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1, 2] })
   const anna = await user()
   const first = await borrow(box, anna, 1)
   await box.insert(box.banks[1]!.bankId, 1)
@@ -137,7 +137,7 @@ test('last week’s return confirms nothing while a loan is open', async () => {
 })
 
 test('an announcement is refused where it could not end well', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const bank = box.banks[1]!.id
   const anna = await user()
   const boris = await user()
@@ -147,9 +147,9 @@ test('an announcement is refused where it could not end well', async () => {
   expect(await announce(boris, box.stationId, bank, anna.id)).toMatchObject({ status: 403 })
   expect(await announce(anna, 999_999, bank)).toMatchObject({ status: 404 })
   expect(await announce(anna, box.stationId, 999_999)).toMatchObject({ status: 404 })
-  const inactive = await cabinet(ground, { orgUnitId: group, status: 'inactive' })
-  const offline = await cabinet(ground, { orgUnitId: group, isOffline: true })
-  const full = await cabinet(ground, { orgUnitId: group, slots: 2, banks: [1, 2] })
+  const inactive = await cabinet(stage, { orgUnitId: group, status: 'inactive' })
+  const offline = await cabinet(stage, { orgUnitId: group, isOffline: true })
+  const full = await cabinet(stage, { orgUnitId: group, slots: 2, banks: [1, 2] })
   for (const { stationId } of [inactive, offline, full])
     expect(await announce(anna, stationId, bank)).toMatchObject({ status: 400, body: { error: expect.any(String) } })
   expect(await announce(anna, box.stationId, bank)).toMatchObject({ status: 200 })
@@ -157,7 +157,7 @@ test('an announcement is refused where it could not end well', async () => {
 })
 
 test('nobody waits in the name of another, nor at an unknown station', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const anna = await user()
   const boris = await user()
   expect(await confirm(boris, box.stationId, { user_id: anna.id })).toMatchObject({ status: 403 })
@@ -177,7 +177,7 @@ test.each([
 })
 
 test('the active orders of a station are the open loans that began there', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1, 2, 3] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1, 2, 3] })
   const anna = await user()
   const boris = await user()
   const mine = await borrow(box, anna, 1)

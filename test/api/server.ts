@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client'
 import { afterAll } from 'vitest'
 import type { ApiConfig } from '../../api/config.ts'
-import type { Ground } from '../../api/context.ts'
+import type { AppContext } from '../../api/context.ts'
 import { live } from '../../api/live.ts'
 import { api } from '../../api/surfaces.ts'
 import { sign } from '../../api/token.ts'
@@ -59,7 +59,7 @@ async function groundOf(change: Partial<ApiConfig>) {
   const { db, url } = await testDb()
   const lines: { event: string; about: Record<string, unknown> }[] = []
   const log: Log = (event, about = {}) => void lines.push({ event, about })
-  const ground: Ground = {
+  const stage: AppContext = {
     db,
     answers: await answers(db),
     live: live(db, log),
@@ -68,16 +68,16 @@ async function groundOf(change: Partial<ApiConfig>) {
     metrics: new Registry(),
   }
   afterAll(async () => {
-    await ground.live.close()
-    await ground.answers.close()
+    await stage.live.close()
+    await stage.answers.close()
   })
-  return { db, url, ground, lines }
+  return { db, url, stage, lines }
 }
 
 /** The whole API over this file's own database: call it, and make people to call it as. */
-export async function house(change: Partial<ApiConfig> = {}) {
-  const { db, url, ground, lines } = await groundOf(change)
-  const { request } = api(ground)
+export async function startApiServer(change: Partial<ApiConfig> = {}) {
+  const { db, url, stage, lines } = await groundOf(change)
+  const { request } = api(stage)
 
   /** One request; `body` goes as JSON, or as it is when it is a text or a form. */
   async function call(method: string, path: string, given: { token?: string; body?: unknown; headers?: object } = {}) {
@@ -119,7 +119,7 @@ export async function house(change: Partial<ApiConfig> = {}) {
       return { id, session: await identity.login(tx, id, about) }
     })
     const about = { surface: 'powerbank', expiresAt: session.expiresAt }
-    const token = await sign({ userId: id, sessionId: session.sessionId }, about, ground.config.jwtSecret)
+    const token = await sign({ userId: id, sessionId: session.sessionId }, about, stage.config.jwtSecret)
     return { id, phone, email, token, sessionId: session.sessionId }
   }
 
@@ -131,5 +131,5 @@ export async function house(change: Partial<ApiConfig> = {}) {
     return row!.id
   }
 
-  return { db, url, ground, lines, request, call, person, unit }
+  return { db, url, stage, lines, request, call, person, unit }
 }

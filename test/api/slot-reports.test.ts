@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
 const path = '/api/slot-abnormal-reports'
@@ -15,7 +15,7 @@ const documented = {
 }
 
 test('the documented example is filed, and said twice it is the same report', async () => {
-  const { stationId, boxId } = await cabinet(ground, { orgUnitId: group, isOffline: true })
+  const { stationId, boxId } = await cabinet(stage, { orgUnitId: group, isOffline: true })
   const body = { station_id: stationId, ...documented }
   const [one, two] = await Promise.all([post(body), post(body)])
   expect(one.status).toBe(201)
@@ -34,7 +34,7 @@ test('the documented example is filed, and said twice it is the same report', as
 })
 
 test('what a cabinet files itself is listed, and filters find it', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [2] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [2] })
   const bankId = box.banks[2]!.bankId
   await box.say({ kind: 'abnormal', event: 1, slot: 2, bankId })
   await box.say({ kind: 'abnormal', event: 1, slot: 2, bankId })
@@ -50,7 +50,7 @@ test('what a cabinet files itself is listed, and filters find it', async () => {
 })
 
 test('a report is deleted once, and the audit keeps what it said', async () => {
-  const { stationId } = await cabinet(ground, { orgUnitId: group, isOffline: true })
+  const { stationId } = await cabinet(stage, { orgUnitId: group, isOffline: true })
   const { report_id } = (await post({ station_id: stationId, ...documented })).body.data
   const remove = () => call('DELETE', `${path}/${report_id}`, { token: admin.token })
   const answers = await Promise.all([remove(), remove()])
@@ -69,13 +69,13 @@ test.each([
   ['reported_at', { reported_at: 'вчера' }],
   ['reported_at', { reported_at: '2025-10-12' }],
 ])('a report with a bad %s (%o) is refused', async (field, change) => {
-  const { stationId } = await cabinet(ground, { orgUnitId: group, isOffline: true })
+  const { stationId } = await cabinet(stage, { orgUnitId: group, isOffline: true })
   const refused = await post({ station_id: stationId, ...documented, ...change })
   expect(refused).toMatchObject({ status: 400, body: { success: false, error: expect.stringContaining(field) } })
 })
 
 test('foreign stations’ reports are out of reach', async () => {
-  const { stationId } = await cabinet(ground, { orgUnitId: group, isOffline: true })
+  const { stationId } = await cabinet(stage, { orgUnitId: group, isOffline: true })
   const { report_id } = (await post({ station_id: stationId, ...documented })).body.data
   const { token } = await person('group_admin', await unit('чужие'))
   expect(await post({ station_id: stationId, ...documented }, token)).toMatchObject({ status: 403 })

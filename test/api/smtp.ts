@@ -40,7 +40,7 @@ function read(from: string, to: string, raw: string): Received {
 
 /** A mail server on loopback (RFC 5321, what nodemailer needs of it), closed with the test. It keeps what it takes. */
 export async function mailServer(manner: Manner = () => undefined) {
-  const letters: Received[] = []
+  const emails: Received[] = []
   const logins: string[] = []
   const sockets = new Set<Socket>()
   let dialled = 0
@@ -79,7 +79,7 @@ export async function mailServer(manner: Manner = () => undefined) {
               .toString()
               .replaceAll('\0', ' '),
           )
-        if (verb === 'LETTER' && answer.startsWith('2')) letters.push(read(from, to, line))
+        if (verb === 'LETTER' && answer.startsWith('2')) emails.push(read(from, to, line))
         inData = verb === 'DATA' && answer.startsWith('3')
         say(answer)
       }
@@ -92,5 +92,5 @@ export async function mailServer(manner: Manner = () => undefined) {
   })
   const { port } = server.address() as { port: number }
   const smtp = { url: `smtp://127.0.0.1:${port}`, from: 'Voltbay <no-reply@voltbay.test>' }
-  return { smtp, port, letters, logins, dialled: () => dialled }
+  return { smtp, port, emails, logins, dialled: () => dialled }
 }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
 const below = await unit('подгруппа', group)
@@ -22,7 +22,7 @@ const posts: [path: string, kind: string, more: object][] = [
 ]
 
 test.each(posts)('%s sends one %s and shows the frame that left', async (path, kind, more) => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const { status, body } = await send(path, box, more)
   expect({ status, body }).toMatchObject({
     status: 200,
@@ -39,8 +39,8 @@ test.each(posts)('%s sends one %s and shows the frame that left', async (path, k
 })
 
 test.each(posts)('%s is refused for an unknown, a foreign and an offline station', async (path, _, more) => {
-  const foreign = await cabinet(ground, { orgUnitId: await unit('чужие') })
-  const offline = await cabinet(ground, { orgUnitId: group, isOffline: true })
+  const foreign = await cabinet(stage, { orgUnitId: await unit('чужие') })
+  const offline = await cabinet(stage, { orgUnitId: group, isOffline: true })
   expect(await send(path, { stationId: 999_999 }, more)).toMatchObject({ status: 404 })
   expect(await send(path, foreign, more)).toMatchObject({ status: 403 })
   expect(await send(path, offline, more)).toMatchObject({ status: 400, body: { success: false } })
@@ -50,7 +50,7 @@ test.each(posts)('%s is refused for an unknown, a foreign and an offline station
 })
 
 test.each(posts)('%s to a silent cabinet is 408 and names the command', async (path, kind, more) => {
-  const box = await cabinet(ground, { orgUnitId: group, answers: { [kind]: () => null } })
+  const box = await cabinet(stage, { orgUnitId: group, answers: { [kind]: () => null } })
   const silent = await send(path, box, more)
   expect(silent).toMatchObject({
     status: 408,
@@ -62,7 +62,7 @@ test.each(posts)('%s to a silent cabinet is 408 and names the command', async (p
 })
 
 test('the same key twice is one command and the same answer; with another body it is refused', async () => {
-  const box = await cabinet(ground, { orgUnitId: group })
+  const box = await cabinet(stage, { orgUnitId: group })
   const headers = { 'Idempotency-Key': 'restart-once' }
   const [one, two] = await Promise.all([
     send('restart-cabinet', box, {}, headers),
@@ -71,7 +71,7 @@ test('the same key twice is one command and the same answer; with another body i
   expect(one).toMatchObject({ status: 200 })
   expect(two.body).toEqual(one.body)
   expect(box.heard.filter(({ kind }) => kind === 'restart')).toHaveLength(1)
-  const other = await cabinet(ground, { orgUnitId: group })
+  const other = await cabinet(stage, { orgUnitId: group })
   expect(await send('restart-cabinet', other, {}, headers)).toMatchObject({ status: 400 })
   expect(await send('query-inventory', box, {}, headers)).toMatchObject({ status: 400 })
   for (const key of ['', 'two words', 'x'.repeat(256)])
@@ -84,7 +84,7 @@ test.each([
   [{ volume: 100 }, 15, { volume: 100, volume_level: 15 }],
   [{ volume_level: 3 }, 3, { volume: 20, volume_level: 3 }],
 ])('volume %o is level %i of the cabinet’s fifteen', async (given, level, said) => {
-  const box = await cabinet(ground, { orgUnitId: group })
+  const box = await cabinet(stage, { orgUnitId: group })
   expect((await send('set-voice-volume', box, given)).body).toMatchObject(said)
   expect(box.heard).toContainEqual({ kind: 'set_volume', level })
   const stored = await read('query-voice-volume/station', box)
@@ -98,14 +98,14 @@ test.each([
 test.each([{}, { volume: 101 }, { volume: -1 }, { volume: '50' }, { volume_level: 16 }, { volume_level: 1.5 }])(
   'volume %o is refused',
   async (given) => {
-    const box = await cabinet(ground, { orgUnitId: group })
+    const box = await cabinet(stage, { orgUnitId: group })
     expect(await send('set-voice-volume', box, given)).toMatchObject({ status: 400, body: { success: false } })
     expect(box.heard).toEqual([])
   },
 )
 
 test('a cabinet that refuses a setting is 400', async () => {
-  const box = await cabinet(ground, {
+  const box = await cabinet(stage, {
     orgUnitId: group,
     answers: { set_volume: () => ({ kind: 'set_volume', ok: false }) },
   })
@@ -116,7 +116,7 @@ test('a cabinet that refuses a setting is 400', async () => {
 })
 
 test('the queried volume is shown, and kept for the reader', async () => {
-  const box = await cabinet(ground, { orgUnitId: group })
+  const box = await cabinet(stage, { orgUnitId: group })
   expect(await read('query-voice-volume/station', box)).toMatchObject({ status: 404 })
   const asked = await send('query-voice-volume', box)
   expect(asked.body).toMatchObject({ volume: 60, volume_level: 9, data: { volume: 60, volume_level: 9 } })
@@ -140,11 +140,11 @@ test.each([
     { host: 'localhost', port: '10001', heartbeatSeconds: 255 },
   ],
 ])('server address %s with %o is told whole', async (server_address, more, told) => {
-  const box = await cabinet(ground, { orgUnitId: group })
+  const box = await cabinet(stage, { orgUnitId: group })
   const sent = await send('set-server-address', box, { server_address, ...more })
   expect(sent).toMatchObject({ status: 200, body: { server_address, server_port: Number(told.port) } })
   expect(box.heard).toContainEqual({ kind: 'set_server_address', ...told })
-  // It takes effect at the restart that follows by itself (cabinet-protocol 3, 0x63).
+  // It takes effect at the restart that follows by itself (docs/protocol.md 3, 0x63).
   await box.heardOf('restart')
   const asked = await send('query-server-address', box)
   expect(asked.body.data).toMatchObject({
@@ -176,13 +176,13 @@ test.each([
   { server_address: 'example.org', heartbeat_interval: 0 },
   { server_address: 'example.org', heartbeat_interval: 256 },
 ])('server address %o is refused: a wrong one loses the cabinet', async (given) => {
-  const box = await cabinet(ground, { orgUnitId: group })
+  const box = await cabinet(stage, { orgUnitId: group })
   expect(await send('set-server-address', box, given)).toMatchObject({ status: 400, body: { success: false } })
   expect(box.heard).toEqual([])
 })
 
 test('the inventory is what the slots hold, asked or read', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, slots: 4, banks: [1, 3], levels: { 1: 70 } })
+  const box = await cabinet(stage, { orgUnitId: group, slots: 4, banks: [1, 3], levels: { 1: 70 } })
   const asked = await send('query-inventory', box)
   const stored = await read('query-inventory/station', box)
   expect(stored).toMatchObject({
@@ -217,27 +217,27 @@ test('the inventory is what the slots hold, asked or read', async () => {
 })
 
 test('what was never said is 404', async () => {
-  const box = await cabinet(ground, { orgUnitId: group })
+  const box = await cabinet(stage, { orgUnitId: group })
   await db.sql`update stations set inventory_at = null where id = ${box.stationId}`
   for (const path of ['query-inventory', 'query-voice-volume', 'query-server-address'])
     expect(await read(`${path}/station`, box)).toMatchObject({ status: 404, body: { success: false } })
 })
 
 test('the ICCID is asked for once, then known', async () => {
-  const box = await cabinet(ground, { orgUnitId: group })
+  const box = await cabinet(stage, { orgUnitId: group })
   for (let i = 0; i < 2; i++) {
     const { status, body } = await read('iccid/stations', box)
     const data = { station_id: box.stationId, box_id: box.boxId, iccid: '89701012345678901234' }
     expect({ status, body }).toEqual({ status: 200, body: { success: true, ...data, data } })
   }
   expect(box.heard.filter(({ kind }) => kind === 'iccid')).toHaveLength(1)
-  const offline = await cabinet(ground, { orgUnitId: group, isOffline: true })
+  const offline = await cabinet(stage, { orgUnitId: group, isOffline: true })
   expect(await read('iccid/stations', offline)).toMatchObject({ status: 400, body: { success: false } })
 })
 
 test('a subgroup’s own admin asks its cabinets, and restarts none', async () => {
-  const box = await cabinet(ground, { orgUnitId: below })
-  const above = await cabinet(ground, { orgUnitId: group })
+  const box = await cabinet(stage, { orgUnitId: below })
+  const above = await cabinet(stage, { orgUnitId: group })
   const { token } = await person('subgroup_admin', below)
   const body = { station_id: box.stationId }
   expect(await call('POST', '/api/query-inventory', { token, body })).toMatchObject({ status: 200 })
@@ -249,7 +249,7 @@ test('a subgroup’s own admin asks its cabinets, and restarts none', async () =
 })
 
 test('more commands than a cabinet may have waiting are refused', async () => {
-  const box = await cabinet(ground, { orgUnitId: group })
+  const box = await cabinet(stage, { orgUnitId: group })
   await db.sql`
     insert into device_commands (station_id, kind, deadline, status)
     select ${box.stationId}, 'software_version', now() + interval '1 hour', 'queued' from generate_series(1, 32)`

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
 const service = await person('service_admin')
@@ -15,7 +15,7 @@ async function bank(orgUnitId: number | null = group): Promise<number> {
     insert into powerbanks (serial_number, org_unit_id, status) values (${`SP${++serials}`}, ${orgUnitId}, 'active') returning id`
   return row!.id
 }
-const empty = (orgUnitId: number | null = group) => cabinet(ground, { orgUnitId, isOffline: true })
+const empty = (orgUnitId: number | null = group) => cabinet(stage, { orgUnitId, isOffline: true })
 
 test('the documented link is made, listed and taken away, each once', async () => {
   const { stationId, boxId } = await empty()
@@ -73,7 +73,7 @@ test('a slot holds one bank, and a bank is in one slot, however many try at once
 })
 
 test('what the cabinet lists replaces what was written by hand', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [2] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [2] })
   const { id } = (await post({ station_id: box.stationId, powerbank_id: await bank(), slot_number: 1 })).body.data
   await db.sql`update device_sessions set connected_at = now() - interval '1 minute' where station_id = ${box.stationId}`
   await box.say(box.inventory())
@@ -83,7 +83,7 @@ test('what the cabinet lists replaces what was written by hand', async () => {
 })
 
 test('a bank that is lent sits nowhere', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const user = await person('user', group)
   const body = { user_id: user.id, slot_number: 1 }
   await call('POST', `/api/borrow/stations/${box.stationId}/request`, { token: user.token, body })

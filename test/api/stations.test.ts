@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const service = await person('service_admin')
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
@@ -62,7 +62,7 @@ test.each([
 })
 
 test('a cabinet that logs in makes its station online, with what it holds', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, slots: 6, banks: [1, 2] })
+  const box = await cabinet(stage, { orgUnitId: group, slots: 6, banks: [1, 2] })
   const read = async () => (await call('GET', `/api/stations/${box.stationId}`, { token: admin.token })).body.data
   expect(await read()).toMatchObject({
     is_online: true,
@@ -88,7 +88,7 @@ test('what is given changes, the rest stays', async () => {
 })
 
 test('a taken box id and fewer slots than are occupied are refused', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, slots: 6, banks: [5] })
+  const box = await cabinet(stage, { orgUnitId: group, slots: 6, banks: [5] })
   const path = `/api/stations/${box.stationId}`
   const other = await made()
   const taken = (await call('GET', `/api/stations/${other}`, { token: service.token })).body.data.box_id
@@ -98,14 +98,14 @@ test('a taken box id and fewer slots than are occupied are refused', async () =>
 })
 
 test('a new box id ends the connection: it is another cabinet now', async () => {
-  const box = await cabinet(ground, { orgUnitId: group })
+  const box = await cabinet(stage, { orgUnitId: group })
   const path = `/api/stations/${box.stationId}`
   const changed = await call('PUT', path, { token: admin.token, body: { box_id: newBox() } })
   expect(changed.body.data).toMatchObject({ is_online: false })
 })
 
 test('a deleted station is gone with its keys and its banks’ places, and its box id is free again', async () => {
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const key = { station_id: box.stationId, key_value: 'a-secret-of-the-box' }
   await call('POST', '/api/station-secret-keys', { token: admin.token, body: key })
   const path = `/api/stations/${box.stationId}`

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { record } from '../../db/messages/events.ts'
 import { connect } from '../../db/postgres/connect.ts'
 import * as orders from '../../db/powerbank/orders.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 import { reader } from './stream.ts'
 
-const { call, request, person, unit, db, url } = await house()
+const { call, request, person, unit, db, url } = await startApiServer()
 const service = await person('service_admin')
 
 let made = 0

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 
 /** A group of its own, and a user in it who may hold this many. */
 async function scene(limit = 3) {
@@ -18,10 +18,10 @@ const giveBack = (token: string, body: object) => call('POST', '/api/user/powerb
 
 test('what somebody may take now is listed, connected stations first, the best of each first', async () => {
   const { group, anna } = await scene(2)
-  const away = await cabinet(ground, { orgUnitId: group, banks: [1], isOffline: true })
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1, 2, 3], levels: { 1: 30, 2: 90, 3: 60 } })
-  const idle = await cabinet(ground, { orgUnitId: group, banks: [1], status: 'inactive' })
-  const foreign = await cabinet(ground, { orgUnitId: await unit('чужие'), banks: [1] })
+  const away = await cabinet(stage, { orgUnitId: group, banks: [1], isOffline: true })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1, 2, 3], levels: { 1: 30, 2: 90, 3: 60 } })
+  const idle = await cabinet(stage, { orgUnitId: group, banks: [1], status: 'inactive' })
+  const foreign = await cabinet(stage, { orgUnitId: await unit('чужие'), banks: [1] })
   await db.sql`update powerbanks set status = 'system_error' where id = ${box.banks[1]!.id}`
   const { status, body } = await get('powerbanks/available', anna.token)
   expect(status).toBe(200)
@@ -51,7 +51,7 @@ test('what somebody may take now is listed, connected stations first, the best o
 
 test('the documented request lends the best bank of the station, and says why that one', async () => {
   const { group, anna } = await scene(2)
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1, 2], levels: { 2: 95 } })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1, 2], levels: { 2: 95 } })
   const { status, body } = await borrow(anna.token, { station_id: box.stationId })
   expect(status).toBe(200)
   expect(body).toEqual({
@@ -80,7 +80,7 @@ test('the documented request lends the best bank of the station, and says why th
 
 test('the older request names the bank, and the same key twice is one loan', async () => {
   const { group, anna } = await scene()
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1, 2], levels: { 2: 95 } })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1, 2], levels: { 2: 95 } })
   const body = { station_id: box.stationId, powerbank_id: box.banks[1]!.id }
   const headers = { 'Idempotency-Key': 'mine' }
   const [one, two] = await Promise.all([borrow(anna.token, body, headers), borrow(anna.token, body, headers)])
@@ -91,7 +91,7 @@ test('the older request names the bank, and the same key twice is one loan', asy
 
 test('the limit and access are 403 here, a silent station 503, and nothing moves', async () => {
   const { group, anna } = await scene(0)
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const station_id = box.stationId
   expect(await borrow(anna.token, { station_id })).toMatchObject({
     status: 403,
@@ -99,14 +99,14 @@ test('the limit and access are 403 here, a silent station 503, and nothing moves
   })
   const stranger = (await scene()).anna
   expect(await borrow(stranger.token, { station_id })).toMatchObject({ status: 403, body: { success: false } })
-  const away = await cabinet(ground, { orgUnitId: group, banks: [1], isOffline: true })
+  const away = await cabinet(stage, { orgUnitId: group, banks: [1], isOffline: true })
   const staff = await person('group_admin', group)
   expect(await borrow(staff.token, { station_id: away.stationId })).toMatchObject({
     status: 503,
     body: { success: false, error: 'Станция не подключена' },
   })
   expect(await borrow(staff.token, { station_id: 999_999 })).toMatchObject({ status: 404 })
-  const empty = await cabinet(ground, { orgUnitId: group })
+  const empty = await cabinet(stage, { orgUnitId: group })
   expect(await borrow(staff.token, { station_id: empty.stationId })).toMatchObject({ status: 400 })
   for (const body of [{}, { station_id: 'x' }, { station_id, powerbank_id: 0 }])
     expect(await borrow(staff.token, body)).toMatchObject({
@@ -119,7 +119,7 @@ test('the limit and access are 403 here, a silent station 503, and nothing moves
 /** Somebody with a bank in the hand, and a connected station. */
 async function loan() {
   const { group, anna } = await scene()
-  const box = await cabinet(ground, { orgUnitId: group, banks: [1] })
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
   const { body } = await borrow(anna.token, { station_id: box.stationId })
   return { group, anna, box, orderId: body.order_id as number }
 }
@@ -147,8 +147,8 @@ test('the documented return is announced, and the cabinet closes the order', asy
 test('where a bank is brought back need not be said; a station that cannot take it is refused', async () => {
   const { anna, group, orderId } = await loan()
   expect((await giveBack(anna.token, { order_id: orderId })).body.data).toMatchObject({ station_id: null })
-  const away = await cabinet(ground, { orgUnitId: group, isOffline: true })
-  const full = await cabinet(ground, { orgUnitId: group, slots: 1, banks: [1] })
+  const away = await cabinet(stage, { orgUnitId: group, isOffline: true })
+  const full = await cabinet(stage, { orgUnitId: group, slots: 1, banks: [1] })
   for (const { stationId } of [away, full])
     expect(await giveBack(anna.token, { order_id: orderId, station_id: stationId })).toMatchObject({ status: 400 })
   expect(await giveBack(anna.token, { order_id: orderId, station_id: 999_999 })).toMatchObject({ status: 404 })
@@ -166,10 +166,10 @@ test('only the holder of an order returns it, or staff for them', async () => {
 
 test('the stations of the own units and those below are listed, the active ones', async () => {
   const { group, anna } = await scene()
-  const here = await cabinet(ground, { orgUnitId: group, banks: [1] })
-  const below = await cabinet(ground, { orgUnitId: await unit('ниже', group), isOffline: true })
-  await cabinet(ground, { orgUnitId: group, status: 'inactive', isOffline: true })
-  await cabinet(ground, { orgUnitId: await unit('чужие'), isOffline: true })
+  const here = await cabinet(stage, { orgUnitId: group, banks: [1] })
+  const below = await cabinet(stage, { orgUnitId: await unit('ниже', group), isOffline: true })
+  await cabinet(stage, { orgUnitId: group, status: 'inactive', isOffline: true })
+  await cabinet(stage, { orgUnitId: await unit('чужие'), isOffline: true })
   const { body } = await get('stations', anna.token)
   expect(body.stations.map((station: any) => station.station_id)).toEqual([here.stationId, below.stationId])
   expect(body).toMatchObject({ success: true, pagination: { page: 1, limit: 100, total: 2, pages: 1 } })

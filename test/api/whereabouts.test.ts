@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
 import { cabinet } from './cabinet.ts'
-import { house } from './server.ts'
+import { startApiServer } from './server.ts'
 
-const { call, person, unit, db, ground } = await house()
+const { call, person, unit, db, stage } = await startApiServer()
 const group = await unit('Отдел продаж')
 const admin = await person('group_admin', group)
 const anna = await person('user', group)
 const boris = await person('user', group)
 await db.sql`update org_units set reminder_hours = 10, write_off_hours = 20 where id = ${group}`
-const box = await cabinet(ground, { orgUnitId: group, banks: [1, 2, 3, 4, 5, 6], isOffline: true })
+const box = await cabinet(stage, { orgUnitId: group, banks: [1, 2, 3, 4, 5, 6], isOffline: true })
 const bankOf = (slot: number) => box.banks[slot]!.id
 
 /** Anna took the bank of a slot so many hours ago. */
@@ -143,7 +143,7 @@ test('banks of foreign units are out of sight, but for the one in your own hand'
 })
 
 test('a bank that waits for its cabinet is in the station, and once it left it is in use', async () => {
-  const silent = await cabinet(ground, { orgUnitId: group, banks: [1], answers: { eject: () => null } })
+  const silent = await cabinet(stage, { orgUnitId: group, banks: [1], answers: { eject: () => null } })
   const { id, bankId } = silent.banks[1]!
   const body = { user_id: boris.id, slot_number: 1 }
   await call('POST', `/api/borrow/stations/${silent.stationId}/request`, { token: boris.token, body })

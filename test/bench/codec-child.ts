@@ -1,5 +1,5 @@
 import { open, seal, tokenOf } from '../../protocol/cabinet-tcp/frame.ts'
-import { cabinetVoice, cutter, greet } from '../../protocol/cabinet-tcp/index.ts'
+import { deviceCodec, greet, newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { frames, seen } from '../protocol/vectors.ts'
 import { serve } from './child.ts'
 
@@ -9,8 +9,8 @@ const mixFrames = 20_000
 const chunkBytes = 16_384
 const entropy = { nonce: 1, unixSeconds: 1 }
 
-const device = cabinetVoice('B', { key })
-const login = device.say({ kind: 'login', boxId: 'DCHEY02504000018' })
+const device = deviceCodec('B', { key })
+const login = device.encode({ kind: 'login', boxId: 'DCHEY02504000018' })
 
 /** A captured frame as a cabinet with an invented key would have signed it. */
 function signed(hex: string): Buffer {
@@ -37,7 +37,7 @@ const captured = frames
   .filter(({ dialect, direction }) => dialect === 'B' && direction === 'device->server')
   .map((vector) => ({ frame: signed(vector.hex), weight: seen(vector) }))
 const slots = Array.from({ length: 8 }, (_, at) => ({ slot: at + 1, bankId: `444348415400000${at}`, levelPercent: 95 }))
-const inventory = device.say({ kind: 'inventory', slots: 8, banks: slots })
+const inventory = device.encode({ kind: 'inventory', slots: 8, banks: slots })
 
 const lists = {
   /** All a TCP-B cabinet says, by how often it says it. */
@@ -54,7 +54,7 @@ const skills = {
    */
   measure({ list, answering, ms }: { list: keyof typeof lists; answering: boolean; ms: number }): number {
     const bytes = Buffer.concat(lists[list])
-    const voice = greet(login).voice({ keys: [key] })
+    const codec = greet(login).codec({ keys: [key] })
     const from = process.cpuUsage()
     const spentMs = () => {
       const { user, system } = process.cpuUsage(from)
@@ -62,11 +62,11 @@ const skills = {
     }
     let heard = 0
     while (spentMs() < ms) {
-      const knife = cutter()
+      const framer = newFramer()
       for (let at = 0; at < bytes.length; at += chunkBytes)
-        for (const frame of knife.push(bytes.subarray(at, at + chunkBytes))) {
-          voice.hear(frame)
-          if (answering) voice.answer(frame, { kind: 'accepted' }, entropy)
+        for (const frame of framer.push(bytes.subarray(at, at + chunkBytes))) {
+          codec.decode(frame)
+          if (answering) codec.answer(frame, { kind: 'accepted' }, entropy)
           heard++
         }
     }

@@ -1,6 +1,6 @@
 import type { CodecChild } from './codec-child.ts'
-import type { Bench } from './ground.ts'
 import { spread } from './pairs.ts'
+import type { Bench } from './stage.ts'
 import { type Row, thousands } from './table.ts'
 
 const runs = 5

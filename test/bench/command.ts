@@ -6,9 +6,9 @@ import * as identity from '../../db/identity/identity.ts'
 import type { Db } from '../../db/postgres/connect.ts'
 import { register, settled } from './cabinets.ts'
 import type { FleetChild } from './fleet-child.ts'
-import type { Bench } from './ground.ts'
 import { spread } from './pairs.ts'
 import type { HouseChild } from './server-child.ts'
+import type { Bench } from './stage.ts'
 import { milliseconds, type Row, thousands } from './table.ts'
 
 const cabinets = 1_000

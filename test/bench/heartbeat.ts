@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { register, settled } from './cabinets.ts'
 import type { Child } from './child.ts'
 import type { EchoChild } from './echo-child.ts'
-import type { Bench } from './ground.ts'
 import type { LinksChild } from './links-child.ts'
 import { alternate, compared } from './pairs.ts'
 import type { HouseChild } from './server-child.ts'
+import type { Bench } from './stage.ts'
 import { milliseconds, type Row, thousands } from './table.ts'
 
 const linkCounts = [1, 200, 1_000]

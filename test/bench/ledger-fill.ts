@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { hashOf } from '../../db/ledger/ledger-hash.ts'
 import type { Db } from '../../db/postgres/connect.ts'
-import { newGround } from './ground.ts'
+import { newGround } from './stage.ts'
 
 /**
  * `node test/bench/ledger-fill.ts`: fills books with a million entries, each chain whole, and has `npm run ledger --
@@ -97,11 +97,11 @@ async function main() {
   const { values } = parseArgs({ options: { ...options, help: { type: 'boolean' } } })
   if (values.help) return void process.stdout.write(manual)
   const [postings, count] = [Math.ceil(Number(values.entries) / 2), Number(values.books)]
-  const ground = newGround({ quick: false })
-  process.once('SIGINT', () => ground.close().finally(() => process.exit(1)))
+  const stage = newGround({ quick: false })
+  process.once('SIGINT', () => stage.close().finally(() => process.exit(1)))
   try {
-    const { db, url } = await ground.database()
-    await fill(db, postings, count, ground.progress)
+    const { db, url } = await stage.database()
+    await fill(db, postings, count, stage.progress)
     process.stdout.write(`ended with ${await prove(url)}\n`)
     // Of a book far behind, and of its later postings.
     const victim = count * Math.floor((postings / count) * farBehind) + Math.floor(count * farBehind)
@@ -111,7 +111,7 @@ async function main() {
     })
     process.stdout.write(`one amount of posting ${victim} is changed\nended with ${await prove(url)}\n`)
   } finally {
-    await ground.close()
+    await stage.close()
   }
 }
 

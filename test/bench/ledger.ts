@@ -1,7 +1,7 @@
-import type { Bench } from './ground.ts'
 import { countPostings, prepareBooks, recordPosting } from './ledger-cases.ts'
 import type { LedgerChild } from './ledger-child.ts'
 import { alternate, compared } from './pairs.ts'
+import type { Bench } from './stage.ts'
 import { type Row, thousands } from './table.ts'
 
 const clients = 16

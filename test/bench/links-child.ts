@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { createHistogram } from 'node:perf_hooks'
-import type { CabinetVoice } from '../../protocol/cabinet.ts'
-import { type Cutter, cabinetVoice, cutter } from '../../protocol/cabinet-tcp/index.ts'
+import type { DeviceCodec } from '../../protocol/cabinet.ts'
+import { deviceCodec, type Framer, newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { obey } from '../../simulators/behaviours.ts'
 import { makeBox } from '../../simulators/box.ts'
 import { boxIdOf, stationKey } from './cabinets.ts'
@@ -17,7 +17,7 @@ interface Link {
   index: number
   socket: Socket
   /** Only while something else than a heartbeat is under way. */
-  knife: Cutter | undefined
+  framer: Framer | undefined
   saidAt: number
   loggedIn: () => void
 }
@@ -31,8 +31,8 @@ interface Run {
   done: () => void
 }
 
-const voice: CabinetVoice = cabinetVoice('B', { key: stationKey })
-const heartbeat = voice.say({ kind: 'heartbeat' })
+const codec: DeviceCodec = deviceCodec('B', { key: stationKey })
+const heartbeat = codec.encode({ kind: 'heartbeat' })
 const buffer = Buffer.alloc(readBytes)
 const links: Record<Side, Link[]> = { ours: [], echo: [] }
 const latency = createHistogram()
@@ -40,15 +40,15 @@ let run: Run | undefined
 
 /** Both sides answer a heartbeat with its own bytes; this path is the same for both. */
 function received(link: Link, chunk: Buffer) {
-  if (link.knife === undefined && chunk.length === heartbeat.length && chunk.equals(heartbeat)) return answered(link)
-  link.knife ??= cutter()
-  for (const frame of link.knife.push(chunk)) {
-    const words = voice.listen(frame)
-    if (words.kind !== 'acknowledged') link.socket.write(voice.say(obey(boxOf(link.index), words)))
+  if (link.framer === undefined && chunk.length === heartbeat.length && chunk.equals(heartbeat)) return answered(link)
+  link.framer ??= newFramer()
+  for (const frame of link.framer.push(chunk)) {
+    const words = codec.decode(frame)
+    if (words.kind !== 'acknowledged') link.socket.write(codec.encode(obey(boxOf(link.index), words)))
     else if (words.report === 'heartbeat') answered(link)
     else if (words.report === 'login' && words.result === 1) link.loggedIn()
   }
-  if (link.knife.rest().length === 0) link.knife = undefined
+  if (link.framer.rest().length === 0) link.framer = undefined
 }
 
 const boxOf = (index: number) => makeBox({ boxId: boxIdOf(index), slots: 8, banks: [] })
@@ -81,13 +81,13 @@ function dial(side: Side, port: number): Promise<void> {
       },
     },
   })
-  const link: Link = { index: links[side].length, socket, knife: undefined, saidAt: 0, loggedIn: ready.resolve }
+  const link: Link = { index: links[side].length, socket, framer: undefined, saidAt: 0, loggedIn: ready.resolve }
   links[side].push(link)
   socket.once('error', ready.reject)
   socket.once('close', () => ready.reject(new Error(`a link to ${side} was closed`)))
   socket.once('connect', () => {
     if (side === 'echo') ready.resolve()
-    else socket.write(voice.say({ kind: 'login', boxId: boxIdOf(link.index), slots: 8, banks: [] }))
+    else socket.write(codec.encode({ kind: 'login', boxId: boxIdOf(link.index), slots: 8, banks: [] }))
   })
   return ready.promise
 }

@@ -2,12 +2,12 @@ import { parseArgs } from 'node:util'
 import { borrow } from './borrow.ts'
 import { codec } from './codec.ts'
 import { command } from './command.ts'
-import { type Bench, type Ground, newGround } from './ground.ts'
 import { heartbeat } from './heartbeat.ts'
 import { ledger } from './ledger.ts'
 import { memory } from './memory.ts'
 import { mqtt } from './mqtt.ts'
 import { mqttMemory } from './mqtt-memory.ts'
+import { type AppContext, type Bench, newGround } from './stage.ts'
 import { machine, type Row, table } from './table.ts'
 
 /** Longer than all parts together on a slow machine; beyond, something hangs. */
@@ -47,11 +47,11 @@ function chosen(only: string | undefined): string[] {
   return names
 }
 
-async function measure(ground: Ground, names: readonly string[]): Promise<Row[]> {
+async function measure(stage: AppContext, names: readonly string[]): Promise<Row[]> {
   const rows: Row[] = []
   for (const name of names) {
-    ground.progress(`${name} …`)
-    rows.push(...(await parts[name]!.run(ground)))
+    stage.progress(`${name} …`)
+    rows.push(...(await parts[name]!.run(stage)))
   }
   return rows
 }
@@ -84,22 +84,22 @@ async function main() {
     process.stdout.write(manual)
     return
   }
-  const ground = newGround({ quick: given.quick, profileDir: given.profile })
+  const stage = newGround({ quick: given.quick, profileDir: given.profile })
   const giveUp = async (why: string) => {
     process.stderr.write(`bench: ${why}\n`)
     process.exitCode = 1
-    await ground.close().finally(() => process.exit())
+    await stage.close().finally(() => process.exit())
   }
   const watchdog = setTimeout(() => giveUp(`not done after ${minutesMax} minutes`), minutesMax * 60_000)
   process.once('SIGINT', giveUp).once('SIGTERM', giveUp)
   try {
-    const rows = await measure(ground, given.names)
-    const about = [machine(), ground.server].filter(Boolean).join(', ')
-    if (given.json) process.stdout.write(`${JSON.stringify({ about, rows, notes: ground.notes })}\n`)
-    else process.stdout.write(`${[table(rows), '', about, ...ground.notes.map((line) => `- ${line}`)].join('\n')}\n`)
+    const rows = await measure(stage, given.names)
+    const about = [machine(), stage.server].filter(Boolean).join(', ')
+    if (given.json) process.stdout.write(`${JSON.stringify({ about, rows, notes: stage.notes })}\n`)
+    else process.stdout.write(`${[table(rows), '', about, ...stage.notes.map((line) => `- ${line}`)].join('\n')}\n`)
   } finally {
     clearTimeout(watchdog)
-    await ground.close()
+    await stage.close()
   }
 }
 

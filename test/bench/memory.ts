@@ -5,9 +5,9 @@ import { register, settled } from './cabinets.ts'
 import type { Child, Usage } from './child.ts'
 import type { EchoChild } from './echo-child.ts'
 import type { FleetChild } from './fleet-child.ts'
-import type { Bench } from './ground.ts'
 import { alternate, compared, spread } from './pairs.ts'
 import type { HouseChild } from './server-child.ts'
+import type { Bench } from './stage.ts'
 import { kilobytes, type Row, thousands } from './table.ts'
 
 const cabinetsFull = 10_000

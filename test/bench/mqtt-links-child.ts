@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { createHistogram } from 'node:perf_hooks'
-import { cabinetVoice, topics } from '../../protocol/cabinet-mqtt/index.ts'
+import { deviceCodec, topics } from '../../protocol/cabinet-mqtt/index.ts'
 import { serve } from './child.ts'
 import { bankOf, imeiOf, shownBy, slotsEach } from './mqtt-cabinets.ts'
 import * as wire from './mqtt-wire.ts'
@@ -48,8 +48,8 @@ interface Run {
   done: () => void
 }
 
-const voice = cabinetVoice()
-const heartbeat = voice.say({ kind: 'heartbeat' })
+const codec = deviceCodec()
+const heartbeat = codec.say({ kind: 'heartbeat' })
 const buffer = Buffer.alloc(readBytes)
 const sides = new Map<string, Side>()
 const latency = createHistogram()
@@ -85,9 +85,9 @@ function told(link: Link, { id, payload }: { id: number; payload: Buffer }) {
     if (!run) return
     run.echoes++
     endOf(run, link.side)
-  } else if (voice.listen(payload).command?.kind === 'inventory') {
+  } else if (codec.listen(payload).command?.kind === 'inventory') {
     const banks = [{ slot: link.slot, bankId: bankOf(link.index), levelPercent: 90 }]
-    const said = voice.say({ kind: 'inventory', slots: slotsEach, banks })
+    const said = codec.say({ kind: 'inventory', slots: slotsEach, banks })
     link.socket.write(wire.publish(link.topic.update, said).bytes)
   }
 }
@@ -107,7 +107,7 @@ const sayings: Record<Saying, (link: Link) => void> = {
   returned(link) {
     link.slot = (link.slot % slotsEach) + 1
     const bank = { slot: link.slot, bankId: bankOf(link.index), levelPercent: 90 }
-    const { bytes, idAt } = wire.publish(link.topic.update, voice.say({ kind: 'returned', bank }))
+    const { bytes, idAt } = wire.publish(link.topic.update, codec.say({ kind: 'returned', bank }))
     bytes.writeUInt16BE(link.id, idAt)
     link.socket.write(bytes)
   },

@@ -3,12 +3,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Db } from '../../db/postgres/connect.ts'
 import { settled } from './cabinets.ts'
 import type { Child, Usage } from './child.ts'
-import type { Bench } from './ground.ts'
 import type { AedesChild } from './mqtt-aedes-child.ts'
 import { registerMqtt } from './mqtt-cabinets.ts'
 import type { MqttLinksChild } from './mqtt-links-child.ts'
 import { alternate, compared } from './pairs.ts'
 import type { HouseChild } from './server-child.ts'
+import type { Bench } from './stage.ts'
 import { kilobytes, type Row } from './table.ts'
 
 const linksFull = 5_000

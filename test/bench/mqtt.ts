@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { settled } from './cabinets.ts'
 import type { Child, Usage } from './child.ts'
-import type { Bench } from './ground.ts'
 import type { AedesChild } from './mqtt-aedes-child.ts'
 import { registerMqtt } from './mqtt-cabinets.ts'
 import type { MqttLinksChild, Saying } from './mqtt-links-child.ts'
 import { type Mosquitto, mosquitto } from './mqtt-mosquitto.ts'
 import { alternate, compared, spread } from './pairs.ts'
 import type { HouseChild } from './server-child.ts'
+import type { Bench } from './stage.ts'
 import { milliseconds, type Row, thousands } from './table.ts'
 
 const heartbeatLinks = [1, 100, 1_000]

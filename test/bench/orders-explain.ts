@@ -10,8 +10,8 @@ import * as places from '../../db/powerbank/station-powerbanks.ts'
 import * as stations from '../../db/powerbank/stations.ts'
 import * as users from '../../db/powerbank/users.ts'
 import * as whereabouts from '../../db/powerbank/whereabouts.ts'
-import { newGround } from './ground.ts'
 import { type Amounts, fill } from './orders-fill.ts'
+import { newGround } from './stage.ts'
 
 /**
  * `node test/bench/orders-explain.ts`: fills a database with a million orders and prints, for each list of the
@@ -113,16 +113,16 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: { orders: { type: 'string' }, only: { type: 'string' }, plans: { type: 'boolean', default: false } },
   })
-  const ground = newGround({ quick: true })
+  const stage = newGround({ quick: true })
   const giveUp = setTimeout(() => {
     process.stderr.write(`not done after ${minutesMax} minutes\n${manual}`)
-    void ground.close().finally(() => process.exit(1))
+    void stage.close().finally(() => process.exit(1))
   }, minutesMax * 60_000)
   try {
-    const { db } = await ground.database()
+    const { db } = await stage.database()
     const began = performance.now()
     await fill(db, { ...amounts, orders: Number(values.orders ?? amounts.orders) })
-    ground.progress(`filled in ${Math.round((performance.now() - began) / 1_000)} s`)
+    stage.progress(`filled in ${Math.round((performance.now() - began) / 1_000)} s`)
     for (const [name, run] of Object.entries(lists([3, 23, 43]))) {
       if (values.only && !name.includes(values.only)) continue
       const plans: Plan[] = []
@@ -133,7 +133,7 @@ async function main(): Promise<void> {
     }
   } finally {
     clearTimeout(giveUp)
-    await ground.close()
+    await stage.close()
   }
 }
 

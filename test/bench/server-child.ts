@@ -9,7 +9,7 @@ import { startGateway } from '../../gateway/main.ts'
 import { serve, usage } from './child.ts'
 
 /** Where a house of the benchmark stands. */
-export interface HouseOptions {
+export interface ServerOptions {
   url: string
   keysSecret: string
   jwtSecret: string
@@ -39,7 +39,7 @@ const environment = {
 
 const skills = {
   /** The gateway alone, or with the API in one process as `npm start` has it. */
-  async open({ url, keysSecret, jwtSecret, hasApi }: HouseOptions): Promise<Ports> {
+  async open({ url, keysSecret, jwtSecret, hasApi }: ServerOptions): Promise<Ports> {
     const log = jsonLog({ level: 'error' })
     const db = connect(url)
     const settings = parseSettings(z.object(gatewaySettings), environment)

@@ -31,7 +31,7 @@ export async function borrow(url: string, ask: Ask, body: object, seconds: numbe
   const patience = performance.now() + ask.patienceSeconds * 1000
   while (ask.answer === null && performance.now() < deadline) {
     ask.attempts += 1
-    const said = await post(url, ask, body)
+    const said = await context(url, ask, body)
     const isRefused = said?.status === 400 && said.orderId === null
     if (said && !(isRefused && performance.now() < patience))
       Object.assign(ask, { answer: said, answeredAt: Date.now() })
@@ -40,7 +40,7 @@ export async function borrow(url: string, ask: Ask, body: object, seconds: numbe
 }
 
 /** One request. Null: nobody knows yet. */
-async function post(url: string, { path, key, person }: Ask, body: object): Promise<Ask['answer']> {
+async function context(url: string, { path, key, person }: Ask, body: object): Promise<Ask['answer']> {
   try {
     const response = await fetch(`${url}${path}`, {
       method: 'POST',

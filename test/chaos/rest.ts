@@ -1,4 +1,4 @@
-import { EVENT_BELL } from '../../db/postgres/channels.ts'
+import { EVENT_CHANNEL } from '../../db/postgres/channels.ts'
 import type { Db } from '../../db/postgres/connect.ts'
 
 /** Not everything that may change rings the bell. */
@@ -11,7 +11,7 @@ const lookAgainMs = 250
 export async function settles(db: Db, secondsMax: number, look: () => Promise<string[]>): Promise<string[]> {
   const deadline = performance.now() + secondsMax * 1000
   let bell = Promise.withResolvers<void>()
-  const unlisten = await db.listen(EVENT_BELL, () => bell.resolve())
+  const unlisten = await db.listen(EVENT_CHANNEL, () => bell.resolve())
   try {
     for (;;) {
       bell = Promise.withResolvers()

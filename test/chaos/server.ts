@@ -12,7 +12,7 @@ export interface Line {
 }
 
 /** The whole house as a process of its own. */
-export interface House {
+export interface RunningServer {
   apiPort: number
   cabinetPort: number
   /** Milliseconds from the start of the process to its readiness. */
@@ -35,7 +35,7 @@ const linesMax = 200
  * Starts `main.ts` on free ports of this machine, with these settings and no others.
  * @throws Error it ended before it was ready; its last words are in the message
  */
-export async function startHouse(settings: Record<string, string>, cwd: string): Promise<House> {
+export async function startWholeServer(settings: Record<string, string>, cwd: string): Promise<RunningServer> {
   const startedAt = performance.now()
   const child = spawn(process.execPath, [main], {
     cwd,

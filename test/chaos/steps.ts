@@ -28,7 +28,7 @@ const toCabinet = (code: string): Place => ({ wire: 'cabinet', way: 'from the ho
 const fromCabinet = (code: string): Place => ({ wire: 'cabinet', way: 'to the house', what: new RegExp(code) })
 const toClient: Place = { wire: 'http', way: 'from the house', what: /^HTTP\/1.1 200 .*to POST \/api\/borrow/ }
 
-// Codes of frames (cabinet-protocol 3).
+// Codes of frames (docs/protocol.md 3).
 const [login, inventory, eject, returned] = ['0x60', '0x64', '0x65', '0x66'] as const
 /** The commands that a claim marks as sent are known by the code in their bytes. */
 const claimOf = (code: string) => new RegExp(`status = 'sent'.*[{,"]0[0-9A-F]{3}${code.slice(2)}`, 's')

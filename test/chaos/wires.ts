@@ -1,4 +1,4 @@
-import { cutter } from '../../protocol/cabinet-tcp/index.ts'
+import { newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { type Message, messages, parameters, textAt } from './postgres-wire.ts'
 import type { Filters } from './tap.ts'
 
@@ -16,7 +16,7 @@ export type Look = (sighting: Sighting) => boolean
 const nothing = Buffer.alloc(0)
 
 /** A direction whose pieces are looked at one by one; from the first that is held on, nothing passes. */
-function gate<T>(cut: (chunk: Buffer) => Iterable<T>, bytes: (piece: T) => Buffer, isHeld: (piece: T) => boolean) {
+function limiter<T>(cut: (chunk: Buffer) => Iterable<T>, bytes: (piece: T) => Buffer, isHeld: (piece: T) => boolean) {
   let isShut = false
   return (chunk: Buffer): Buffer => {
     const passed: Buffer[] = []
@@ -31,12 +31,12 @@ function gate<T>(cut: (chunk: Buffer) => Iterable<T>, bytes: (piece: T) => Buffe
 const itself = (bytes: Buffer) => bytes
 const hex2 = (value: number) => `0x${value.toString(16).padStart(2, '0')}`
 
-/** Frames of a cabinet that dials the house, known by their code (cabinet-protocol 3). */
+/** Frames of a cabinet that dials the house, known by their code (docs/protocol.md 3). */
 export function cabinetWire(look: Look): Filters {
   const side = (way: Sighting['way']) => {
-    const knife = cutter()
-    return gate<Buffer>(
-      (chunk) => knife.push(chunk),
+    const framer = newFramer()
+    return limiter<Buffer>(
+      (chunk) => framer.push(chunk),
       itself,
       (frame) => look({ wire: 'cabinet', way, what: hex2(frame[2]!) }),
     )
@@ -51,13 +51,13 @@ export function httpWire(look: Look): Filters {
   let request = ''
   const whole = (chunk: Buffer) => [chunk]
   return {
-    there: gate(whole, itself, (chunk) => {
+    there: limiter(whole, itself, (chunk) => {
       const line = lineOf(chunk)
       if (!/^[A-Z]+ \//.test(line)) return false
       request = line
       return look({ wire: 'http', way: 'to the house', what: line })
     }),
-    back: gate(whole, itself, (chunk) => {
+    back: limiter(whole, itself, (chunk) => {
       const line = lineOf(chunk)
       return line.startsWith('HTTP/') && look({ wire: 'http', way: 'from the house', what: `${line} to ${request}` })
     }),
@@ -98,7 +98,7 @@ export function databaseWire(look: Look): Filters {
     return isHeld
   }
   const bytes = (message: Message) => message.bytes
-  return { there: gate(messages(true), bytes, says), back: gate(messages(false), bytes, hears) }
+  return { there: limiter(messages(true), bytes, says), back: limiter(messages(false), bytes, hears) }
 }
 
 /** A prepared statement with its values. */

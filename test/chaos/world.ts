@@ -13,7 +13,7 @@ import { type Dice, dice } from './dice.ts'
 import { ASK_SECONDS_MAX } from './limits.ts'
 import { observe, type Physical, type Station } from './physical.ts'
 import { settles } from './rest.ts'
-import { type House, startHouse } from './server.ts'
+import { type RunningServer, startWholeServer } from './server.ts'
 import { type Tap, tap } from './tap.ts'
 import { cabinetWire, httpWire, type Look } from './wires.ts'
 
@@ -30,7 +30,7 @@ export interface World {
   dice: Dice
   db: Db
   base: Base
-  house: House
+  house: RunningServer
   /** Where people find the house, whichever it is. */
   url: string
   stations: readonly Station[]
@@ -112,23 +112,23 @@ export async function newWorld(options: WorldOptions): Promise<World> {
   return world
 }
 
-interface Doors {
+interface Listeners {
   http: Tap
   cabinet: Tap
 }
 
 /** Houses that we ended ourselves. */
-const ended = new WeakSet<House>()
+const ended = new WeakSet<RunningServer>()
 
-function shut(house: House, { http, cabinet }: Doors) {
+function shut(house: RunningServer, { http, cabinet }: Listeners) {
   ended.add(house)
   http.lead(null)
   cabinet.lead(null)
   house.kill()
 }
 
-async function open(base: Base, { http, cabinet }: Doors, faults: string[]): Promise<House> {
-  const house = await startHouse({ ...secrets, ...base.settings }, base.cwd)
+async function open(base: Base, { http, cabinet }: Listeners, faults: string[]): Promise<RunningServer> {
+  const house = await startWholeServer({ ...secrets, ...base.settings }, base.cwd)
   http.lead(house.apiPort)
   cabinet.lead(house.cabinetPort)
   void house.gone.then((how) => {

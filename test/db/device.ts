@@ -38,30 +38,30 @@ async function orderOfCommand(db: Db, id: number): Promise<number | null> {
 }
 
 /** The gateway sends what waits; the cabinet does it and puts its answer on the line, unless `isLost`. */
-export async function deliver(db: Db, metal: Metal, carried: Carried, isLost: () => boolean): Promise<void> {
-  for (const { id, epoch, kind, args } of await waiting(db.sql, NODE, [metal.station])) {
+export async function deliver(db: Db, device: Metal, carried: Carried, isLost: () => boolean): Promise<void> {
+  for (const { id, epoch, kind, args } of await waiting(db.sql, NODE, [device.station])) {
     const [sent] = await claim(db.sql, NODE, [{ id, epoch, hex: '00' }])
     if (sent === undefined) continue
     if (kind === 'inventory') {
-      if (!isLost()) metal.line.push({ kind, banks: list(metal) })
+      if (!isLost()) device.line.push({ kind, banks: list(device) })
       continue
     }
     const slot: number = args.slot
-    const bank = metal.slots.get(slot)
-    metal.slots.delete(slot)
+    const bank = device.slots.get(slot)
+    device.slots.delete(slot)
     if (bank) carried.set(bank, { orderId: kind === 'eject' ? await orderOfCommand(db, id) : null })
     const frame = { kind: kind as 'eject', slot, bankId: bank?.bankId ?? null, ok: bank !== undefined }
-    if (!isLost()) metal.line.push(frame)
+    if (!isLost()) device.line.push(frame)
   }
 }
 
 /** Somebody puts a bank into a slot. */
-export function insert(metal: Metal, slot: number, bank: TestBank, carried: Carried): void {
+export function insert(device: Metal, slot: number, bank: TestBank, carried: Carried): void {
   carried.delete(bank)
-  metal.slots.set(slot, bank)
+  device.slots.set(slot, bank)
   const frame: Frame = { kind: 'returned', slot, bankId: bank.bankId }
-  metal.line.push(frame)
-  metal.unacknowledged.push(frame)
+  device.line.push(frame)
+  device.unacknowledged.push(frame)
 }
 
 /** What the gateway does with a frame, in the frame's transaction. */
@@ -75,31 +75,31 @@ async function work(tx: Tx, station: number, frame: Frame): Promise<void> {
 /** The gateway works the next frame of the line. What a cabinet says again, it hears again. */
 export async function hear(
   db: Db,
-  metal: Metal,
+  device: Metal,
   { isAcknowledged = true, isSaidTwice = false } = {},
 ): Promise<boolean> {
-  const frame = metal.line.shift()
+  const frame = device.line.shift()
   if (!frame) return false
   const times = isSaidTwice && frame.kind !== 'inventory' && frame.kind !== 'login' ? 2 : 1
-  for (let n = 0; n < times; n++) await db.transaction((tx) => work(tx, metal.station, frame), 1)
-  if (metal.line.length === 0) metal.stalledSeconds = 0
-  if (isAcknowledged) metal.unacknowledged = metal.unacknowledged.filter((other) => other !== frame)
+  for (let n = 0; n < times; n++) await db.transaction((tx) => work(tx, device.station, frame), 1)
+  if (device.line.length === 0) device.stalledSeconds = 0
+  if (isAcknowledged) device.unacknowledged = device.unacknowledged.filter((other) => other !== frame)
   return true
 }
 
 /** The link broke: what was on the line is lost. The cabinet logs in, lists its slots, and says again what was not acknowledged. */
-export async function dialAgain(db: Db, metal: Metal): Promise<void> {
-  metal.stalledSeconds = 0
-  metal.line = [{ kind: 'login', banks: list(metal) }, ...metal.unacknowledged]
-  const about = { stationId: metal.station, node: NODE, dialect: 'B', address: '::1', vsn: 2 }
+export async function dialAgain(db: Db, device: Metal): Promise<void> {
+  device.stalledSeconds = 0
+  device.line = [{ kind: 'login', banks: list(device) }, ...device.unacknowledged]
+  const about = { stationId: device.station, node: NODE, dialect: 'B', address: '::1', vsn: 2 }
   await db.transaction((tx) => open(tx, about))
-  await hear(db, metal)
+  await hear(db, device)
 }
 
-/** Time has passed. A line that stood still for a minute is given up by either side (cabinet-protocol 4). */
+/** Time has passed. A line that stood still for a minute is given up by either side (docs/protocol.md 4). */
 export async function stall(db: Db, metals: readonly Metal[], seconds: number): Promise<void> {
-  for (const metal of metals) {
-    if (metal.line.length > 0) metal.stalledSeconds += seconds
-    if (metal.stalledSeconds >= LINE_SECONDS_MAX) await dialAgain(db, metal)
+  for (const device of metals) {
+    if (device.line.length > 0) device.stalledSeconds += seconds
+    if (device.stalledSeconds >= LINE_SECONDS_MAX) await dialAgain(db, device)
   }
 }

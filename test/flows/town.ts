@@ -4,11 +4,11 @@ import type { Db } from '../../db/postgres/connect.ts'
 import { type MqttCabinetSettings, mqttCabinet } from '../../simulators/cabinet-mqtt.ts'
 import { type CabinetSettings, cabinet } from '../../simulators/cabinet-tcp.ts'
 import { asker, dialer } from '../../simulators/dial.ts'
-import { house } from '../api/server.ts'
-import { keysSecret } from '../gateway/ground.ts'
-import { brokerOn, mqtt, type Running } from '../gateway/mqtt/mqtt-ground.ts'
+import { startApiServer } from '../api/server.ts'
+import { brokerOn, mqtt, type Running } from '../gateway/mqtt/mqtt-stage.ts'
 import { mosquitto, mosquittoProgram } from '../gateway/mqtt-cluster/mosquitto.ts'
 import { accessTo, nodeBehind } from '../gateway/mqtt-cluster/mqtt-brokers.ts'
+import { keysSecret } from '../gateway/stage.ts'
 
 const secret = 'INVENTED-STATION-KEY'
 let boxes = 0
@@ -97,8 +97,8 @@ function placed(ports: Running['ports'], dialect: Dialect, settings: Placed) {
  * The whole house over one database: API, gateway on a real socket, simulated cabinets that dial in. Each test
  * takes its own gateway, stations and people.
  */
-export async function town(change: Parameters<typeof house>[0] = {}) {
-  const built = await house({ keysSecret, borrowWaitSeconds: 4, ...change })
+export async function town(change: Parameters<typeof startApiServer>[0] = {}) {
+  const built = await startApiServer({ keysSecret, borrowWaitSeconds: 4, ...change })
   const { db, unit, person } = built
 
   /** A gateway of one test. */

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { testDb } from '../postgres.ts'
-import { bank, type Device, device, gatewayOn, hello, pairTo, socketTo, station } from './ground.ts'
+import { bank, type Device, device, gatewayOn, hello, pairTo, socketTo, station } from './stage.ts'
 
 const { db } = await testDb()
 
@@ -76,7 +76,7 @@ test('a login that never becomes whole is not parsed, and closed at the deadline
 test('a frame that drips in byte by byte is not given more time with every byte', async () => {
   const gateway = await gatewayOn(db, { partialFrameDeadlineMs: 100 })
   const cabinet = await inside(gateway)
-  const frame = cabinet.voice.say({ kind: 'returned', bank: bank(1, '4443484154000016') })
+  const frame = cabinet.codec.encode({ kind: 'returned', bank: bank(1, '4443484154000016') })
   let at = 0
   const drip = setInterval(() => cabinet.write(frame.subarray(at, ++at)), 15)
   await cabinet.ended
@@ -110,7 +110,7 @@ test('before the login nothing else is served', async () => {
 test('five unreadable frames in a row end a connection', async () => {
   const gateway = await gatewayOn(db)
   const cabinet = await inside(gateway)
-  const frame = broken(cabinet.voice.say({ kind: 'heartbeat' }))
+  const frame = broken(cabinet.codec.encode({ kind: 'heartbeat' }))
   for (let n = 0; n < 5; n++) cabinet.write(frame)
   await cabinet.ended
   expect(gateway.node.counts).toMatchObject({ malformed: 5, ended: { malformed: 1 } })
@@ -121,7 +121,7 @@ test('unreadable frames between good ones are counted, kept as hex, and harm not
   const gateway = await gatewayOn(db)
   const cabinet = await inside(gateway)
   for (let n = 0; n < 12; n++) {
-    cabinet.write(broken(cabinet.voice.say({ kind: 'returned', bank: bank(1, '4443484154000016') })))
+    cabinet.write(broken(cabinet.codec.encode({ kind: 'returned', bank: bank(1, '4443484154000016') })))
     await lives(cabinet)
   }
   expect(gateway.node.counts.malformed).toBe(12)
@@ -135,7 +135,7 @@ test('unreadable frames between good ones are counted, kept as hex, and harm not
 test('a command nobody has defined is not answered and does not end the connection', async () => {
   const gateway = await gatewayOn(db)
   const cabinet = await inside(gateway)
-  const strange = Buffer.from(cabinet.voice.say({ kind: 'heartbeat' }))
+  const strange = Buffer.from(cabinet.codec.encode({ kind: 'heartbeat' }))
   strange[2] = 0x6b
   cabinet.write(strange)
   await lives(cabinet)
@@ -145,7 +145,7 @@ test('a command nobody has defined is not answered and does not end the connecti
 test('a true report in front of garbage is stored and acknowledged before the end', async () => {
   const gateway = await gatewayOn(db)
   const cabinet = await inside(gateway)
-  const report = cabinet.voice.say({ kind: 'returned', bank: bank(4, '4443484154000044') })
+  const report = cabinet.codec.encode({ kind: 'returned', bank: bank(4, '4443484154000044') })
   cabinet.write(Buffer.concat([report, Buffer.from('0000', 'hex')]))
   expect(await cabinet.hear()).toMatchObject({ report: 'returned', slot: 4, result: 1 })
   await cabinet.ended
@@ -161,7 +161,7 @@ test('a cabinet that does not read is dropped, and the others are served', async
   await deaf.hear()
   const dropped = once(gateway.node.links.values().toArray().at(-1)!.stream, 'close')
   deaf.stream.pause()
-  const beats = Buffer.concat(Array.from({ length: 1_000 }, () => deaf.voice.say({ kind: 'heartbeat' })))
+  const beats = Buffer.concat(Array.from({ length: 1_000 }, () => deaf.codec.encode({ kind: 'heartbeat' })))
   for (let n = 0; n < 50; n++) deaf.write(beats)
   await dropped
   expect(gateway.node.counts.ended).toEqual({ reads_too_slowly: 1 })
@@ -171,7 +171,7 @@ test('a cabinet that does not read is dropped, and the others are served', async
 test('a flood on one connection is read at its measure', async () => {
   const gateway = await gatewayOn(db, { framesPerSecondMax: 5_000, tickMs: 20 })
   const cabinet = await inside(gateway)
-  const beat = cabinet.voice.say({ kind: 'heartbeat' })
+  const beat = cabinet.codec.encode({ kind: 'heartbeat' })
   const flood = Buffer.concat(Array.from({ length: 40_000 }, () => beat))
   cabinet.write(flood)
   const started = performance.now()
@@ -215,7 +215,7 @@ test('a list of networks that is none is refused at the start', async () => {
 })
 
 test('strangers cannot fill the log', async () => {
-  const gateway = await gatewayOn(db, { strangerLinesPerTickMax: 3, tickMs: 100_000 })
+  const gateway = await gatewayOn(db, { unauthorisedLinesPerTickMax: 3, tickMs: 100_000 })
   for (let n = 0; n < 10; n++) {
     const scanner = socketTo(gateway)
     scanner.write('FFFF')

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import * as commands from '../../db/devices/commands.ts'
 import * as connections from '../../db/devices/connections.ts'
 import { testDb } from '../postgres.ts'
-import { bank, device, gatewayOn, hello, socketTo, station } from './ground.ts'
+import { bank, device, gatewayOn, hello, socketTo, station } from './stage.ts'
 
 const { db } = await testDb()
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { testDb } from '../postgres.ts'
-import { addKey, bank, device, gatewayOn, hello, pairTo, socketTo, station } from './ground.ts'
+import { addKey, bank, device, gatewayOn, hello, pairTo, socketTo, station } from './stage.ts'
 
 const { db } = await testDb()
 const welcome = { kind: 'acknowledged', report: 'login', result: 1 }
@@ -41,7 +41,7 @@ test('an old socket that is kept busy does not keep the cabinet out', async () =
   const busy = device(socketTo(gateway), 'KEYB')
   busy.say(hello(boxId))
   await busy.hear()
-  const answer = busy.voice.say({ kind: 'eject', slot: 1, bankId: bankId(1), ok: true, result: 1 })
+  const answer = busy.codec.encode({ kind: 'eject', slot: 1, bankId: bankId(1), ok: true, result: 1 })
   const flood = Buffer.concat(Array.from({ length: 20_000 }, () => answer))
   busy.write(flood)
   await expect.poll(() => gateway.node.counts.heard.eject ?? 0).toBeGreaterThan(10)

@@ -2,12 +2,12 @@ import { expect, test } from 'vitest'
 import * as commands from '../../db/devices/commands.ts'
 import * as keys from '../../db/devices/keys.ts'
 import { testDb } from '../postgres.ts'
-import { addKey, bank, device, gatewayOn, hello, pairTo, socketTo, station } from './ground.ts'
+import { addKey, bank, device, gatewayOn, hello, pairTo, socketTo, station } from './stage.ts'
 
 const { db } = await testDb()
 const welcome = { kind: 'acknowledged', report: 'login', result: 1 }
 
-const stranger = async (boxId: string) =>
+const unauthorised = async (boxId: string) =>
   (await db.sql`select dialect, reason, slots, attempts from quarantine where box_id = ${boxId}`)[0]
 
 test('a TCP-A cabinet is let in, and asked what it holds', async () => {
@@ -66,7 +66,7 @@ test('an unknown TCP-A cabinet is told no, written down, and let go', async () =
   cabinet.say({ kind: 'login', boxId: 'STRANGERA' })
   expect(await cabinet.hear()).toEqual({ kind: 'acknowledged', report: 'login', result: 0 })
   await cabinet.ended
-  expect(await stranger('STRANGERA')).toEqual({ dialect: 'A', reason: 'unknown_box_id', slots: null, attempts: 1 })
+  expect(await unauthorised('STRANGERA')).toEqual({ dialect: 'A', reason: 'unknown_box_id', slots: null, attempts: 1 })
 })
 
 test('an unknown TCP-B cabinet hears nothing, is written down with its slots, and let go', async () => {
@@ -75,7 +75,7 @@ test('an unknown TCP-B cabinet hears nothing, is written down with its slots, an
     const cabinet = device(socketTo(gateway), 'ANYKEY')
     cabinet.say(hello('STRANGERB'))
     expect(await cabinet.frame()).toBeNull()
-    expect(await stranger('STRANGERB')).toEqual({ dialect: 'B', reason: 'unknown_box_id', slots: 8, attempts })
+    expect(await unauthorised('STRANGERB')).toEqual({ dialect: 'B', reason: 'unknown_box_id', slots: 8, attempts })
   }
 })
 
@@ -85,7 +85,7 @@ test('a TCP-B cabinet without a stored key is not let in', async () => {
   const cabinet = device(socketTo(gateway), 'ANYKEY')
   cabinet.say(hello(boxId))
   expect(await cabinet.frame()).toBeNull()
-  expect(await stranger(boxId)).toMatchObject({ reason: 'no_key' })
+  expect(await unauthorised(boxId)).toMatchObject({ reason: 'no_key' })
 })
 
 test('a forged login of a TCP-B cabinet is refused, and the real one stays', async () => {
@@ -97,7 +97,7 @@ test('a forged login of a TCP-B cabinet is refused, and the real one stays', asy
   const forger = device(socketTo(gateway), 'FORGEDKEY')
   forger.say(hello(boxId))
   expect(await forger.frame()).toBeNull()
-  expect(await stranger(boxId)).toMatchObject({ reason: 'bad_token' })
+  expect(await unauthorised(boxId)).toMatchObject({ reason: 'bad_token' })
   expect(gateway.node.counts.loginsRefused).toEqual({ bad_token: 1 })
   real.say({ kind: 'heartbeat' })
   expect(await real.hear()).toEqual({ kind: 'acknowledged', report: 'heartbeat' })
@@ -164,7 +164,7 @@ test('a key that was taken away opens nothing any more', async () => {
   const again = device(socketTo(gateway), 'GONEKEY')
   again.say(hello(boxId))
   expect(await again.frame()).toBeNull()
-  expect(await stranger(boxId)).toMatchObject({ reason: 'no_key' })
+  expect(await unauthorised(boxId)).toMatchObject({ reason: 'no_key' })
 })
 
 test('a cabinet may log in again on the same socket', async () => {
@@ -226,7 +226,7 @@ test('a recorded login is noticed', async () => {
   const gateway = await gatewayOn(db)
   const { id, boxId } = await station(db, 'KEYB')
   const cabinet = device(socketTo(gateway), 'KEYB')
-  const recorded = cabinet.voice.say(hello(boxId))
+  const recorded = cabinet.codec.encode(hello(boxId))
   cabinet.write(recorded)
   await cabinet.hear()
   const thief = device(socketTo(gateway), 'KEYB')
@@ -264,12 +264,12 @@ test('a login and what follows it may come in one read, and a cabinet that close
   const gateway = await gatewayOn(db)
   const { id, boxId } = await station(db, 'KEYB')
   const cabinet = device(socketTo(gateway, { allowHalfOpen: true }), 'KEYB')
-  const { voice } = cabinet
+  const { codec } = cabinet
   cabinet.stream.end(
     Buffer.concat([
-      voice.say(hello(boxId)),
-      voice.say({ kind: 'heartbeat' }),
-      voice.say({ kind: 'returned', bank: bank(2, '4443484154000077') }),
+      codec.encode(hello(boxId)),
+      codec.encode({ kind: 'heartbeat' }),
+      codec.encode({ kind: 'returned', bank: bank(2, '4443484154000077') }),
     ]),
   )
   expect(await cabinet.hear()).toMatchObject(welcome)

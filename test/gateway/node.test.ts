@@ -5,11 +5,11 @@ import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { BadSettings, parseSettings } from '../../db/platform/config.ts'
 import { gatewayConfig, gatewaySettings } from '../../gateway/config.ts'
-import { gate } from '../../gateway/limiter.ts'
-import { cabinetVoice } from '../../protocol/cabinet-tcp/index.ts'
+import { limiter } from '../../gateway/limiter.ts'
+import { deviceCodec } from '../../protocol/cabinet-tcp/index.ts'
 import { testDb } from '../postgres.ts'
-import { bank, device, gatewayOn, hello, socketTo, station } from './ground.ts'
 import { cert, key } from './localhost.ts'
+import { bank, device, gatewayOn, hello, socketTo, station } from './stage.ts'
 
 const { db } = await testDb()
 
@@ -105,12 +105,12 @@ test('cabinets behind a TLS tunnel speak the same', async () => {
   const tls = { port: 0, cert: Buffer.from(cert), key: Buffer.from(key) }
   const gateway = await gatewayOn(db, { connectionsPerAddressMax: 1 }, { tls })
   const { id, boxId } = await station(db, 'KEYB')
-  const voice = cabinetVoice('B', { key: 'KEYB' })
+  const codec = deviceCodec('B', { key: 'KEYB' })
   const socket = dialTls({ port: gateway.ports.cabinetTls!, host: '127.0.0.1', ca: tls.cert, servername: 'localhost' })
   onTestFinished(() => void socket.destroy())
-  socket.write(voice.say(hello(boxId)))
+  socket.write(codec.encode(hello(boxId)))
   const [answer] = await once(socket, 'data')
-  expect(voice.listen(answer)).toMatchObject({ report: 'login', result: 1 })
+  expect(codec.decode(answer)).toMatchObject({ report: 'login', result: 1 })
   expect(gateway.node.sessions.get(id)?.boxId).toBe(boxId)
   const second = dial(gateway.ports.cabinetTls!, '127.0.0.1')
   await once(second, 'close')
@@ -157,7 +157,7 @@ test('settings become a configuration, and a mistake one clear line', () => {
 })
 
 test('a gate lets a bounded number in, in the order they came, and a failure leaves it', async () => {
-  const door = gate(2)
+  const door = limiter(2)
   const order: number[] = []
   let inside = 0
   let most = 0

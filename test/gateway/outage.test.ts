@@ -2,7 +2,7 @@ import { expect, inject, onTestFinished, test } from 'vitest'
 import * as commands from '../../db/devices/commands.ts'
 import { connect } from '../../db/postgres/connect.ts'
 import { testDb } from '../postgres.ts'
-import { bank, device, gatewayOn, hello, socketTo, station } from './ground.ts'
+import { bank, device, gatewayOn, hello, socketTo, station } from './stage.ts'
 
 const { db, url } = await testDb()
 
@@ -49,9 +49,9 @@ test('while the database is away heartbeats are answered and nothing is acknowle
   expect(await patient.hear()).toMatchObject({ report: 'heartbeat' })
   busy.say({ kind: 'returned', bank: bank(1, '4443484154000D01') })
   expect(await busy.frame()).toBeNull()
-  const stranger = device(socketTo(gateway), 'KEYB')
-  stranger.say(hello(busy.boxId))
-  expect(await stranger.frame()).toBeNull()
+  const unauthorised = device(socketTo(gateway), 'KEYB')
+  unauthorised.say(hello(busy.boxId))
+  expect(await unauthorised.frame()).toBeNull()
   const health = await fetch(`http://127.0.0.1:${gateway.ports.metrics}/health`)
   expect(await health.json()).toMatchObject({ status: 'ok', database: false, cabinets: 1 })
 

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { seal, tokenOf } from '../../protocol/cabinet-tcp/frame.ts'
-import { cutter } from '../../protocol/cabinet-tcp/index.ts'
+import { newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { testDb } from '../postgres.ts'
-import { bank, device, gatewayOn, hello, pairTo, socketTo, station } from './ground.ts'
+import { bank, device, gatewayOn, hello, pairTo, socketTo, station } from './stage.ts'
 
 const { db } = await testDb()
 
@@ -164,7 +164,7 @@ test('three hundred reports in one write are all taken, in order, while reading 
   const gateway = await gatewayOn(db, { framesWaitingMax: 4 })
   const cabinet = await inside(gateway)
   const slots = Array.from({ length: 300 }, (_, n) => (n % 8) + 1)
-  const frames = slots.map((slot) => cabinet.voice.say({ kind: 'returned', bank: bank(slot, '44434841540000D1') }))
+  const frames = slots.map((slot) => cabinet.codec.encode({ kind: 'returned', bank: bank(slot, '44434841540000D1') }))
   cabinet.write(Buffer.concat(frames))
   for (const slot of slots) expect(await cabinet.until('returned')).toMatchObject({ slot, result: 1 })
   expect(gateway.node.counts.heard.returned).toBe(300)
@@ -174,12 +174,12 @@ test.for([1, 2, 7, 26, 51])('frames may be cut every %d bytes', async (size) => 
   const gateway = await gatewayOn(db)
   const cabinet = device(pairTo(gateway), 'KEYB')
   const { id, boxId } = await station(db, 'KEYB')
-  const { voice } = cabinet
+  const { codec } = cabinet
   const bytes = Buffer.concat([
-    voice.say(hello(boxId, [bank(1, '44434841540000E1')])),
-    voice.say({ kind: 'heartbeat' }),
-    voice.say({ kind: 'returned', bank: bank(2, '44434841540000E2') }),
-    voice.say({ kind: 'heartbeat' }),
+    codec.encode(hello(boxId, [bank(1, '44434841540000E1')])),
+    codec.encode({ kind: 'heartbeat' }),
+    codec.encode({ kind: 'returned', bank: bank(2, '44434841540000E2') }),
+    codec.encode({ kind: 'heartbeat' }),
   ])
   for (let at = 0; at < bytes.length; at += size) cabinet.write(bytes.subarray(at, at + size))
   await cabinet.until('login')
@@ -200,7 +200,7 @@ const streams = (
 /** Captured frames under a key of ours: the real one is a stranger's secret and was never published. */
 const resigned = (hex: string, key: string) =>
   Buffer.concat(
-    [...cutter().push(Buffer.from(hex, 'hex'))].map((frame) => {
+    [...newFramer().push(Buffer.from(hex, 'hex'))].map((frame) => {
       const payload = frame.subarray(9)
       return seal(frame[2]!, frame[3]!, tokenOf(payload, Buffer.from(key)), payload)
     }),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { open, seal, tokenOf } from '../../protocol/cabinet-tcp/frame.ts'
-import { A, B, cabinetVoice, cutter, greet } from '../../protocol/cabinet-tcp/index.ts'
+import { A, B, deviceCodec, greet, newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../../protocol/errors.ts'
 import { explain } from '../../protocol/explain.ts'
 import { decodeBody, encodeBody } from '../../protocol/field.ts'
@@ -66,20 +66,20 @@ function survives(bytes: Buffer, work: (bytes: Buffer) => void) {
 }
 
 function ends(letter: 'A' | 'B') {
-  const device = cabinetVoice(letter, { key })
-  const voice = greet(device.say({ kind: 'login', boxId: 'FUZZ' })).voice({ keys: [key] })
+  const device = deviceCodec(letter, { key })
+  const codec = greet(device.encode({ kind: 'login', boxId: 'FUZZ' })).codec({ keys: [key] })
   const dialect = letter === 'A' ? A : B
   return [
     (bytes: Buffer) => {
-      voice.hear(bytes)
-      voice.answer(bytes, accepted, entropy)
+      codec.decode(bytes)
+      codec.answer(bytes, accepted, entropy)
       // What was understood goes out in one canonical form, which says the same.
       const { code, payload } = open(bytes)
       const { up } = dialect.byCode(code)
       const body = decodeBody(up, payload)
       expect(decodeBody(up, Buffer.from(encodeBody(up, body)))).toEqual(body)
     },
-    (bytes: Buffer) => void device.listen(bytes),
+    (bytes: Buffer) => void device.decode(bytes),
     (bytes: Buffer) => void greet(bytes),
     (bytes: Buffer) => void explain(bytes, below(2) === 0 ? {} : { dialect: letter, key }),
   ]
@@ -109,8 +109,8 @@ test(`${inputs} damaged and random inputs end in an answer or one of the two err
 
 /** As a connection would: cut in two pieces, every frame handed on, and the rest never more than a frame. */
 function drain(bytes: Buffer, work: (bytes: Buffer) => void) {
-  const knife = cutter()
+  const framer = newFramer()
   const at = below(bytes.length + 1)
-  for (const chunk of [bytes.subarray(0, at), bytes.subarray(at)]) for (const frame of knife.push(chunk)) work(frame)
-  if (knife.rest().length > 4097) throw new Error('the rest has no cap')
+  for (const chunk of [bytes.subarray(0, at), bytes.subarray(at)]) for (const frame of framer.push(chunk)) work(frame)
+  if (framer.rest().length > 4097) throw new Error('the rest has no cap')
 }

@@ -1,36 +1,36 @@
 import { expect, test } from 'vitest'
 import type { Bank } from '../../protocol/cabinet.ts'
 import { seal } from '../../protocol/cabinet-mqtt/frame.ts'
-import { cabinetVoice, voice, warnings } from '../../protocol/cabinet-mqtt/index.ts'
+import { codec, deviceCodec, warnings } from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
 
 const full: Bank = { slot: 2, bankId: '026ED580', levelPercent: 80 }
 
 test('a wrong length or check byte is told and no reason not to hear; a list that lacks its end is', () => {
-  const list = cabinetVoice().say({ kind: 'inventory', slots: 4, banks: [full] })
+  const list = deviceCodec().say({ kind: 'inventory', slots: 4, banks: [full] })
   const with16 = (length: number) => {
     const bytes = Buffer.from(list)
     bytes.writeUInt16BE(length, 1)
     return bytes
   }
-  expect(voice().hear(with16(70))).toEqual(voice().hear(list))
+  expect(codec().decode(with16(70))).toEqual(codec().decode(list))
   expect(warnings(with16(70))).toHaveLength(2)
-  expect(() => voice().hear(with16(72))).toThrow('only a part')
+  expect(() => codec().decode(with16(72))).toThrow('only a part')
   const wrong = Buffer.from(list)
   wrong[70]! ^= 0xff
-  expect(voice().hear(wrong)).toEqual(voice().hear(list))
+  expect(codec().decode(wrong)).toEqual(codec().decode(list))
   expect(warnings(wrong)).toHaveLength(1)
   // Cut where a hole number stands in for the check byte, the rest is a shorter list in all but its length.
-  expect(() => voice().hear(list.subarray(0, 4 + 6 + 15 + 1))).toThrow('only a part')
+  expect(() => codec().decode(list.subarray(0, 4 + 6 + 15 + 1))).toThrow('only a part')
 })
 
 test('what is no frame of a cabinet is malformed', () => {
-  const hear = (hex: string) => () => voice().hear(Buffer.from(hex, 'hex'))
+  const hear = (hex: string) => () => codec().decode(Buffer.from(hex, 'hex'))
   for (const hex of ['', 'A8', 'A8000410', 'A700055050', 'A800055003', '7B7D', 'A8000CCF5B22C3A90A225D00'])
     expect(hear(hex)).toThrow(MalformedBody)
-  expect(() => voice().hear(Buffer.concat([Buffer.of(0xa8, 0xff, 0xff, 0x7a, 1), Buffer.alloc(65_531, 0x41)]))).toThrow(
-    MalformedBody,
-  )
+  expect(() =>
+    codec().decode(Buffer.concat([Buffer.of(0xa8, 0xff, 0xff, 0x7a, 1), Buffer.alloc(65_531, 0x41)])),
+  ).toThrow(MalformedBody)
   expect(() => seal(0x7a, Buffer.alloc(65_531))).toThrow(RangeError)
   expect(hear('A80015CF5B2243616665222C224775657374225D91')).toThrow('never asks')
   const why = (work: () => unknown) => {
@@ -45,7 +45,7 @@ test('what is no frame of a cabinet is malformed', () => {
 })
 
 test('what is no command is malformed, and what it held is not repeated', () => {
-  const listen = (text: string | Buffer) => cabinetVoice().listen(Buffer.from(text as string))
+  const listen = (text: string | Buffer) => deviceCodec().listen(Buffer.from(text as string))
   const wrong = [
     ...['', '{', 'null', '1', '[]', '"check"', '{}', '{"cmd":1}', '{"cmd":"dance"}', '{"cmd":"popup_sn"}'],
     ...[

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { requests, uplinks } from '../../protocol/cabinet-mqtt/dialect.ts'
 import { open, seal } from '../../protocol/cabinet-mqtt/frame.ts'
-import { cabinetVoice, voice, warnings } from '../../protocol/cabinet-mqtt/index.ts'
+import { codec, deviceCodec, warnings } from '../../protocol/cabinet-mqtt/index.ts'
 import { cabinetInfo } from '../../protocol/cabinet-mqtt/inventory.ts'
 import { decodeMembers, encodeCommand, parseCommand } from '../../protocol/cabinet-mqtt/json.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
@@ -18,7 +18,7 @@ test('every command and frame of the specification is spoken', () => {
 
 const heard = (bytes: Buffer) => {
   try {
-    return voice().hear(bytes)
+    return codec().decode(bytes)
   } catch (error) {
     expect(error).toBeInstanceOf(MalformedBody)
     return undefined
@@ -61,7 +61,7 @@ describe.each(requests)('$cmd', ({ cmd, members, examples, answer, kind, from, a
     expect(decodeMembers(members, parseCommand(bytes))).toEqual(words)
     expect(encodeCommand(cmd, members, words).toString()).toBe(json)
     for (let size = 0; size < bytes.length; size++)
-      expect(() => cabinetVoice().listen(bytes.subarray(0, size))).toThrow(MalformedBody)
+      expect(() => deviceCodec().listen(bytes.subarray(0, size))).toThrow(MalformedBody)
   })
 
   test('its answer is defined, and a word of ours is spoken both ways', () => {
@@ -71,14 +71,14 @@ describe.each(requests)('$cmd', ({ cmd, members, examples, answer, kind, from, a
 })
 
 test('boards of any size are told apart by the numbers of their holes alone', () => {
-  const device = (holesPerBoard: number) => cabinetVoice({ holesPerBoard })
+  const device = (holesPerBoard: number) => deviceCodec({ holesPerBoard })
   for (const size of [2, 3, 4, 5, 6, 8, 12, 20, 36, 255])
     for (const slots of [1, 2, 3, 19, 80, 255]) {
       const banks = [1, slots].map((slot, at) => ({ slot, bankId: `0A1B2C3${at}` })).slice(0, slots)
       const frame = device(size).say({ kind: 'inventory', slots, banks })
       const boards = decodeBody(cabinetInfo.up, open(frame).data).boards
       expect(boards).toHaveLength(Math.ceil(slots / size))
-      expect(voice().hear(frame)).toMatchObject({ slots, banks })
+      expect(codec().decode(frame)).toMatchObject({ slots, banks })
     }
 })
 
@@ -97,8 +97,8 @@ test('a board whose third byte is no 00, 0B or FF gives its holes a high byte of
 })
 
 test('a list with a hole missing, too many holes or none is refused', () => {
-  const one = open(cabinetVoice().say({ kind: 'inventory', slots: 3, banks: [] })).data
-  const hear = (data: Buffer) => () => voice().hear(seal(0x10, data))
+  const one = open(deviceCodec().say({ kind: 'inventory', slots: 3, banks: [] })).data
+  const hear = (data: Buffer) => () => codec().decode(seal(0x10, data))
   expect(hear(one)()).toMatchObject({ slots: 3 })
   const without = (at: number) => Buffer.concat([one.subarray(0, 6 + at * 15), one.subarray(6 + (at + 1) * 15)])
   expect(hear(without(0))).toThrow(MalformedBody)

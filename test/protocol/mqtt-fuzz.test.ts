@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { requests, uplinkOf, uplinks } from '../../protocol/cabinet-mqtt/dialect.ts'
 import { open, seal } from '../../protocol/cabinet-mqtt/frame.ts'
-import { cabinetVoice, readConnectAnswer, topicOf, voice, warnings } from '../../protocol/cabinet-mqtt/index.ts'
+import { codec, deviceCodec, readConnectAnswer, topicOf, warnings } from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
 import { explain } from '../../protocol/explain.ts'
 import { decodeBody, encodeBody } from '../../protocol/field.ts'
@@ -50,11 +50,11 @@ function mutated(of: readonly Buffer[]): Buffer {
 /** Any data under a frame without fault, so that the damage reaches the body. */
 const whole = () => seal(one(uplinks).code, below(3) === 0 ? noise(below(60)) : mutated(said).subarray(4, -1))
 
-const [current, old] = [voice(), voice({ firmware: 'old' })]
-const device = cabinetVoice()
+const [current, old] = [codec(), codec({ firmware: 'old' })]
+const device = deviceCodec()
 
 function heard(bytes: Buffer) {
-  const report = (below(2) === 0 ? current : old).hear(bytes)
+  const report = (below(2) === 0 ? current : old).decode(bytes)
   expect(current.answer(bytes, { kind: 'accepted' }, { nonce: 1, unixSeconds: 1 })).toBe(
     report.kind === 'heartbeat' ? bytes : null,
   )
@@ -67,7 +67,7 @@ function heard(bytes: Buffer) {
 
 function listened(bytes: Buffer) {
   const { command, when } = device.listen(bytes)
-  if (command) expect(device.listen(current.tell(command, when)).command).toEqual(command)
+  if (command) expect(device.listen(current.encode(command, when)).command).toEqual(command)
 }
 
 const ends = [heard, heard, listened, (bytes: Buffer) => void explain(bytes, { dialect: 'mqtt' })]

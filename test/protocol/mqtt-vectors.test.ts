@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { requestOf, uplinkOf } from '../../protocol/cabinet-mqtt/dialect.ts'
 import { open, seal } from '../../protocol/cabinet-mqtt/frame.ts'
-import { cabinetVoice, sign, voice, warnings } from '../../protocol/cabinet-mqtt/index.ts'
+import { codec, deviceCodec, sign, warnings } from '../../protocol/cabinet-mqtt/index.ts'
 import { decodeMembers, encodeCommand, parseCommand } from '../../protocol/cabinet-mqtt/json.ts'
 import { explain } from '../../protocol/explain.ts'
 import { decodeBody, encodeBody } from '../../protocol/field.ts'
@@ -44,7 +44,7 @@ describe.each(frames)('$name', (vector) => {
   })
 
   test('it is heard, and explained as what it is', () => {
-    expect(uplink.kinds).toContain(voice().hear(bytes).kind)
+    expect(uplink.kinds).toContain(codec().decode(bytes).kind)
     expect(explain(bytes)).toMatchObject({ dialect: 'mqtt', command: vector.command, from: 'device' })
   })
 })
@@ -56,7 +56,7 @@ test.each(commands)('$name is read, and told in the same bytes', (vector) => {
   expect(Object.fromEntries(said)).toEqual(vector.decoded)
   const { cmd, members } = requestOf(vector.command)
   expect(encodeCommand(cmd, members, decodeMembers(members, said)).toString()).toBe(vector.text)
-  expect(cabinetVoice().listen(bytes).cmd).toBe(vector.command)
+  expect(deviceCodec().listen(bytes).cmd).toBe(vector.command)
   expect(explain(bytes)).toMatchObject({ dialect: 'mqtt', command: vector.command, from: 'server' })
 })
 

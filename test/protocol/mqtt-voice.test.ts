@@ -3,12 +3,12 @@ import type { Bank, Command, Report } from '../../protocol/cabinet.ts'
 import { open, seal } from '../../protocol/cabinet-mqtt/frame.ts'
 import {
   bankIdOf,
-  cabinetVoice,
+  codec,
+  deviceCodec,
   isAnswered,
   qosOf,
   snOf,
   speaks,
-  voice,
   warnings,
 } from '../../protocol/cabinet-mqtt/index.ts'
 import { holeState, popupState, returnState } from '../../protocol/cabinet-mqtt/states.ts'
@@ -48,8 +48,8 @@ const sound: Report[] = [
 ]
 
 test.each(sound)('a report said is the report heard: $kind', (report) => {
-  const frame = cabinetVoice().say(report)
-  expect(voice().hear(frame)).toEqual(report)
+  const frame = deviceCodec().say(report)
+  expect(codec().decode(frame)).toEqual(report)
   expect(warnings(frame)).toEqual([])
 })
 
@@ -63,12 +63,12 @@ const spoken: Command[] = [
 
 describe.each(['current', 'old'] as const)('%s firmware', (firmware) => {
   test.each(spoken)('a command told is the command listened to: %o', (command) => {
-    expect(cabinetVoice({ firmware }).listen(voice({ firmware }).tell(command)).command).toEqual(command)
+    expect(deviceCodec({ firmware }).listen(codec({ firmware }).encode(command)).command).toEqual(command)
   })
 })
 
 test('an eject asks for its bank by serial number, whatever its slot; without a bank it opens the hole', () => {
-  const told = (command: Command) => voice().tell(command).toString()
+  const told = (command: Command) => codec().encode(command).toString()
   expect(told({ kind: 'eject', slot: 3, bankId: '0A1B2C3D' })).toBe('{"cmd":"popup_sn","data":"169552957"}')
   expect(told({ kind: 'eject', slot: 3, bankId: 'FFFFFFFF' })).toBe('{"cmd":"popup_sn","data":"4294967295"}')
   expect(told({ kind: 'eject', slot: 3 })).toBe('{"cmd":"popup","data":"3","io":"0"}')
@@ -76,13 +76,13 @@ test('an eject asks for its bank by serial number, whatever its slot; without a 
 })
 
 test('old firmware is asked for everything by check_all', () => {
-  expect(voice().tell({ kind: 'inventory' }).toString()).toBe('{"cmd":"check"}')
-  expect(voice({ firmware: 'old' }).tell({ kind: 'inventory' }).toString()).toBe('{"cmd":"check_all"}')
+  expect(codec().encode({ kind: 'inventory' }).toString()).toBe('{"cmd":"check"}')
+  expect(codec({ firmware: 'old' }).encode({ kind: 'inventory' }).toString()).toBe('{"cmd":"check_all"}')
 })
 
 test('only pop-ups say when they were given, as text', () => {
   const when = { unixSeconds: 1759941810, ttlSeconds: 30 }
-  const told = (command: Command) => voice().tell(command, when)
+  const told = (command: Command) => codec().encode(command, when)
   expect(told({ kind: 'eject', slot: 1, bankId: bankIdOf(10211856) }).toString()).toBe(
     '{"cmd":"popup_sn","data":"10211856","timestamp":"1759941810","ttl":"30"}',
   )
@@ -90,18 +90,18 @@ test('only pop-ups say when they were given, as text', () => {
     '{"cmd":"popup","data":"16","io":"0","timestamp":"1759941810","ttl":"30"}',
   )
   expect(told({ kind: 'restart' }).toString()).toBe('{"cmd":"reboot"}')
-  expect(cabinetVoice().listen(told({ kind: 'force_eject', slot: 16 })).when).toEqual(when)
-  expect(cabinetVoice().listen(told({ kind: 'inventory' }))).not.toHaveProperty('when')
+  expect(deviceCodec().listen(told({ kind: 'force_eject', slot: 16 })).when).toEqual(when)
+  expect(deviceCodec().listen(told({ kind: 'inventory' }))).not.toHaveProperty('when')
 })
 
 test('what this wire cannot carry is refused before it is said', () => {
-  const refused = (command: Command) => expect(() => voice().tell(command)).toThrow(RangeError)
+  const refused = (command: Command) => expect(() => codec().encode(command)).toThrow(RangeError)
   for (const slot of [0, 256, -1, 1.5, Number.NaN]) refused({ kind: 'force_eject', slot })
   for (const id of ['', '00000000', '0a1b2c3d', '4443484154000016', 'GGGGGGGG', '1', '026ED58 '])
     refused({ kind: 'eject', slot: 1, bankId: id })
   for (const level of [-1, 16, 1.5, Number.NaN]) refused({ kind: 'set_volume', level })
   const when = { unixSeconds: 1.5, ttlSeconds: 30 }
-  expect(() => voice().tell({ kind: 'eject', slot: 1, bankId }, when)).toThrow(RangeError)
+  expect(() => codec().encode({ kind: 'eject', slot: 1, bankId }, when)).toThrow(RangeError)
 })
 
 test('a command has a definition, or is said not to', () => {
@@ -118,7 +118,7 @@ test('a command has a definition, or is said not to', () => {
   for (const kind of kinds) expect(speaks(kind)).toBe(true)
   for (const command of foreign) {
     expect(speaks(command.kind)).toBe(false)
-    expect(() => voice().tell(command)).toThrow(RangeError)
+    expect(() => codec().encode(command)).toThrow(RangeError)
     expect(() => qosOf(command)).toThrow(RangeError)
   }
   expect(kinds.filter(isAnswered)).toEqual(['eject', 'force_eject', 'inventory'])
@@ -134,26 +134,32 @@ test('what would be done twice if heard twice goes at QoS 0, questions at 1', ()
 
 test('a heartbeat is answered byte for byte, stale check byte and all, and nothing else is answered', () => {
   const beat = Buffer.from('A800117A104353513A32373B42503A30FD', 'hex')
-  expect(voice().hear(beat)).toEqual({ kind: 'heartbeat' })
-  expect(voice().answer(beat, accepted, entropy)).toEqual(beat)
-  expect(voice().answer(beat, { kind: 'refused' }, entropy)).toBeNull()
+  expect(codec().decode(beat)).toEqual({ kind: 'heartbeat' })
+  expect(codec().answer(beat, accepted, entropy)).toEqual(beat)
+  expect(codec().answer(beat, { kind: 'refused' }, entropy)).toBeNull()
   for (const report of sound)
-    if (report.kind !== 'heartbeat') expect(voice().answer(cabinetVoice().say(report), accepted, entropy)).toBeNull()
+    if (report.kind !== 'heartbeat') expect(codec().answer(deviceCodec().say(report), accepted, entropy)).toBeNull()
 })
 
 test('only state 01 is a bank that went out; every other stays beside the answer as its code', () => {
   for (let state = 0; state < 256; state++) {
     const bySn = seal(0x31, [3, 0x02, 0x6e, 0xd5, 0x80, state, 0])
-    expect(voice().hear(bySn)).toEqual({ kind: 'eject', slot: 3, bankId, ok: state === 1, result: state })
+    expect(codec().decode(bySn)).toEqual({ kind: 'eject', slot: 3, bankId, ok: state === 1, result: state })
     const byHole = seal(0x21, [1, 3, state, 0])
-    expect(voice().hear(byHole)).toEqual({ kind: 'force_eject', slot: 3, bankId: null, ok: state === 1, result: state })
+    expect(codec().decode(byHole)).toEqual({
+      kind: 'force_eject',
+      slot: 3,
+      bankId: null,
+      ok: state === 1,
+      result: state,
+    })
   }
 })
 
 test('old firmware says a board for a hole: the slot is not said, the bank is', () => {
-  const frame = cabinetVoice({ firmware: 'old' }).say({ kind: 'eject', slot: 13, bankId, ok: true, result: 1 })
+  const frame = deviceCodec({ firmware: 'old' }).say({ kind: 'eject', slot: 13, bankId, ok: true, result: 1 })
   expect(open(frame).data[0]).toBe(2)
-  expect(voice({ firmware: 'old' }).hear(frame)).toEqual({ kind: 'eject', slot: 0, bankId, ok: true, result: 1 })
+  expect(codec({ firmware: 'old' }).decode(frame)).toEqual({ kind: 'eject', slot: 0, bankId, ok: true, result: 1 })
 })
 
 test('a return is one in state 01, and in old firmware’s 03; any other is its code', () => {
@@ -161,39 +167,39 @@ test('a return is one in state 01, and in old firmware’s 03; any other is its 
     const isIn = state === 1 || state === 3
     const abnormal = { kind: 'abnormal', event: state, slot: 5, bankId }
     const frame = seal(0x40, [1, 5, 4, 0x02, 0x6e, 0xd5, 0x80, state, 25, 95])
-    expect(voice().hear(frame)).toEqual(
+    expect(codec().decode(frame)).toEqual(
       isIn ? { kind: 'returned', bank: { slot: 5, bankId, levelPercent: 95 } } : abnormal,
     )
     const tested = seal(0x28, [1, 5, state, 0, 0, 4, 0x02, 0x6e, 0xd5, 0x80, 95, 31, 50, 1, 4, 0])
     const bank = { slot: 5, bankId, levelPercent: 95, celsius: 31, milliamps: 100 }
-    expect(voice().hear(tested)).toEqual(isIn ? { kind: 'returned', bank } : abnormal)
+    expect(codec().decode(tested)).toEqual(isIn ? { kind: 'returned', bank } : abnormal)
   }
 })
 
 test('a return in any of its three lengths is heard; one without a bank or a hole is none', () => {
   const report = { kind: 'returned', bank: { slot: 7, bankId, levelPercent: 64 } } as const
   for (const returnFrameBytes of [13, 14, 15] as const) {
-    const frame = cabinetVoice({ firmware: 'old', returnFrameBytes }).say(report)
+    const frame = deviceCodec({ firmware: 'old', returnFrameBytes }).say(report)
     expect(frame).toHaveLength(returnFrameBytes)
     const { levelPercent: _, ...bare } = report.bank
-    expect(voice().hear(frame)).toEqual({ ...report, bank: returnFrameBytes === 15 ? report.bank : bare })
+    expect(codec().decode(frame)).toEqual({ ...report, bank: returnFrameBytes === 15 ? report.bank : bare })
   }
-  expect(voice().hear(cabinetVoice().sayTested(report))).toMatchObject(report)
-  expect(voice().hear(seal(0x40, [1, 5, 4, 0, 0, 0, 0, 1, 25, 95]))).toEqual({
+  expect(codec().decode(deviceCodec().sayTested(report))).toMatchObject(report)
+  expect(codec().decode(seal(0x40, [1, 5, 4, 0, 0, 0, 0, 1, 25, 95]))).toEqual({
     kind: 'abnormal',
     event: 2,
     slot: 5,
     bankId: null,
   })
-  expect(() => voice().hear(seal(0x40, [1, 0, 4, 2, 3, 4, 5, 1, 25, 95]))).toThrow(MalformedBody)
-  expect(() => voice().hear(seal(0x40, [1, 5, 4, 2, 3, 4, 5, 1, 25, 95, 0]))).toThrow(MalformedBody)
+  expect(() => codec().decode(seal(0x40, [1, 0, 4, 2, 3, 4, 5, 1, 25, 95]))).toThrow(MalformedBody)
+  expect(() => codec().decode(seal(0x40, [1, 5, 4, 2, 3, 4, 5, 1, 25, 95, 0]))).toThrow(MalformedBody)
 })
 
 describe('a hole', () => {
   const hear = (change: Record<number, number>) => {
     const record = [1, 1, 0, 226, 73, 0x02, 0x6e, 0xd5, 0x80, 80, 24, 50, 2, 25, 0]
     for (const [at, byte] of Object.entries(change)) record[Number(at)] = byte
-    const report = voice().hear(seal(0x10, [1, 4, 0, 0, 4, 15, ...record]))
+    const report = codec().decode(seal(0x10, [1, 4, 0, 0, 4, 15, ...record]))
     return report.kind === 'inventory' ? report.banks : []
   }
 
@@ -239,10 +245,10 @@ test('a simulated cabinet says nothing its wire has no frame for', () => {
     { kind: 'login', boxId: '860602069165357' },
     { kind: 'volume', level: 3 },
   ] as const)
-    expect(() => cabinetVoice().say(report)).toThrow(RangeError)
-  expect(() => cabinetVoice().sayTested({ kind: 'heartbeat' })).toThrow(RangeError)
-  expect(() => cabinetVoice({ holesPerBoard: 1 })).toThrow(RangeError)
-  expect(() => cabinetVoice().say({ kind: 'returned', bank: { slot: 1, bankId: '4443484154000016' } })).toThrow(
+    expect(() => deviceCodec().say(report)).toThrow(RangeError)
+  expect(() => deviceCodec().sayTested({ kind: 'heartbeat' })).toThrow(RangeError)
+  expect(() => deviceCodec({ holesPerBoard: 1 })).toThrow(RangeError)
+  expect(() => deviceCodec().say({ kind: 'returned', bank: { slot: 1, bankId: '4443484154000016' } })).toThrow(
     RangeError,
   )
 })

@@ -3,7 +3,7 @@
  * The mix weighs every captured frame of a TCP-B cabinet by how often public logs show it, signed with an invented key.
  */
 import { open, seal, tokenOf } from '../../protocol/cabinet-tcp/frame.ts'
-import { cabinetVoice, cutter, greet } from '../../protocol/cabinet-tcp/index.ts'
+import { deviceCodec, greet, newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { frames, seen } from './vectors.ts'
 
 const key = 'EXAMPLEKEY'
@@ -12,8 +12,8 @@ const runs = 5
 /** What one read from a socket may hold. */
 const chunkBytes = 16_384
 
-const device = cabinetVoice('B', { key })
-const login = device.say({ kind: 'login', boxId: 'DCHEY02504000018' })
+const device = deviceCodec('B', { key })
+const login = device.encode({ kind: 'login', boxId: 'DCHEY02504000018' })
 const entropy = { nonce: 1, unixSeconds: 1 }
 
 function sign(hex: string): Buffer {
@@ -38,17 +38,17 @@ function mixed(weighted: { frame: Buffer; weight: number }[]): Buffer[] {
 
 function measure(name: string, list: Buffer[], answering: boolean) {
   const bytes = Buffer.concat(list)
-  const voice = greet(login).voice({ keys: [key] })
+  const codec = greet(login).codec({ keys: [key] })
   const rates: number[] = []
   for (let run = 0; run < runs; run++) {
-    const knife = cutter()
+    const framer = newFramer()
     let heard = 0
     const start = process.hrtime.bigint()
     while (heard < framesPerRun)
       for (let at = 0; at < bytes.length; at += chunkBytes)
-        for (const frame of knife.push(bytes.subarray(at, at + chunkBytes))) {
-          voice.hear(frame)
-          if (answering) voice.answer(frame, { kind: 'accepted' }, entropy)
+        for (const frame of framer.push(bytes.subarray(at, at + chunkBytes))) {
+          codec.decode(frame)
+          if (answering) codec.answer(frame, { kind: 'accepted' }, entropy)
           heard++
         }
     rates.push(heard / (Number(process.hrtime.bigint() - start) / 1e9))
@@ -61,7 +61,7 @@ const captured = frames
   .filter(({ dialect, direction }) => dialect === 'B' && direction === 'device->server')
   .map((vector) => ({ frame: sign(vector.hex), weight: seen(vector) }))
 const slots = Array.from({ length: 8 }, (_, at) => ({ slot: at + 1, bankId: `444348415400000${at}`, levelPercent: 95 }))
-const inventory = device.say({ kind: 'inventory', slots: 8, banks: slots })
+const inventory = device.encode({ kind: 'inventory', slots: 8, banks: slots })
 
 const mix = mixed(captured)
 const beats = mix.filter((frame) => frame.length === 9).length

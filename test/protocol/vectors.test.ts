@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { checksumOf, open, seal, tokenOf, tokenText } from '../../protocol/cabinet-tcp/frame.ts'
-import { A, B, cabinetVoice, cutter, greet } from '../../protocol/cabinet-tcp/index.ts'
+import { A, B, deviceCodec, greet, newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../../protocol/errors.ts'
 import type { Body, Layout } from '../../protocol/field.ts'
 import { decodeBody, encodeBody } from '../../protocol/field.ts'
@@ -15,9 +15,9 @@ const layoutOf = (vector: Vector, code: number): Layout => {
 }
 
 const cut = (...chunks: Buffer[]) => {
-  const knife = cutter()
-  const whole = chunks.flatMap((chunk) => [...knife.push(chunk)]).map((frame) => frame.toString('hex').toUpperCase())
-  return { whole, rest: knife.rest().toString('hex').toUpperCase() }
+  const framer = newFramer()
+  const whole = chunks.flatMap((chunk) => [...framer.push(chunk)]).map((frame) => frame.toString('hex').toUpperCase())
+  return { whole, rest: framer.rest().toString('hex').toUpperCase() }
 }
 
 test('every public TCP vector is used', () => {
@@ -67,11 +67,11 @@ describe.each(frames)('$name', (vector) => {
   test('signed with a key we know, the other side understands it', () => {
     const token = vector.dialect === 'B' ? tokenOf(frame.payload, Buffer.from(key)) : frame.token
     const signed = seal(frame.code, frame.vsn, token, frame.payload)
-    const device = cabinetVoice(vector.dialect ?? 'A', { key })
-    if (vector.direction === 'server->device') return expect(device.listen(signed)).toHaveProperty('kind')
-    const login = device.say({ kind: 'login', boxId: 'DCHEY02504000018' })
-    const voice = greet(login).voice({ keys: [key] })
-    expect(voice.hear(signed)).toHaveProperty('kind')
+    const device = deviceCodec(vector.dialect ?? 'A', { key })
+    if (vector.direction === 'server->device') return expect(device.decode(signed)).toHaveProperty('kind')
+    const login = device.encode({ kind: 'login', boxId: 'DCHEY02504000018' })
+    const codec = greet(login).codec({ keys: [key] })
+    expect(codec.decode(signed)).toHaveProperty('kind')
   })
 })
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Bank, Command, Report, Secrets } from '../../protocol/cabinet.ts'
 import { open, seal, tokenOf, tokenText } from '../../protocol/cabinet-tcp/frame.ts'
-import { cabinetVoice, greet } from '../../protocol/cabinet-tcp/index.ts'
+import { deviceCodec, greet } from '../../protocol/cabinet-tcp/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
 
 const key = 'EXAMPLEKEY'
@@ -26,9 +26,9 @@ const full: Bank = {
 
 /** Both ends of one conversation, the login already greeted. */
 function talk(letter: 'A' | 'B', secrets: Secrets = { keys: [key] }, spoken: string = secrets.keys[0] ?? key) {
-  const device = cabinetVoice(letter, { key: spoken })
-  const login = device.say({ kind: 'login', boxId, slots: 8, banks: [] })
-  return { device, login, voice: greet(login).voice(secrets) }
+  const device = deviceCodec(letter, { key: spoken })
+  const login = device.encode({ kind: 'login', boxId, slots: 8, banks: [] })
+  return { device, login, codec: greet(login).codec(secrets) }
 }
 
 test('the token is the published one', () => {
@@ -62,8 +62,8 @@ describe.each(['A', 'B'] as const)('dialect %s', (letter) => {
   ]
 
   test.each(reports)('a report said is the report heard: $kind', (report) => {
-    const { device, voice } = talk(letter)
-    expect(voice.hear(device.say(report))).toEqual(report)
+    const { device, codec } = talk(letter)
+    expect(codec.decode(device.encode(report))).toEqual(report)
   })
 
   const commands: Command[] = [
@@ -82,35 +82,35 @@ describe.each(['A', 'B'] as const)('dialect %s', (letter) => {
   ]
 
   test.each(commands)('a command told is the command listened to: $kind', (command) => {
-    const { device, voice } = talk(letter)
-    expect(device.listen(voice.tell(command))).toEqual(command)
+    const { device, codec } = talk(letter)
+    expect(device.decode(codec.encode(command))).toEqual(command)
   })
 
   test('a heartbeat is answered byte for byte', () => {
-    const { device, voice } = talk(letter)
-    const beat = device.say({ kind: 'heartbeat' })
-    voice.hear(beat)
-    const answer = voice.answer(beat, accepted, entropy)
+    const { device, codec } = talk(letter)
+    const beat = device.encode({ kind: 'heartbeat' })
+    codec.decode(beat)
+    const answer = codec.answer(beat, accepted, entropy)
     expect(answer).toEqual(beat)
-    expect(device.listen(beat)).toEqual({ kind: 'acknowledged', report: 'heartbeat' })
+    expect(device.decode(beat)).toEqual({ kind: 'acknowledged', report: 'heartbeat' })
   })
 
   test('an answer carries the VSN it answers, a command says 1', () => {
-    const device = cabinetVoice(letter, { key, vsn: 0x18 })
-    const login = device.say({ kind: 'login', boxId })
-    const voice = greet(login).voice({ keys: [key] })
-    voice.hear(login)
-    expect(open(voice.answer(login, accepted, entropy) ?? login).vsn).toBe(0x18)
-    expect(open(voice.tell({ kind: 'inventory' })).vsn).toBe(1)
+    const device = deviceCodec(letter, { key, vsn: 0x18 })
+    const login = device.encode({ kind: 'login', boxId })
+    const codec = greet(login).codec({ keys: [key] })
+    codec.decode(login)
+    expect(open(codec.answer(login, accepted, entropy) ?? login).vsn).toBe(0x18)
+    expect(open(codec.encode({ kind: 'inventory' })).vsn).toBe(1)
   })
 
   test('reports are acknowledged, answers are not', () => {
-    const { device, voice } = talk(letter)
+    const { device, codec } = talk(letter)
     const acknowledged = (report: Report) => {
-      const frame = device.say(report)
-      voice.hear(frame)
-      const answer = voice.answer(frame, accepted, entropy)
-      return answer && device.listen(answer)
+      const frame = device.encode(report)
+      codec.decode(frame)
+      const answer = codec.answer(frame, accepted, entropy)
+      return answer && device.decode(answer)
     }
     const time = letter === 'B' ? { nonce: entropy.nonce, unixSeconds: entropy.unixSeconds } : {}
     expect(acknowledged({ kind: 'login', boxId })).toEqual({
@@ -128,73 +128,74 @@ describe.each(['A', 'B'] as const)('dialect %s', (letter) => {
   })
 
   test('silence is silent', () => {
-    const { device, voice } = talk(letter)
+    const { device, codec } = talk(letter)
     for (const kind of ['heartbeat', 'login'] as const) {
-      const frame = device.say(kind === 'login' ? { kind, boxId } : { kind })
-      expect(voice.answer(frame, { kind: 'silent' }, entropy)).toBeNull()
+      const frame = device.encode(kind === 'login' ? { kind, boxId } : { kind })
+      expect(codec.answer(frame, { kind: 'silent' }, entropy)).toBeNull()
     }
   })
 
   test('a bad checksum is refused', () => {
-    const { device, voice, login } = talk(letter)
-    const frame = device.say({ kind: 'returned', bank: full })
+    const { device, codec, login } = talk(letter)
+    const frame = device.encode({ kind: 'returned', bank: full })
     frame[4]! ^= 1
-    expect(() => voice.hear(frame)).toThrow(MalformedBody)
+    expect(() => codec.decode(frame)).toThrow(MalformedBody)
     login[4]! ^= 1
     expect(() => greet(login)).toThrow(MalformedBody)
   })
 
   test('an unknown command is refused, and so is what is not exactly one frame', () => {
-    const { device, voice } = talk(letter)
-    const signed = (code: number) => seal(code, 2, open(device.say({ kind: 'heartbeat' })).token, [])
-    for (const code of [0x00, 0x5f, 0x68, 0x6b, 0xff]) expect(() => voice.hear(signed(code))).toThrow('unknown command')
-    expect(() => voice.hear(Buffer.concat([signed(0x61), signed(0x61)]))).toThrow(MalformedBody)
-    for (let size = 0; size <= 9; size++) expect(() => voice.hear(Buffer.alloc(size))).toThrow(MalformedBody)
-    expect(() => voice.hear(Buffer.from('0000', 'hex'))).toThrow(MalformedBody)
+    const { device, codec } = talk(letter)
+    const signed = (code: number) => seal(code, 2, open(device.encode({ kind: 'heartbeat' })).token, [])
+    for (const code of [0x00, 0x5f, 0x68, 0x6b, 0xff])
+      expect(() => codec.decode(signed(code))).toThrow('unknown command')
+    expect(() => codec.decode(Buffer.concat([signed(0x61), signed(0x61)]))).toThrow(MalformedBody)
+    for (let size = 0; size <= 9; size++) expect(() => codec.decode(Buffer.alloc(size))).toThrow(MalformedBody)
+    expect(() => codec.decode(Buffer.from('0000', 'hex'))).toThrow(MalformedBody)
   })
 
   test('a return that names no bank is reported as one, and still acknowledged', () => {
-    const { device, voice } = talk(letter)
-    const frame = device.say({ kind: 'returned', bank: { slot: 5, bankId: '0'.repeat(16) } })
-    expect(voice.hear(frame)).toEqual({ kind: 'abnormal', event: 2, slot: 5, bankId: null })
-    expect(device.listen(voice.answer(frame, accepted, entropy) ?? frame)).toMatchObject({
+    const { device, codec } = talk(letter)
+    const frame = device.encode({ kind: 'returned', bank: { slot: 5, bankId: '0'.repeat(16) } })
+    expect(codec.decode(frame)).toEqual({ kind: 'abnormal', event: 2, slot: 5, bankId: null })
+    expect(device.decode(codec.answer(frame, accepted, entropy) ?? frame)).toMatchObject({
       report: 'returned',
       slot: 5,
     })
   })
 
   test('a record that names no bank is a free slot', () => {
-    const { device, voice } = talk(letter)
-    const report = voice.hear(device.say({ kind: 'inventory', banks: [{ slot: 5, bankId: '0'.repeat(16) }] }))
+    const { device, codec } = talk(letter)
+    const report = codec.decode(device.encode({ kind: 'inventory', banks: [{ slot: 5, bankId: '0'.repeat(16) }] }))
     expect(report).toMatchObject({ kind: 'inventory', banks: [] })
   })
 
   test('a level beyond its scale is not known', () => {
-    const { device, voice } = talk(letter)
-    const report = voice.hear(device.say({ kind: 'inventory', banks: [{ slot: 5, bankId, levelPercent: 255 }] }))
+    const { device, codec } = talk(letter)
+    const report = codec.decode(device.encode({ kind: 'inventory', banks: [{ slot: 5, bankId, levelPercent: 255 }] }))
     expect(report.kind === 'inventory' && report.banks[0]).not.toHaveProperty('levelPercent')
   })
 
   test('a SIM number comes without its filling', () => {
-    const { device, voice } = talk(letter)
-    const heard = (iccid: string) => voice.hear(device.say({ kind: 'iccid', iccid }))
+    const { device, codec } = talk(letter)
+    const heard = (iccid: string) => codec.decode(device.encode({ kind: 'iccid', iccid }))
     for (const filling of ['', 'FF', 'F', '\xff\xff'])
       expect(heard(`898604270922810343${filling}`)).toEqual({ kind: 'iccid', iccid: '898604270922810343' })
   })
 
   test('the volume is set whether the answer is 01 or empty', () => {
-    const { device, voice } = talk(letter)
-    const token = open(device.say({ kind: 'heartbeat' })).token
-    expect(voice.hear(seal(0x70, 2, token, []))).toEqual({ kind: 'set_volume', ok: true })
-    expect(voice.hear(device.say({ kind: 'set_volume', ok: true }))).toEqual({ kind: 'set_volume', ok: true })
-    expect(voice.hear(device.say({ kind: 'set_volume', ok: false }))).toEqual({ kind: 'set_volume', ok: false })
+    const { device, codec } = talk(letter)
+    const token = open(device.encode({ kind: 'heartbeat' })).token
+    expect(codec.decode(seal(0x70, 2, token, []))).toEqual({ kind: 'set_volume', ok: true })
+    expect(codec.decode(device.encode({ kind: 'set_volume', ok: true }))).toEqual({ kind: 'set_volume', ok: true })
+    expect(codec.decode(device.encode({ kind: 'set_volume', ok: false }))).toEqual({ kind: 'set_volume', ok: false })
   })
 
   test('the first frame must be a login of somebody who can be named', () => {
-    const device = cabinetVoice(letter, { key })
-    expect(() => greet(device.say({ kind: 'heartbeat' }))).toThrow(MalformedBody)
+    const device = deviceCodec(letter, { key })
+    expect(() => greet(device.encode({ kind: 'heartbeat' }))).toThrow(MalformedBody)
     for (const name of ['', ' ', 'a b', 'x'.repeat(65), 'caf\u00e9'])
-      expect(() => greet(device.say({ kind: 'login', boxId: name }))).toThrow(MalformedBody)
+      expect(() => greet(device.encode({ kind: 'login', boxId: name }))).toThrow(MalformedBody)
   })
 })
 
@@ -209,82 +210,82 @@ describe('TCP-A', () => {
   })
 
   test('the last token heard is the token said, 11223344 before that', () => {
-    const { device, login, voice } = talk('A')
-    expect(tokenText(open(voice.tell({ kind: 'inventory' })).token)).toBe('11223344')
-    const beat = cabinetVoice('A', { token: '88651499' }).say({ kind: 'heartbeat' })
-    voice.hear(beat)
-    expect(tokenText(open(voice.tell({ kind: 'inventory' })).token)).toBe('88651499')
-    voice.hear(login)
-    expect(tokenText(open(voice.answer(login, accepted, entropy) ?? beat).token)).toBe('11223344')
-    expect(device.listen(voice.tell({ kind: 'restart' }))).toEqual({ kind: 'restart' })
+    const { device, login, codec } = talk('A')
+    expect(tokenText(open(codec.encode({ kind: 'inventory' })).token)).toBe('11223344')
+    const beat = deviceCodec('A', { token: '88651499' }).encode({ kind: 'heartbeat' })
+    codec.decode(beat)
+    expect(tokenText(open(codec.encode({ kind: 'inventory' })).token)).toBe('88651499')
+    codec.decode(login)
+    expect(tokenText(open(codec.answer(login, accepted, entropy) ?? beat).token)).toBe('11223344')
+    expect(device.decode(codec.encode({ kind: 'restart' }))).toEqual({ kind: 'restart' })
   })
 
   test('a stranger is told no; a cabinet does not look at our checksum', () => {
-    const { device, login, voice } = talk('A')
-    const answer = voice.answer(login, { kind: 'refused' }, entropy)
+    const { device, login, codec } = talk('A')
+    const answer = codec.answer(login, { kind: 'refused' }, entropy)
     expect(answer?.toString('hex')).toBe('00086001001122334400')
-    expect(device.listen(Buffer.from('000865018A1122334403', 'hex'))).toEqual({ kind: 'eject', slot: 3 })
+    expect(device.decode(Buffer.from('000865018A1122334403', 'hex'))).toEqual({ kind: 'eject', slot: 3 })
   })
 })
 
 describe('TCP-B', () => {
   test('every frame is refused without a key, and nothing can be said', () => {
-    const { device, login, voice } = talk('B', { keys: [] })
-    expect(() => voice.hear(login)).toThrow('bad token')
-    expect(() => voice.hear(device.say({ kind: 'heartbeat' }))).toThrow('bad token')
-    expect(() => voice.tell({ kind: 'inventory' })).toThrow(RangeError)
-    expect(() => cabinetVoice('B')).toThrow(RangeError)
+    const { device, login, codec } = talk('B', { keys: [] })
+    expect(() => codec.decode(login)).toThrow('bad token')
+    expect(() => codec.decode(device.encode({ kind: 'heartbeat' }))).toThrow('bad token')
+    expect(() => codec.encode({ kind: 'inventory' })).toThrow(RangeError)
+    expect(() => deviceCodec('B')).toThrow(RangeError)
   })
 
   test('a frame signed with another key is refused, the login too', () => {
-    const { login, voice } = talk('B', { keys: [key] }, 'ANOTHERKEY')
+    const { login, codec } = talk('B', { keys: [key] }, 'ANOTHERKEY')
     expect(greet(login)).toMatchObject({ dialect: 'B', boxId, needsKey: true })
-    expect(() => voice.hear(login)).toThrow('bad token')
+    expect(() => codec.decode(login)).toThrow('bad token')
   })
 
   test('during a key change the key that verified the last frame signs ours', () => {
-    const [old, young] = [cabinetVoice('B', { key: 'OLDKEY' }), cabinetVoice('B', { key: 'NEWKEY' })]
-    const voice = greet(old.say({ kind: 'login', boxId })).voice({ keys: ['NEWKEY', 'OLDKEY'] })
+    const [old, young] = [deviceCodec('B', { key: 'OLDKEY' }), deviceCodec('B', { key: 'NEWKEY' })]
+    const codec = greet(old.encode({ kind: 'login', boxId })).codec({ keys: ['NEWKEY', 'OLDKEY'] })
     const ask = { kind: 'eject', slot: 1 } as const
-    expect(young.listen(voice.tell(ask))).toEqual(ask)
-    voice.hear(old.say({ kind: 'heartbeat' }))
-    expect(old.listen(voice.tell(ask))).toEqual(ask)
-    expect(() => young.listen(voice.tell(ask))).toThrow(MalformedBody)
-    voice.hear(young.say({ kind: 'restart' }))
-    expect(young.listen(voice.tell(ask))).toEqual(ask)
+    expect(young.decode(codec.encode(ask))).toEqual(ask)
+    codec.decode(old.encode({ kind: 'heartbeat' }))
+    expect(old.decode(codec.encode(ask))).toEqual(ask)
+    expect(() => young.decode(codec.encode(ask))).toThrow(MalformedBody)
+    codec.decode(young.encode({ kind: 'restart' }))
+    expect(young.decode(codec.encode(ask))).toEqual(ask)
   })
 
   test('a return is answered with its record as it came', () => {
-    const { device, voice } = talk('B')
-    const frame = device.say({ kind: 'returned', bank: full })
-    voice.hear(frame)
-    const { payload } = open(voice.answer(frame, accepted, entropy) ?? frame)
+    const { device, codec } = talk('B')
+    const frame = device.encode({ kind: 'returned', bank: full })
+    codec.decode(frame)
+    const { payload } = open(codec.answer(frame, accepted, entropy) ?? frame)
     const record = open(frame).payload
     expect(payload).toEqual(Buffer.concat([record.subarray(0, 1), Buffer.of(1), record.subarray(1)]))
   })
 
   test('a stranger hears nothing', () => {
-    const { login, voice } = talk('B')
-    expect(voice.answer(login, { kind: 'refused' }, entropy)).toBeNull()
+    const { login, codec } = talk('B')
+    expect(codec.answer(login, { kind: 'refused' }, entropy)).toBeNull()
   })
 
   test('an eject answer is taken with and without its last three bytes', () => {
-    const { device, voice } = talk('B')
-    const frame = device.say({ kind: 'eject', slot: 3, bankId, ok: true, result: 1 })
+    const { device, codec } = talk('B')
+    const frame = device.encode({ kind: 'eject', slot: 3, bankId, ok: true, result: 1 })
     const { payload } = open(frame)
     expect(payload).toHaveLength(13)
     for (const size of [10, 11, 12, 13]) {
       const part = payload.subarray(0, size)
       const shorter = seal(0x65, 2, tokenOf(part, Buffer.from(key)), part)
-      expect(voice.hear(shorter)).toEqual({ kind: 'eject', slot: 3, bankId, ok: true, result: 1 })
+      expect(codec.decode(shorter)).toEqual({ kind: 'eject', slot: 3, bankId, ok: true, result: 1 })
     }
     const part = payload.subarray(0, 9)
-    expect(() => voice.hear(seal(0x65, 2, tokenOf(part, Buffer.from(key)), part))).toThrow(MalformedBody)
+    expect(() => codec.decode(seal(0x65, 2, tokenOf(part, Buffer.from(key)), part))).toThrow(MalformedBody)
   })
 
   test('the login says what the cabinet was told the time before', () => {
-    const device = cabinetVoice('B', { key })
-    const frame = device.say({ kind: 'login', boxId }, { bootMilliseconds: 70_000, unixSeconds: 1_761_141_078 })
+    const device = deviceCodec('B', { key })
+    const frame = device.encode({ kind: 'login', boxId }, { bootMilliseconds: 70_000, unixSeconds: 1_761_141_078 })
     expect(open(frame).payload.readUInt32BE(0)).toBe(70_000)
     expect(open(frame).payload.readUInt32BE(8 + 17)).toBe(1_761_141_078)
   })

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { duplexPair } from 'node:stream'
-import type { Command, Greeting, Report, Voice } from '../../protocol/cabinet.ts'
-import { cutter, greet } from '../../protocol/cabinet-tcp/index.ts'
+import type { Codec, Command, Greeting, Report } from '../../protocol/cabinet.ts'
+import { greet, newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
 import type { CabinetSettings } from '../../simulators/cabinet-tcp.ts'
 import { cabinet } from '../../simulators/cabinet-tcp.ts'
@@ -34,19 +34,19 @@ interface Waiting {
 }
 
 export function server(stream: Duplex, { keys = [key], accepts = true } = {}): Server {
-  const knife = cutter()
+  const framer = newFramer()
   const fresh: Report[] = []
   const waiting: Waiting[] = []
   const refused: ((message: string) => void)[] = []
-  let voice: Voice | undefined
+  let codec: Codec | undefined
 
   function take(frame: Buffer) {
     self.greeting ??= greet(frame)
-    voice ??= self.greeting.voice({ keys })
-    const report = voice.hear(frame)
+    codec ??= self.greeting.codec({ keys })
+    const report = codec.decode(frame)
     self.heard.push(report)
     const kind = report.kind === 'login' && !accepts ? 'refused' : 'accepted'
-    const answer = self.answers && voice.answer(frame, { kind }, { nonce: 7, unixSeconds })
+    const answer = self.answers && codec.answer(frame, { kind }, { nonce: 7, unixSeconds })
     if (answer) stream.write(answer)
     const at = waiting.findIndex((one) => one.kind === report.kind)
     if (at >= 0) waiting.splice(at, 1)[0]?.resolve(report)
@@ -60,7 +60,7 @@ export function server(stream: Duplex, { keys = [key], accepts = true } = {}): S
     reads: [],
     malformed: [],
     answers: true,
-    tell: (command) => void stream.write(voice?.tell(command) ?? ''),
+    tell: (command) => void stream.write(codec?.encode(command) ?? ''),
     next: (kind) =>
       new Promise((resolve) => {
         const at = fresh.findIndex((report) => report.kind === kind)
@@ -74,7 +74,7 @@ export function server(stream: Duplex, { keys = [key], accepts = true } = {}): S
   stream.on('error', () => stream.destroy())
   stream.on('end', () => stream.end())
   stream.on('data', (chunk: Buffer) => {
-    const frames = [...knife.push(chunk)]
+    const frames = [...framer.push(chunk)]
     self.reads.push(frames.length)
     for (const frame of frames)
       try {

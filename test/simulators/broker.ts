@@ -104,7 +104,7 @@ type Packet = Pick<AedesPublishPacket, 'topic' | 'payload' | 'qos' | 'dup'>
 function hear({ frames, malformed }: Desk, { topic, payload, qos, dup }: Packet) {
   const bytes = Buffer.from(payload)
   try {
-    frames.add({ topic, payload: bytes, qos, dup, report: mqtt.voice().hear(bytes) })
+    frames.add({ topic, payload: bytes, qos, dup, report: mqtt.codec().decode(bytes) })
   } catch (error) {
     if (!(error instanceof MalformedBody)) throw error
     malformed.push(error.message)
@@ -148,7 +148,7 @@ export async function server() {
     revoke: () => void (self.revoked = self.passwords),
     /** The next cabinet that has subscribed to its commands. */
     arrival: () => new Promise<void>((arrived) => broker.once('subscribe', () => arrived())),
-    tell: (command: Command, when?: When) => publish(mqtt.voice().tell(command, when), mqtt.qosOf(command)),
+    tell: (command: Command, when?: When) => publish(mqtt.codec().encode(command, when), mqtt.qosOf(command)),
     say: (words: object) => publish(Buffer.from(JSON.stringify(words)), 1),
   })
 }

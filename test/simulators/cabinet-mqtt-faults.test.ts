@@ -84,7 +84,7 @@ test('it says over HTTP what it holds after power-on and when told, and with htt
   const [uploadPath] = mqtt.uploadPaths
   const first = await far.call(uploadPath)
   expect(mqtt.readUpload(first.query)).toEqual({ uuid: imei, signal: 'CSQ:27' })
-  expect(mqtt.voice().hear(first.body)).toMatchObject({ kind: 'inventory', banks: { length: 3 } })
+  expect(mqtt.codec().decode(first.body)).toMatchObject({ kind: 'inventory', banks: { length: 3 } })
   await far.say({ cmd: 'upload_all' })
   await far.call(uploadPath)
   cab.insert(stranger, 4)

@@ -53,7 +53,7 @@ const Upload = z
 const upload = { required: true, content: { 'multipart/form-data': { schema: Upload } } }
 
 const Person = z.object({ row: z.int(), fio: z.string(), email: z.string(), phone_e164: z.string() })
-const spell = ({ row, fullName, email, phone }: imports.Entry) => ({ row, fio: fullName, email, phone_e164: phone })
+const toJson = ({ row, fullName, email, phone }: imports.Entry) => ({ row, fio: fullName, email, phone_e164: phone })
 
 /** Where rows that name no unit belong: where the form says, else the own group; a service_admin needs none. */
 async function placeOf({ var: { db, actor } }: Context<Env>, given: number | undefined) {
@@ -82,7 +82,7 @@ async function readUpload(c: Context<Env>, { file, org_unit_id }: z.output<typeo
   }
 }
 
-/** Taking people in from a file (api-contracts 4.13). */
+/** Taking people in from a file (docs/contracts.md 4.13). */
 export const bulkImport = router()
 
 bulkImport.openapi(
@@ -130,7 +130,7 @@ bulkImport.openapi(
       return c.json(yes({ message: 'Импорт начат', import_id: importId, data: spellJob(job) }), 202)
     }
     const { created, errors, errorsOmitted } = await work
-    const people = new Map(checked.valid.map((entry) => [entry.row, spell(entry)]))
+    const people = new Map(checked.valid.map((entry) => [entry.row, toJson(entry)]))
     const job = (await imports.get(db.sql, importId))!
     return c.json(
       yes({
@@ -183,7 +183,7 @@ bulkImport.openapi(
     const { errors, errorsOmitted } = allErrors(checked, taken)
     const preview_users = valid
       .slice(0, previewRows)
-      .map((entry) => ({ ...spell(entry), role: entry.role, org_unit_id: entry.orgUnitId }))
+      .map((entry) => ({ ...toJson(entry), role: entry.role, org_unit_id: entry.orgUnitId }))
     const statistics = {
       total_rows: total,
       valid_users: valid.length,

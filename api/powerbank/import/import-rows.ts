@@ -4,7 +4,7 @@ import type { Choice, Entry, Taken } from '../../../db/powerbank/user-import.ts'
 import { Email, FullName, Phone } from '../../user-fields.ts'
 import type { TableRow } from '../../workbook.ts'
 
-/** The sheet people are listed on (api-contracts 4.13). */
+/** The sheet people are listed on (docs/contracts.md 4.13). */
 export const SHEET = 'Пользователи'
 /** Roles a file may give; a service_admin is made by hand. */
 export const IMPORT_ROLES = ['user', 'subgroup_admin', 'group_admin'] as const

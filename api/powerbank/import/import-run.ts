@@ -1,7 +1,7 @@
 import type { Actor } from '../../../db/platform/actor.ts'
 import { Refused } from '../../../db/platform/refused.ts'
 import * as imports from '../../../db/powerbank/user-import.ts'
-import type { Ground } from '../../context.ts'
+import type { AppContext } from '../../context.ts'
 import { type Checked, existing, type RowError } from './import-rows.ts'
 
 /** People in one transaction: short enough that nobody waits for it, and that progress is seen. */
@@ -29,7 +29,7 @@ export function allErrors(checked: Checked, taken: readonly imports.Taken[]) {
  * it is written there too and thrown on; those who were taken in by then stay, and the same file may be sent again.
  */
 export async function run(
-  { db, log }: Pick<Ground, 'db' | 'log'>,
+  { db, log }: Pick<AppContext, 'db' | 'log'>,
   actor: Actor,
   importId: number,
   checked: Checked,

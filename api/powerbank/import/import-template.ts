@@ -16,7 +16,7 @@ const instructions = [
   ['Не больше 10 000 строк и 10 МБ. Сначала файл можно проверить, ничего не создавая.'],
 ]
 
-/** The workbook people are filled into (api-contracts 4.13): with the units that its reader may choose from. */
+/** The workbook people are filled into (docs/contracts.md 4.13): with the units that its reader may choose from. */
 export const template = (units: readonly Choice[]) =>
   workbook.write([
     {

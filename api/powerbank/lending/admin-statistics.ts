@@ -9,7 +9,7 @@ import { idParam, json, no, ok, router, Time, time, yes } from '../surface.ts'
 
 const tags = ['Административные функции']
 
-/** What an administrator looks up about the fleet (api-contracts 4.2). */
+/** What an administrator looks up about the fleet (docs/contracts.md 4.2). */
 export const adminStatistics = router()
 
 const BankStatus = z
@@ -73,7 +73,7 @@ const Group = z
   .object({ org_unit_id: z.int().nullable(), org_unit_name: z.string().nullable(), ...counts })
   .openapi('GroupStatistics')
 
-const spell = (unit: Omit<whereabouts.UnitCounts, 'orgUnitId' | 'orgUnitName'>) => ({
+const toJson = (unit: Omit<whereabouts.UnitCounts, 'orgUnitId' | 'orgUnitName'>) => ({
   total: unit.total,
   active: unit.active,
   unknown: unit.unknown,
@@ -115,9 +115,9 @@ adminStatistics.openapi(
     const groups = units.map((unit) => ({
       org_unit_id: unit.orgUnitId,
       org_unit_name: unit.orgUnitName,
-      ...spell(unit),
+      ...toJson(unit),
     }))
-    const all = units.map(spell).reduce(add, none)
+    const all = units.map(toJson).reduce(add, none)
     return c.json(yes({ data: { ...all, group_statistics: groups } }), 200)
   },
 )

@@ -6,7 +6,7 @@ import * as limits from '../../../db/powerbank/limits.ts'
 import * as choice from '../../../db/powerbank/selection.ts'
 import type { Env } from '../../context.ts'
 import { allowance, Limit, spellLimit } from '../people/limits.ts'
-import { freeSlots, Station, spell as spellStation, stationOf } from '../stations/station-view.ts'
+import { freeSlots, Station, toJson as spellStation, stationOf } from '../stations/station-view.ts'
 import { idParam, json, no, ok, router, Time, time, yes } from '../surface.ts'
 import { Selection, spellSelection } from './selection.ts'
 
@@ -33,7 +33,7 @@ export const Bank = z
   .openapi('StationPowerbank')
 
 /** The value of `Bank`. */
-export const spell = (bank: choice.Candidate): z.infer<typeof Bank> => ({
+export const toJson = (bank: choice.Candidate): z.infer<typeof Bank> => ({
   slot_number: bank.slotNumber,
   powerbank_id: bank.powerbankId,
   serial_number: bank.serialNumber,
@@ -59,7 +59,7 @@ async function limitOf(c: Context<Env>, userId: number): Promise<limits.Limit> {
   return limit
 }
 
-/** What a station has to lend, before anything is asked of it (api-contracts 4.8). */
+/** What a station has to lend, before anything is asked of it (docs/contracts.md 4.8). */
 export const borrowLook = router()
 
 const Available = {
@@ -102,7 +102,7 @@ borrowLook.openapi(
     const limit = await limitOf(c, userId)
     const all = await choice.inStation(db.sql, station.id)
     const free = all.filter(choice.isFree)
-    const banks = (include_all === 'true' || include_all === '1' ? all : free).map(spell)
+    const banks = (include_all === 'true' || include_all === '1' ? all : free).map(toJson)
     const data = {
       station_id: station.id,
       available_powerbanks: banks,
@@ -154,7 +154,7 @@ borrowLook.openapi(
     if (slot_number < 1 || slot_number > station.slotsDeclared) throw new Refused('slot_out_of_range')
     const bank = (await choice.inStation(db.sql, station_id)).find((held) => held.slotNumber === slot_number)
     const status = bank ? ('occupied' as const) : ('empty' as const)
-    return c.json(yes({ status, data: { station_id, slot_number, status, ...(bank ? spell(bank) : {}) } }), 200)
+    return c.json(yes({ status, data: { station_id, slot_number, status, ...(bank ? toJson(bank) : {}) } }), 200)
   },
 )
 
@@ -218,7 +218,7 @@ borrowLook.openapi(
     if (!best) throw new Refused('not_found', '', { text: 'На станции нет доступных повербанков' })
     const data = {
       station_id: station.id,
-      selected_powerbank: spell(best),
+      selected_powerbank: toJson(best),
       ...spellSelection(choice.explain(free, best)),
     }
     return c.json(yes({ ...data, data }), 200)

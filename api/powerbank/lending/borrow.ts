@@ -61,7 +61,7 @@ export async function lend(
   return outcome(c, orderId)
 }
 
-const spell = (order: orders.ListedOrder): z.infer<typeof Loan> => ({
+const toJson = (order: orders.ListedOrder): z.infer<typeof Loan> => ({
   order_id: order.id,
   station_id: order.stationId,
   slot_number: order.slotNumber,
@@ -71,7 +71,7 @@ const spell = (order: orders.ListedOrder): z.infer<typeof Loan> => ({
 })
 const handed = <T extends object>(loan: T) => yes({ message: 'Повербанк выдан', ...loan, data: loan })
 
-/** Requests for a power bank (api-contracts 4.8). Every one may carry an `Idempotency-Key`. */
+/** Requests for a power bank (docs/contracts.md 4.8). Every one may carry an `Idempotency-Key`. */
 export const borrow = router()
 
 borrow.openapi(
@@ -101,7 +101,7 @@ borrow.openapi(
     const choice = { slot: body.slot_number }
     const request = { stationId, userId: body.user_id, choice, idempotency: idempotencyOf(c, body) }
     const order = await lend(c, (tx, actor) => verb(tx, actor, request))
-    return c.json(handed(spell(order)), 200)
+    return c.json(handed(toJson(order)), 200)
   },
 )
 
@@ -127,7 +127,7 @@ borrow.openapi(
     const idempotency = idempotencyOf(c, body)
     const request = { stationId, userId: body.user_id, choice: 'optimal' as const, idempotency }
     const order = await lend(c, (tx, actor) => verb(tx, actor, request))
-    return c.json(handed({ ...spell(order), ...(order.selection ? spellSelection(order.selection) : {}) }), 200)
+    return c.json(handed({ ...toJson(order), ...(order.selection ? spellSelection(order.selection) : {}) }), 200)
   },
 )
 
@@ -149,6 +149,6 @@ borrow.openapi(
     const { powerbank_id: powerbankId } = c.req.valid('param')
     const body = c.req.valid('json')
     const request = { powerbankId, userId: body.user_id, idempotency: idempotencyOf(c, body) }
-    return c.json(handed(spell(await lend(c, (tx, actor) => borrowBank(tx, actor, request)))), 200)
+    return c.json(handed(toJson(await lend(c, (tx, actor) => borrowBank(tx, actor, request)))), 200)
   },
 )

@@ -41,7 +41,7 @@ const filed = {
   timestamp: Time,
 }
 
-const spell = (report: faults.Filed) => ({
+const toJson = (report: faults.Filed) => ({
   powerbank_id: report.powerbankId,
   error_type: report.errorType,
   power_er: report.errorTypeId,
@@ -60,10 +60,10 @@ async function file(c: Context<Env>, given: z.infer<typeof Report>) {
     notes: given.additional_notes ?? null,
   }
   const report = await c.var.db.transaction((tx) => faults.report(tx, c.var.actor, said))
-  return yes({ message: 'Сообщение о поломке принято', ...spell(report) })
+  return yes({ message: 'Сообщение о поломке принято', ...toJson(report) })
 }
 
-/** A broken bank, told by who holds it (api-contracts 4.9). At the root, where the document has it, and below `/api`. */
+/** A broken bank, told by who holds it (docs/contracts.md 4.9). At the root, where the document has it, and below `/api`. */
 export const faultReports = router()
 
 const report = '/powerbank-error-report'
@@ -100,7 +100,7 @@ const Returned = z
   .object({ order_id: z.int(), serial_number: z.string(), station_id: z.int(), user_id: z.int(), ...filed })
   .openapi('DamageReturn')
 
-/** Bringing back a broken bank (api-contracts 4.15). */
+/** Bringing back a broken bank (docs/contracts.md 4.15). */
 export const returnDamage = router()
 
 returnDamage.openapi(
@@ -128,7 +128,7 @@ returnDamage.openapi(
     const said = { stationId: station_id, userId: user_id, errorType, notes: description ?? null }
     const filedReport = await db.transaction((tx) => faults.returnBroken(tx, actor, said))
     const { orderId, serialNumber } = filedReport
-    const data = { order_id: orderId, serial_number: serialNumber, station_id, user_id, ...spell(filedReport) }
+    const data = { order_id: orderId, serial_number: serialNumber, station_id, user_id, ...toJson(filedReport) }
     return c.json(yes({ message: 'Поломка записана. Вставьте повербанк в станцию.', data }), 200)
   },
 )

@@ -20,7 +20,7 @@ const Favorite = z
   })
   .openapi('Favorite')
 
-const spell = (favorite: verbs.Favorite): z.infer<typeof Favorite> => ({
+const toJson = (favorite: verbs.Favorite): z.infer<typeof Favorite> => ({
   id: favorite.id,
   favorite_id: favorite.id,
   user_id: favorite.userId,
@@ -31,7 +31,7 @@ const spell = (favorite: verbs.Favorite): z.infer<typeof Favorite> => ({
   created_at: time(favorite.createdAt),
 })
 
-/** Stations people keep at hand (api-contracts 4.14). */
+/** Stations people keep at hand (docs/contracts.md 4.14). */
 export const favorites = router()
 
 favorites.openapi(
@@ -65,7 +65,7 @@ favorites.openapi(
     const { user_id, station_id: stationId, nik } = c.req.valid('json')
     const given = { userId: user_id ?? actor.userId, stationId, nik: nik || null }
     const favorite = await db.transaction((tx) => verbs.add(tx, actor, given))
-    return c.json(yes({ message: 'Станция добавлена в избранное', data: spell(favorite) }), 201)
+    return c.json(yes({ message: 'Станция добавлена в избранное', data: toJson(favorite) }), 201)
   },
 )
 
@@ -87,7 +87,7 @@ favorites.openapi(
     const { user_id: userId = actor.userId, ...at } = c.req.valid('query')
     await assertMayActFor(db.sql, actor, userId)
     const { rows, total } = await verbs.list(db.sql, { userId, ...at })
-    return c.json(paged(rows.map(spell), total, at), 200)
+    return c.json(paged(rows.map(toJson), total, at), 200)
   },
 )
 

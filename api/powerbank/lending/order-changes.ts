@@ -6,7 +6,7 @@ import * as list from '../../../db/powerbank/order-list.ts'
 import type { Env } from '../../context.ts'
 import { admins } from '../people/rights.ts'
 import { idBody, idParam, json, no, ok, router, yes } from '../surface.ts'
-import { Order, spell } from './orders.ts'
+import { Order, toJson } from './orders.ts'
 
 const tags = ['Управление заказами']
 const path = '/orders/{order_id}'
@@ -17,10 +17,10 @@ const one = json(ok({ data: Order }).openapi('OrderChanged'))
 async function now(c: Context<Env>, id: number): Promise<z.infer<typeof Order>> {
   const order = await list.get(c.var.db.sql, id)
   if (!order) throw new Refused('not_found', '', { reason: 'order_unknown' })
-  return spell(order)
+  return toJson(order)
 }
 
-/** Orders written by hand, on the rules that hold at a cabinet too (api-contracts 4.5). */
+/** Orders written by hand, on the rules that hold at a cabinet too (docs/contracts.md 4.5). */
 export const orderChanges = router()
 
 orderChanges.openapi(

@@ -11,7 +11,7 @@ export const OrderStatus = z
   .enum(['pending', 'borrow', 'return', 'force_eject', 'cancelled'])
   .openapi({ description: 'pending: станция ещё не подтвердила; cancelled: выдачи не было, в списках скрыт' })
 
-/** A loan as this surface shows it (api-contracts 4.5). */
+/** A loan as this surface shows it (docs/contracts.md 4.5). */
 export const Order = z
   .object({
     id: z.int(),
@@ -35,7 +35,7 @@ export const Order = z
   .openapi('Order')
 
 /** The value of `Order`. */
-export const spell = (order: verbs.ListedOrder): z.infer<typeof Order> => ({
+export const toJson = (order: verbs.ListedOrder): z.infer<typeof Order> => ({
   id: order.id,
   order_id: order.id,
   station_id: order.stationId,
@@ -83,7 +83,7 @@ orders.openapi(
     const { user_id: userId, station_id: stationId, status, ...at } = c.req.valid('query')
     const readable = { scope: await scope.of(db.sql, actor, ...STAFF), readerId: actor.userId }
     const { rows, total } = await verbs.list(db.sql, { ...readable, userId, stationId, status, ...at })
-    return c.json(paged(rows.map(spell), total, at), 200)
+    return c.json(paged(rows.map(toJson), total, at), 200)
   },
 )
 
@@ -104,6 +104,6 @@ orders.openapi(
     const order = await verbs.get(db.sql, c.req.valid('param').order_id)
     if (!order) throw new Refused('not_found', '', { text: 'Заказ не найден' })
     if (order.userId !== actor.userId) scope.assertInScope(await scope.of(db.sql, actor, ...STAFF), order.orgUnitId)
-    return c.json(yes({ data: spell(order) }), 200)
+    return c.json(yes({ data: toJson(order) }), 200)
   },
 )

@@ -13,7 +13,7 @@ const tags = ['Возврат повербанков']
 const secondMs = 1_000
 const messageCharactersMax = 1_000
 
-/** Bringing a bank back: announced by the client, decided by the cabinet (api-contracts 4.9). */
+/** Bringing a bank back: announced by the client, decided by the cabinet (docs/contracts.md 4.9). */
 export const returning = router()
 
 returning.openapi(

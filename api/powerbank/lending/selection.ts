@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Reason } from '../../../db/powerbank/selection.ts'
 
-/** Why the house chose this bank (api-contracts 4.8): in words, and in the numbers behind them. */
+/** Why the house chose this bank (docs/contracts.md 4.8): in words, and in the numbers behind them. */
 export const Selection = {
   selection_reason: z.string().openapi({ example: 'Наибольший заряд (90%) среди исправных: 2 из 3' }),
   total_available: z.int(),

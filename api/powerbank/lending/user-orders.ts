@@ -4,20 +4,20 @@ import * as myOrders from '../../../db/powerbank/my-orders.ts'
 import * as verbs from '../../../db/powerbank/order-list.ts'
 import type { Env } from '../../context.ts'
 import { json, no, page, paged, paging, router } from '../surface.ts'
-import { Order, OrderStatus, spell } from './orders.ts'
+import { Order, OrderStatus, toJson } from './orders.ts'
 
 const stream = 'text/event-stream'
 const status = OrderStatus.optional()
 type Asked = { page: number; limit: number; status?: z.infer<typeof OrderStatus> | undefined }
 
-/** The caller's own loans, as a page or as they change (api-contracts 4.15). */
+/** The caller's own loans, as a page or as they change (docs/contracts.md 4.15). */
 export const userOrders = router()
 
 /** One page of the caller's loans, under both keys. */
 async function mine(c: Context<Env>, { status, ...at }: Asked) {
   const { db, actor } = c.var
   const { rows, total } = await myOrders.list(db.sql, actor.userId, { status, ...at })
-  const orders = rows.map(spell)
+  const orders = rows.map(toJson)
   return { ...paged(orders, total, at), orders }
 }
 
@@ -31,7 +31,7 @@ function changes(c: Context<Env>, asked: Asked): Response {
     tell: async ({ kind, orderId }) => {
       const order = orderId === null ? undefined : await verbs.get(db.sql, orderId)
       if (!order || order.userId !== actor.userId) return null
-      return { event: 'order', data: { change: kind, order: spell(order) } }
+      return { event: 'order', data: { change: kind, order: toJson(order) } }
     },
     drop: () => c.env.outgoing?.destroy(),
   })

@@ -13,7 +13,7 @@ import { refusalBody } from '../refusals.ts'
 import { stationOf } from '../stations/station-view.ts'
 import { idBody, idParam, json, no, ok, pagingBy, router, Time, time, yes } from '../surface.ts'
 import { lend } from './borrow.ts'
-import { Bank, spell } from './borrow-look.ts'
+import { Bank, toJson } from './borrow-look.ts'
 import { Selection, spellSelection } from './selection.ts'
 
 const tags = ['Пользовательский API']
@@ -35,7 +35,7 @@ async function limitsOf(c: Context<Env>): Promise<z.infer<typeof UserLimits>> {
   return { max_limit: most, current_borrowed: now, available_by_limit: most === null ? null : Math.max(0, most - now) }
 }
 
-/** Power banks, as who borrows them has it (api-contracts 4.15): the token says for whom. */
+/** Power banks, as who borrows them has it (docs/contracts.md 4.15): the token says for whom. */
 export const userPowerbanks = router()
 
 const Available = Bank.extend({
@@ -69,7 +69,7 @@ userPowerbanks.openapi(
     const filter = { scope: await scope.of(db.sql, actor), stationId, ...at }
     const { rows, total } = await available.list(db.sql, filter)
     const banks = rows.map((bank) => ({
-      ...spell(bank),
+      ...toJson(bank),
       station_id: bank.stationId,
       station_box_id: bank.stationBoxId,
       station_is_online: bank.isOnline,
@@ -105,7 +105,7 @@ const spellLoan = (order: ListedOrder): z.infer<typeof Lent> => ({
   ...(order.selection ? spellSelection(order.selection) : {}),
 })
 
-/** Where these clients were told another status than the rest of the surface (api-contracts 4.15). */
+/** Where these clients were told another status than the rest of the surface (docs/contracts.md 4.15). */
 const otherwise = { limit_reached: 403, device_offline: 503 } as const
 
 userPowerbanks.openapi(

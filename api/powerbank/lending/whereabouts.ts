@@ -58,7 +58,7 @@ function whose(bank: verbs.Located, { actor, staffOf }: Reader) {
   }
 }
 
-const spell = (bank: verbs.Located, reader: Reader): z.infer<typeof Located> => ({
+const toJson = (bank: verbs.Located, reader: Reader): z.infer<typeof Located> => ({
   powerbank_id: bank.powerbankId,
   serial_number: bank.serialNumber,
   status: bank.whereabouts,
@@ -98,7 +98,7 @@ async function list(c: Context<Env>, query: z.infer<typeof ListQuery>): Promise<
   const { rows, total } = await verbs.list(db.sql, filter)
   const reader = await readerOf(db.sql, actor)
   const answer = paged(
-    rows.map((bank) => spell(bank, reader)),
+    rows.map((bank) => toJson(bank, reader)),
     total,
     at,
   )
@@ -143,10 +143,10 @@ async function one(c: Context<Env>, { powerbank_id: id }: z.infer<typeof OnePara
   const reader = await readerOf(db.sql, actor)
   const isHolder = bank.userId === actor.userId && bank.completedAt === null
   if (!isHolder) scope.assertInScope(await scope.of(db.sql, actor), bank.orgUnitId)
-  return yes({ data: spell(bank, reader) })
+  return yes({ data: toJson(bank, reader) })
 }
 
-/** Where the power banks are (api-contracts 4.10). The aliases go before `/powerbanks/{powerbank_id}` (data-model C3). */
+/** Where the power banks are (docs/contracts.md 4.10). The aliases go before `/powerbanks/{powerbank_id}` (docs/contracts.md C3). */
 export const whereabouts = router()
 
 const alias = (path: string, of: string) => (path === of ? '' : ` (алиас для /api${of})`)

@@ -18,7 +18,7 @@ const Mail = z
   })
   .openapi('MailState')
 
-const spell = (state: outbox.MailState, configured: boolean): z.infer<typeof Mail> => ({
+const toJson = (state: outbox.MailState, configured: boolean): z.infer<typeof Mail> => ({
   email_enabled: configured && state.isEnabled,
   configured,
   failures_in_row: state.failuresInRow,
@@ -29,7 +29,7 @@ const spell = (state: outbox.MailState, configured: boolean): z.infer<typeof Mai
   captured: state.captured,
 })
 
-/** The mail service, for admins: does it work, and again, please (api-contracts 4.2). */
+/** The mail service, for admins: does it work, and again, please (docs/contracts.md 4.2). */
 export const adminMail = router()
 
 adminMail.openapi(
@@ -49,7 +49,7 @@ adminMail.openapi(
   }),
   async (c) => {
     const { db, config } = c.var
-    const data = spell(await outbox.state(db.sql), config.smtp !== null)
+    const data = toJson(await outbox.state(db.sql), config.smtp !== null)
     return c.json(yes({ email_enabled: data.email_enabled, data }), 200)
   },
 )

@@ -98,7 +98,7 @@ export function auth(config: ApiConfig) {
     const { db } = c.var
     const found = await identity.credentials(db.sql, { phone })
     const right = await inTime(password.verify(plain, found?.passwordHash ?? null))
-    // One text for all reasons: it must not tell whether the phone is known (api-contracts 4.1).
+    // One text for all reasons: it must not tell whether the phone is known (docs/contracts.md 4.1).
     if (!right || found?.status !== 'active')
       throw new Refused('unauthorised', 'login refused', { text: 'Неверный телефон или пароль' })
     failures.clear(phone)

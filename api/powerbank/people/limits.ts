@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type * as limits from '../../../db/powerbank/limits.ts'
 
-/** How many power banks somebody may hold (api-contracts 4.8). */
+/** How many power banks somebody may hold (docs/contracts.md 4.8). */
 export const Limit = z
   .object({
     user_id: z.int(),

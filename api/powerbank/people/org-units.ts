@@ -49,7 +49,7 @@ const Unit = z
   })
   .openapi('OrgUnit')
 
-const spell = (unit: org.UnitRow): z.infer<typeof Unit> => ({
+const toJson = (unit: org.UnitRow): z.infer<typeof Unit> => ({
   org_unit_id: unit.id,
   parent_org_unit_id: unit.parentId,
   unit_type: unit.unitType,
@@ -64,7 +64,7 @@ const spell = (unit: org.UnitRow): z.infer<typeof Unit> => ({
   updated_at: time(unit.updatedAt),
 })
 
-const read = (given: z.infer<typeof UnitChange>): org.UnitChange => ({
+const fromJson = (given: z.infer<typeof UnitChange>): org.UnitChange => ({
   parentId: given.parent_org_unit_id,
   unitType: given.unit_type,
   name: given.name,
@@ -79,7 +79,7 @@ const path = '/org-units/{org_unit_id}'
 const params = z.object({ org_unit_id: idParam })
 const one = json(ok({ data: Unit }).openapi('OrgUnitAnswer'))
 
-/** Groups and subgroups (api-contracts 4.6). */
+/** Groups and subgroups (docs/contracts.md 4.6). */
 export const orgUnits = router()
 
 orgUnits.openapi(
@@ -96,9 +96,9 @@ orgUnits.openapi(
     const { db, actor } = c.var
     const given = c.req.valid('json')
     const unit = await db.transaction((tx) =>
-      org.create(tx, actor, { ...read(given), unitType: given.unit_type, name: given.name }),
+      org.create(tx, actor, { ...fromJson(given), unitType: given.unit_type, name: given.name }),
     )
-    return c.json(yes({ message: 'Организационная единица создана', data: spell(unit) }), 201)
+    return c.json(yes({ message: 'Организационная единица создана', data: toJson(unit) }), 201)
   },
 )
 
@@ -118,7 +118,7 @@ orgUnits.openapi(
     const { unit_type: unitType, parent_id: parentId, ...at } = c.req.valid('query')
     const seen = await scope.of(db.sql, actor)
     const { rows, total } = await org.list(db.sql, seen, { unitType, parentId }, at.limit, offset(at))
-    return c.json(paged(rows.map(spell), total, at), 200)
+    return c.json(paged(rows.map(toJson), total, at), 200)
   },
 )
 
@@ -137,7 +137,7 @@ orgUnits.openapi(
     const unit = await org.get(db.sql, id)
     if (!unit) throw new Refused('not_found', `unit ${id}`, { text: 'Организационная единица не найдена' })
     scope.assertInScope(await scope.of(db.sql, actor), id)
-    return c.json(yes({ data: spell(unit) }), 200)
+    return c.json(yes({ data: toJson(unit) }), 200)
   },
 )
 
@@ -161,8 +161,8 @@ orgUnits.openapi(
   async (c) => {
     const { db, actor } = c.var
     const { org_unit_id: id } = c.req.valid('param')
-    const unit = await db.transaction((tx) => org.change(tx, actor, id, read(c.req.valid('json'))))
-    return c.json(yes({ message: 'Организационная единица обновлена', data: spell(unit) }), 200)
+    const unit = await db.transaction((tx) => org.change(tx, actor, id, fromJson(c.req.valid('json'))))
+    return c.json(yes({ message: 'Организационная единица обновлена', data: toJson(unit) }), 200)
   },
 )
 

@@ -40,7 +40,7 @@ export const user = (person: Person, place: Awaited<ReturnType<typeof admission.
   last_login_at: timeOrNull(person.lastLoginAt),
 })
 
-/** Somebody, with where the limit of power banks comes from (api-contracts 4.7). */
+/** Somebody, with where the limit of power banks comes from (docs/contracts.md 4.7). */
 export const Account = z
   .object({
     ...User.shape,

@@ -2,7 +2,7 @@ import type { Actor } from '../../../db/platform/actor.ts'
 import { Refused } from '../../../db/platform/refused.ts'
 import { may } from '../../auth.ts'
 
-/** "Admin" of the document: everywhere, or in the own group (api-contracts 4). */
+/** "Admin" of the document: everywhere, or in the own group (docs/contracts.md 4). */
 export const admins = may('service_admin', 'group_admin')
 /** Who looks after cabinets and people day by day: admins, and a subgroup's own. */
 export const staff = may('service_admin', 'group_admin', 'subgroup_admin')

@@ -5,7 +5,7 @@ import * as users from '../../../db/powerbank/users.ts'
 import { json, no, ok, router, yes } from '../surface.ts'
 import { Account, account } from './people.ts'
 
-/** The caller's account as the mobile client shows it (api-contracts 4.15). */
+/** The caller's account as the mobile client shows it (docs/contracts.md 4.15). */
 export const userProfile = router()
 
 userProfile.openapi(

@@ -20,7 +20,7 @@ const UserRole = z
   })
   .openapi('UserRole')
 
-const spell = (role: verbs.Role): z.infer<typeof UserRole> => ({
+const toJson = (role: verbs.Role): z.infer<typeof UserRole> => ({
   id: role.id,
   role_id: role.id,
   user_id: role.userId,
@@ -31,7 +31,7 @@ const spell = (role: verbs.Role): z.infer<typeof UserRole> => ({
   created_at: time(role.createdAt),
 })
 
-/** Who may do what in which unit (api-contracts 4.14). */
+/** Who may do what in which unit (docs/contracts.md 4.14). */
 export const userRoles = router()
 
 userRoles.openapi(
@@ -61,7 +61,7 @@ userRoles.openapi(
     const { db, actor } = c.var
     const { user_id: userId, role, org_unit_id } = c.req.valid('json')
     const made = await db.transaction((tx) => verbs.grant(tx, actor, { userId, role, orgUnitId: org_unit_id ?? null }))
-    return c.json(yes({ message: 'Роль выдана', data: spell(made) }), 201)
+    return c.json(yes({ message: 'Роль выдана', data: toJson(made) }), 201)
   },
 )
 
@@ -80,7 +80,7 @@ userRoles.openapi(
     const { user_id: userId, role, ...at } = c.req.valid('query')
     const reach = await scope.of(db.sql, actor, ...STAFF)
     const { rows, total } = await verbs.list(db.sql, { scope: reach, userId, role, ...at })
-    return c.json(paged(rows.map(spell), total, at), 200)
+    return c.json(paged(rows.map(toJson), total, at), 200)
   },
 )
 

@@ -51,7 +51,7 @@ const UserChange = z
   })
 const one = json(ok({ data: Account }).openapi('AccountAnswer'))
 
-/** Accounts: staff keep those of their units (api-contracts 4.7). */
+/** Accounts: staff keep those of their units (docs/contracts.md 4.7). */
 export const users = router()
 
 users.openapi(

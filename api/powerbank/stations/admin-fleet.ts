@@ -8,14 +8,14 @@ import type { Env } from '../../context.ts'
 import { admins, assertSelf } from '../people/rights.ts'
 import { refusalBody } from '../refusals.ts'
 import { idBody, json, no, ok, router, Time, time, yes } from '../surface.ts'
-import { Powerbank, spell } from './powerbanks.ts'
+import { Powerbank, toJson } from './powerbanks.ts'
 
 const tags = ['Административные функции']
 const bulkMax = 500
 const textCharactersMax = 500
 const Text = z.string().trim().max(textCharactersMax)
 
-/** Taking power banks into service and out of it (api-contracts 4.2). */
+/** Taking power banks into service and out of it (docs/contracts.md 4.2). */
 export const adminFleet = router()
 
 adminFleet.openapi(
@@ -61,7 +61,7 @@ adminFleet.openapi(
         powerbank_id: id,
         admin_user_id: c.var.actor.userId,
         deactivated_at: time(bank.updatedAt),
-        data: spell(bank),
+        data: toJson(bank),
       }),
       200,
     )
@@ -180,7 +180,7 @@ adminFleet.openapi(
       orderId: await writeOff(tx, actor, { userId, powerbankId, note }),
       bank: (await powerbanks.get(tx, powerbankId))!,
     }))
-    const data = { ...spell(bank), order_id: orderId, user_id: userId, admin_user_id: actor.userId, note }
+    const data = { ...toJson(bank), order_id: orderId, user_id: userId, admin_user_id: actor.userId, note }
     return c.json(yes({ message: 'Повербанк списан как утерянный', data }), 200)
   },
 )

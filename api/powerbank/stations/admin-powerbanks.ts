@@ -3,13 +3,13 @@ import * as verbs from '../../../db/powerbank/powerbanks.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import { admins, assertSelf } from '../people/rights.ts'
 import { idBody, json, no, ok, pagingBy, router, Time, time, yes } from '../surface.ts'
-import { Powerbank, spell } from './powerbanks.ts'
+import { Powerbank, toJson } from './powerbanks.ts'
 
 const tags = ['Административные функции']
 /** The document has no pages here, so a client that knows none gets as many as a page may hold. */
 const unknownDefault = 100
 
-/** Power banks that cabinets listed and nobody has registered (api-contracts 4.2). */
+/** Power banks that cabinets listed and nobody has registered (docs/contracts.md 4.2). */
 export const adminPowerbanks = router()
 
 adminPowerbanks.openapi(
@@ -34,7 +34,7 @@ adminPowerbanks.openapi(
     const q = c.var.db.sql
     const within = await scope.administered(q, c.var.actor)
     const { rows, total } = await verbs.list(q, { scope: within, status: 'unknown', ...at })
-    return c.json(yes({ data: rows.map(spell), count: total }), 200)
+    return c.json(yes({ data: rows.map(toJson), count: total }), 200)
   },
 )
 
@@ -86,7 +86,7 @@ adminPowerbanks.openapi(
         powerbank_id: id,
         admin_user_id: actor.userId,
         activated_at: time(at),
-        data: spell(bank),
+        data: toJson(bank),
       }),
       200,
     )

@@ -6,14 +6,14 @@ import type { Env } from '../../context.ts'
 import { json, no, ok } from '../surface.ts'
 
 /**
- * How long a request waits for a cabinet's answer to a question: 5 s and one more try (cabinet-protocol 4), and the
+ * How long a request waits for a cabinet's answer to a question: 5 s and one more try (docs/protocol.md 4), and the
  * second or two in which a missed deadline is noticed.
  */
 export const QUERY_WAIT_MS = 12_500
 const volumeSteps = 15
 const percent = 100
 
-/** The device's scale 0–15 as the document's 0–100, and back (data-model C8, 18). */
+/** The device's scale 0–15 as the document's 0–100, and back (docs/contracts.md C8, 18). */
 export const volumePercent = (level: number) => Math.round((level * percent) / volumeSteps)
 export const volumeLevel = (volume: number) => Math.round((volume * volumeSteps) / percent)
 

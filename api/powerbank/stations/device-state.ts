@@ -5,13 +5,13 @@ import * as commands from '../../../db/powerbank/station-commands.ts'
 import { STAFF, staff } from '../people/rights.ts'
 import { idParam, json, no, ok, router, Time, time, timeOrNull, yes } from '../surface.ts'
 import { QUERY_WAIT_MS, settled, volumePercent } from './command-answer.ts'
-import { Station, spell, stationOf } from './station-view.ts'
+import { Station, stationOf, toJson } from './station-view.ts'
 
 const tags = ['Управление станциями (команды)']
 const description = 'Последний ответ станции; 404, пока она не отвечала.'
 const params = z.object({ station_id: idParam })
 
-/** One occupied slot (api-contracts 4.12). */
+/** One occupied slot (docs/contracts.md 4.12). */
 export const InventorySlot = z
   .object({
     slot_number: z.int(),
@@ -75,7 +75,7 @@ export const Address = z
   })
   .openapi('ServerAddress')
 
-/** The value of `Address`; a cabinet's port is text on the wire (cabinet-protocol 3, 0x6A). */
+/** The value of `Address`; a cabinet's port is text on the wire (docs/protocol.md 3, 0x6A). */
 export const spellAddress = (said: Record<string, any>, at: Date): z.infer<typeof Address> => ({
   server_address: String(said.host ?? ''),
   server_port: Number(said.port) || null,
@@ -120,7 +120,7 @@ deviceState.openapi(
       age_seconds: Math.max(0, Math.round((Date.now() - station.inventoryAt.getTime()) / secondMs)),
       is_online: station.isOnline,
     }
-    return c.json(yes({ station: spell(station), inventory, cache_info }), 200)
+    return c.json(yes({ station: toJson(station), inventory, cache_info }), 200)
   },
 )
 
@@ -146,7 +146,7 @@ deviceState.openapi(
     const { volume } = station.deviceState
     if (!volume) throw unheard()
     const data = spellVolume(Number(volume.level), new Date(volume.at))
-    return c.json(yes({ station: spell(station), voice_volume: data, data }), 200)
+    return c.json(yes({ station: toJson(station), voice_volume: data, data }), 200)
   },
 )
 
@@ -172,7 +172,7 @@ deviceState.openapi(
     const { serverAddress } = station.deviceState
     if (!serverAddress) throw unheard()
     const data = spellAddress(serverAddress, new Date(serverAddress.at))
-    return c.json(yes({ station: spell(station), server_address: data, data }), 200)
+    return c.json(yes({ station: toJson(station), server_address: data, data }), 200)
   },
 )
 

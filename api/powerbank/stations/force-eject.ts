@@ -15,7 +15,7 @@ const Ejected = z
   .object({ powerbank_id: z.int(), serial_number: z.string(), status: z.string(), soh: z.int() })
   .openapi('EjectedPowerbank')
 
-/** Opening a slot by hand (api-contracts 4.2). */
+/** Opening a slot by hand (docs/contracts.md 4.2). */
 export const forceEject = router()
 
 forceEject.openapi(

@@ -10,7 +10,7 @@ const tags = ['Секретные ключи станций']
 const keyCharactersMax = 128
 const mask = '••••••'
 
-/** The secret a TCP-B cabinet signs with (cabinet-protocol 2.4): it goes in and never comes out. */
+/** The secret a TCP-B cabinet signs with (docs/protocol.md 2.4): it goes in and never comes out. */
 export const KeyValue = z
   .string()
   .min(1)
@@ -36,7 +36,7 @@ const Key = z
   })
   .openapi('StationKey')
 
-const spell = (key: StationKey): z.infer<typeof Key> => ({
+const toJson = (key: StationKey): z.infer<typeof Key> => ({
   key_id: key.id,
   id: key.id,
   station_id: key.stationId,
@@ -47,7 +47,7 @@ const spell = (key: StationKey): z.infer<typeof Key> => ({
 
 const path = '/station-secret-keys'
 
-/** Keys of cabinets (api-contracts 4.14). */
+/** Keys of cabinets (docs/contracts.md 4.14). */
 export const keys = router()
 
 keys.openapi(
@@ -70,7 +70,7 @@ keys.openapi(
     // One of them is there: the schema's refine says so.
     const value = (key_value ?? secret_key)!
     const key = await db.transaction((tx) => verbs.add(tx, actor, { stationId, value }, config.keysSecret))
-    return c.json(yes({ message: 'Ключ сохранён', data: spell(key) }), 201)
+    return c.json(yes({ message: 'Ключ сохранён', data: toJson(key) }), 201)
   },
 )
 
@@ -89,7 +89,7 @@ keys.openapi(
     const { station_id: stationId, ...at } = c.req.valid('query')
     const q = c.var.db.sql
     const { rows, total } = await verbs.list(q, { scope: await scope.administered(q, c.var.actor), stationId, ...at })
-    return c.json(paged(rows.map(spell), total, at), 200)
+    return c.json(paged(rows.map(toJson), total, at), 200)
   },
 )
 

@@ -2,13 +2,13 @@ import { createRoute, z } from '@hono/zod-openapi'
 import * as verbs from '../../../db/powerbank/powerbank-changes.ts'
 import { admins } from '../people/rights.ts'
 import { idBody, idParam, json, no, ok, router, yes } from '../surface.ts'
-import { fields, one, Serial, spell } from './powerbanks.ts'
+import { fields, one, Serial, toJson } from './powerbanks.ts'
 
 const tags = ['Управление повербанками']
 const path = '/powerbanks/{powerbank_id}'
 const params = z.object({ powerbank_id: idParam })
 
-/** What administrators do to one power bank (api-contracts 4.3). */
+/** What administrators do to one power bank (docs/contracts.md 4.3). */
 export const powerbankChanges = router()
 
 powerbankChanges.openapi(
@@ -48,7 +48,7 @@ powerbankChanges.openapi(
         writeOffReason: given.write_off_reason,
       }),
     )
-    return c.json(yes({ message: 'Повербанк обновлён', data: spell(bank) }), 200)
+    return c.json(yes({ message: 'Повербанк обновлён', data: toJson(bank) }), 200)
   },
 )
 

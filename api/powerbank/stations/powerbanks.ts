@@ -24,7 +24,7 @@ export const Serial = z
   .regex(/^[\x21-\x7e]+$/, 'ожидаются символы ASCII без пробелов')
 const NewPowerbank = z.object({ serial_number: Serial, ...z.object(fields).partial().shape })
 
-/** A power bank as this surface shows it (api-contracts 4.3). */
+/** A power bank as this surface shows it (docs/contracts.md 4.3). */
 export const Powerbank = z
   .object({
     id: z.int(),
@@ -42,7 +42,7 @@ export const Powerbank = z
   .openapi('Powerbank')
 
 /** The value of `Powerbank`. */
-export const spell = (bank: verbs.Powerbank): z.infer<typeof Powerbank> => ({
+export const toJson = (bank: verbs.Powerbank): z.infer<typeof Powerbank> => ({
   id: bank.id,
   powerbank_id: bank.id,
   serial_number: bank.serialNumber,
@@ -62,7 +62,7 @@ export const spell = (bank: verbs.Powerbank): z.infer<typeof Powerbank> => ({
 /** The answer of every route about one of them. */
 export const one = json(ok({ data: Powerbank }).openapi('PowerbankAnswer'))
 
-/** Power banks, wherever they are (api-contracts 4.3). */
+/** Power banks, wherever they are (docs/contracts.md 4.3). */
 export const powerbanks = router()
 
 powerbanks.openapi(
@@ -97,7 +97,7 @@ powerbanks.openapi(
         writeOffReason: given.write_off_reason,
       }),
     )
-    return c.json(yes({ message: 'Повербанк создан', data: spell(bank) }), 201)
+    return c.json(yes({ message: 'Повербанк создан', data: toJson(bank) }), 201)
   },
 )
 
@@ -114,7 +114,7 @@ powerbanks.openapi(
     const { status, org_unit_id: orgUnitId, ...at } = c.req.valid('query')
     const q = c.var.db.sql
     const { rows, total } = await verbs.list(q, { scope: await scope.of(q, c.var.actor), status, orgUnitId, ...at })
-    return c.json(paged(rows.map(spell), total, at), 200)
+    return c.json(paged(rows.map(toJson), total, at), 200)
   },
 )
 
@@ -132,6 +132,6 @@ powerbanks.openapi(
     const bank = await verbs.get(db.sql, c.req.valid('param').powerbank_id)
     if (!bank) throw new Refused('power_bank_not_found')
     scope.assertInScope(await scope.of(db.sql, actor), bank.orgUnitId)
-    return c.json(yes({ data: spell(bank) }), 200)
+    return c.json(yes({ data: toJson(bank) }), 200)
   },
 )

@@ -4,14 +4,14 @@ import * as stationKeys from '../../../db/powerbank/station-keys.ts'
 import { may } from '../../auth.ts'
 import { idBody, idParam, json, no, ok, page, paged, paging, router, Time, time, yes } from '../surface.ts'
 import { KeyValue } from './keys.ts'
-import { Station, spell as spellStation } from './station-view.ts'
+import { Station, toJson as spellStation } from './station-view.ts'
 import { Slots } from './stations.ts'
 
 const tags = ['Карантин кабинетов']
 /** A cabinet that knocks is nobody's yet, so only who sees all units decides whose it becomes. */
 const adopters = may('service_admin')
 
-const Knock = z
+const PendingDevice = z
   .object({
     id: z.int(),
     box_id: z.string(),
@@ -25,16 +25,16 @@ const Knock = z
   })
   .openapi('QuarantinedCabinet')
 
-const spell = (knock: verbs.Knock): z.infer<typeof Knock> => ({
-  id: knock.id,
-  box_id: knock.boxId,
-  dialect: knock.dialect,
-  reason: knock.reason,
-  address: knock.address,
-  slots: knock.slots,
-  attempts: knock.attempts,
-  first_seen_at: time(knock.firstSeenAt),
-  last_seen_at: time(knock.lastSeenAt),
+const toJson = (pending: verbs.PendingDevice): z.infer<typeof PendingDevice> => ({
+  id: pending.id,
+  box_id: pending.boxId,
+  dialect: pending.dialect,
+  reason: pending.reason,
+  address: pending.address,
+  slots: pending.slots,
+  attempts: pending.attempts,
+  first_seen_at: time(pending.firstSeenAt),
+  last_seen_at: time(pending.lastSeenAt),
 })
 
 /** Cabinets that dialled and were not let in. An addition of ours: the document has no way to see them. */
@@ -49,14 +49,14 @@ quarantine.openapi(
     middleware: adopters,
     request: { query: z.object(paging) },
     responses: {
-      200: { description: 'Страница, сначала последние', ...json(page(Knock).openapi('QuarantinedCabinets')) },
+      200: { description: 'Страница, сначала последние', ...json(page(PendingDevice).openapi('QuarantinedCabinets')) },
       ...no(400, 401, 403),
     },
   }),
   async (c) => {
     const at = c.req.valid('query')
     const { rows, total } = await verbs.list(c.var.db.sql, at)
-    return c.json(paged(rows.map(spell), total, at), 200)
+    return c.json(paged(rows.map(toJson), total, at), 200)
   },
 )
 
@@ -92,9 +92,9 @@ quarantine.openapi(
     const { id } = c.req.valid('param')
     const { org_unit_id: orgUnitId, key_value: value, slots_declared: slotsDeclared } = c.req.valid('json')
     const station = await db.transaction(async (tx) => {
-      const adopted = await verbs.adopt(tx, actor, id, { orgUnitId, slotsDeclared })
-      if (value !== undefined) await stationKeys.add(tx, actor, { stationId: adopted.id, value }, config.keysSecret)
-      return adopted
+      const approved = await verbs.approve(tx, actor, id, { orgUnitId, slotsDeclared })
+      if (value !== undefined) await stationKeys.add(tx, actor, { stationId: approved.id, value }, config.keysSecret)
+      return approved
     })
     return c.json(yes({ message: 'Кабинет принят', data: spellStation(station) }), 201)
   },

@@ -40,7 +40,7 @@ const Report = z
   })
   .openapi('SlotReport')
 
-const spell = (report: verbs.SlotReport): z.infer<typeof Report> => ({
+const toJson = (report: verbs.SlotReport): z.infer<typeof Report> => ({
   report_id: report.id,
   station_id: report.stationId,
   station_box_id: report.stationBoxId,
@@ -55,7 +55,7 @@ const path = '/slot-abnormal-reports'
 const params = z.object({ report_id: idParam })
 const one = json(ok({ data: Report }).openapi('SlotReportAnswer'))
 
-/** Slots that went wrong; cabinets file these themselves (api-contracts 4.11). */
+/** Slots that went wrong; cabinets file these themselves (docs/contracts.md 4.11). */
 export const slotReports = router()
 
 slotReports.openapi(
@@ -80,7 +80,7 @@ slotReports.openapi(
         reportedAt: new Date(given.reported_at),
       }),
     )
-    return c.json(yes({ message: 'Отчет создан', data: spell(report) }), 201)
+    return c.json(yes({ message: 'Отчет создан', data: toJson(report) }), 201)
   },
 )
 
@@ -115,7 +115,7 @@ slotReports.openapi(
     const q = c.var.db.sql
     const within = await scope.administered(q, c.var.actor)
     const { rows, total } = await verbs.list(q, { scope: within, stationId, eventType, ...at })
-    const reports = rows.map(spell)
+    const reports = rows.map(toJson)
     return c.json({ ...paged(reports, total, at), reports, reports_count: total }, 200)
   },
 )
@@ -135,7 +135,7 @@ slotReports.openapi(
     const report = await verbs.get(db.sql, c.req.valid('param').report_id)
     if (!report) throw new Refused('not_found')
     scope.assertInScope(await scope.administered(db.sql, actor), report.orgUnitId)
-    return c.json(yes({ data: spell(report) }), 200)
+    return c.json(yes({ data: toJson(report) }), 200)
   },
 )
 

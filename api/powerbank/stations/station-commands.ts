@@ -42,7 +42,7 @@ async function ask(
   return { row, station }
 }
 
-/** What staff may tell a cabinet (api-contracts 4.12). */
+/** What staff may tell a cabinet (docs/contracts.md 4.12). */
 export const stationCommands = router()
 
 stationCommands.openapi(

@@ -25,7 +25,7 @@ const Placed = z
   })
   .openapi('StationPowerbankLink')
 
-const spell = (placed: verbs.Placed): z.infer<typeof Placed> => ({
+const toJson = (placed: verbs.Placed): z.infer<typeof Placed> => ({
   id: placed.id,
   sp_id: placed.id,
   station_id: placed.stationId,
@@ -41,7 +41,7 @@ const spell = (placed: verbs.Placed): z.infer<typeof Placed> => ({
   last_update: time(placed.lastUpdate),
 })
 
-/** What sits where, as an administrator writes it; what a cabinet lists replaces it (api-contracts 4.14). */
+/** What sits where, as an administrator writes it; what a cabinet lists replaces it (docs/contracts.md 4.14). */
 export const stationPowerbanks = router()
 
 stationPowerbanks.openapi(
@@ -71,7 +71,7 @@ stationPowerbanks.openapi(
     const { station_id: stationId, powerbank_id: powerbankId, slot_number: slotNumber } = c.req.valid('json')
     const place = { stationId, powerbankId, slotNumber }
     const placed = await c.var.db.transaction((tx) => verbs.put(tx, c.var.actor, place))
-    return c.json(yes({ message: 'Связь создана', data: spell(placed) }), 201)
+    return c.json(yes({ message: 'Связь создана', data: toJson(placed) }), 201)
   },
 )
 
@@ -93,7 +93,7 @@ stationPowerbanks.openapi(
     const q = c.var.db.sql
     const within = await scope.administered(q, c.var.actor)
     const { rows, total } = await verbs.list(q, { scope: within, stationId, powerbankId, ...at })
-    return c.json(paged(rows.map(spell), total, at), 200)
+    return c.json(paged(rows.map(toJson), total, at), 200)
   },
 )
 

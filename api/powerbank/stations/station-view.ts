@@ -8,7 +8,7 @@ import { Time, time, timeOrNull } from '../surface.ts'
 
 export const StationStatus = z.enum(['active', 'inactive', 'pending'])
 
-/** A station as this surface shows it (api-contracts 4.4). */
+/** A station as this surface shows it (docs/contracts.md 4.4). */
 export const Station = z
   .object({
     station_id: z.int(),
@@ -32,7 +32,7 @@ export const Station = z
   .openapi('Station')
 
 /** The value of `Station`. */
-export function spell(station: stations.Station): z.infer<typeof Station> {
+export function toJson(station: stations.Station): z.infer<typeof Station> {
   const free = freeSlots(station)
   return {
     station_id: station.id,

@@ -3,14 +3,14 @@ import * as scope from '../../../db/powerbank/scope.ts'
 import * as verbs from '../../../db/powerbank/stations.ts'
 import { admins } from '../people/rights.ts'
 import { idBody, idParam, json, no, ok, page, paged, paging, router, yes } from '../surface.ts'
-import { Station, StationStatus, spell, stationOf } from './station-view.ts'
+import { Station, StationStatus, stationOf, toJson } from './station-view.ts'
 
 const tags = ['Управление станциями']
 const boxIdCharactersMax = 64
 const iccidCharactersMax = 64
 const slotsMax = 255
 
-/** What a cabinet calls itself at login: text without blanks (cabinet-protocol 3, 0x60). */
+/** What a cabinet calls itself at login: text without blanks (docs/protocol.md 3, 0x60). */
 export const BoxId = z
   .string()
   .trim()
@@ -29,7 +29,7 @@ const fields = {
 const StationChange = z.object(fields).partial()
 const NewStation = StationChange.required({ box_id: true, slots_declared: true })
 
-const read = (given: z.infer<typeof StationChange>): verbs.StationChange => ({
+const fromJson = (given: z.infer<typeof StationChange>): verbs.StationChange => ({
   orgUnitId: given.org_unit_id,
   boxId: given.box_id,
   iccid: given.iccid,
@@ -41,7 +41,7 @@ const path = '/stations/{station_id}'
 const params = z.object({ station_id: idParam })
 const one = json(ok({ data: Station }).openapi('StationAnswer'))
 
-/** Cabinets and where they stand (api-contracts 4.4). */
+/** Cabinets and where they stand (docs/contracts.md 4.4). */
 export const stations = router()
 
 stations.openapi(
@@ -66,9 +66,9 @@ stations.openapi(
   }),
   async (c) => {
     const given = c.req.valid('json')
-    const fields = { ...read(given), boxId: given.box_id, slotsDeclared: given.slots_declared }
+    const fields = { ...fromJson(given), boxId: given.box_id, slotsDeclared: given.slots_declared }
     const station = await c.var.db.transaction((tx) => verbs.create(tx, c.var.actor, fields))
-    return c.json(yes({ message: 'Станция создана', data: spell(station) }), 201)
+    return c.json(yes({ message: 'Станция создана', data: toJson(station) }), 201)
   },
 )
 
@@ -85,7 +85,7 @@ stations.openapi(
     const { org_unit_id: orgUnitId, status, ...at } = c.req.valid('query')
     const q = c.var.db.sql
     const { rows, total } = await verbs.list(q, { scope: await scope.of(q, c.var.actor), orgUnitId, status, ...at })
-    return c.json(paged(rows.map(spell), total, at), 200)
+    return c.json(paged(rows.map(toJson), total, at), 200)
   },
 )
 
@@ -100,7 +100,7 @@ stations.openapi(
   }),
   async (c) => {
     const station = await stationOf(c.var.db.sql, c.var.actor, c.req.valid('param').station_id)
-    return c.json(yes({ data: spell(station) }), 200)
+    return c.json(yes({ data: toJson(station) }), 200)
   },
 )
 
@@ -123,9 +123,9 @@ stations.openapi(
   }),
   async (c) => {
     const { station_id: id } = c.req.valid('param')
-    const change = read(c.req.valid('json'))
+    const change = fromJson(c.req.valid('json'))
     const station = await c.var.db.transaction((tx) => verbs.change(tx, c.var.actor, id, change))
-    return c.json(yes({ message: 'Станция обновлена', data: spell(station) }), 200)
+    return c.json(yes({ message: 'Станция обновлена', data: toJson(station) }), 200)
   },
 )
 

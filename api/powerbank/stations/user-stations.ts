@@ -2,12 +2,12 @@ import { createRoute, z } from '@hono/zod-openapi'
 import * as scope from '../../../db/powerbank/scope.ts'
 import * as stations from '../../../db/powerbank/stations.ts'
 import { json, no, page, paged, pagingBy, router } from '../surface.ts'
-import { Station, spell } from './station-view.ts'
+import { Station, toJson } from './station-view.ts'
 
 /** The document has no pages here, so a client that knows none gets as many as a page may hold. */
 const stationsDefault = 100
 
-/** Where the caller may borrow (api-contracts 4.15). */
+/** Where the caller may borrow (docs/contracts.md 4.15). */
 export const userStations = router()
 
 userStations.openapi(
@@ -35,7 +35,7 @@ userStations.openapi(
     const at = c.req.valid('query')
     const filter = { scope: await scope.of(db.sql, actor), status: 'active' as const, ...at }
     const { rows, total } = await stations.list(db.sql, filter)
-    const listed = rows.map(spell)
+    const listed = rows.map(toJson)
     return c.json({ ...paged(listed, total, at), stations: listed }, 200)
   },
 )

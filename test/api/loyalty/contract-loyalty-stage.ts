@@ -1,7 +1,7 @@
 import * as identity from '../../../db/identity/identity.ts'
-import type { house } from '../server.ts'
+import type { startApiServer } from '../server.ts'
 
-type House = Awaited<ReturnType<typeof house>>
+type House = Awaited<ReturnType<typeof startApiServer>>
 export type Stage = Awaited<ReturnType<typeof stage>>
 
 const documented = { email: 'user@example.com', phone: '+79991234567', friend: 'friend@example.com' }

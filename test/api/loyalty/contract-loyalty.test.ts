@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { judgeOf } from '../schemas.ts'
-import { house, webhookToken } from '../server.ts'
+import { startApiServer, webhookToken } from '../server.ts'
 import { type Stage, stage } from './contract-loyalty-stage.ts'
 
 // The whole document of the loyalty surface, operation by operation: the request it shows is answered as it says.
@@ -19,7 +19,7 @@ interface Documented {
 }
 const vectors = new URL('../../vectors/endpoints-loyalty.json', import.meta.url)
 const { endpoints } = JSON.parse(readFileSync(vectors, 'utf8')) as { endpoints: Documented[] }
-const built = await house()
+const built = await startApiServer()
 const { call, lines } = built
 const document = (await call('GET', '/api/openapi.json')).body
 const judge = judgeOf(document)

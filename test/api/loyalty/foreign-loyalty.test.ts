@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { house } from '../server.ts'
+import { startApiServer } from '../server.ts'
 import { stage } from './contract-loyalty-stage.ts'
 
-// Whatever belongs to one patient is closed to every other (api-contracts 3).
-const built = await house()
+// Whatever belongs to one patient is closed to every other (docs/contracts.md 3).
+const built = await startApiServer()
 const { call, db, lines } = built
 
 const tables = [

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import * as identity from '../../../db/identity/identity.ts'
-import { house } from '../server.ts'
+import { startApiServer } from '../server.ts'
 
-const { call, person, db } = await house()
+const { call, person, db } = await startApiServer()
 const { sql } = db
 let people = 79_440_000_000
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { house } from '../server.ts'
+import { startApiServer } from '../server.ts'
 
-const { call, person, db, lines, ground } = await house()
+const { call, person, db, lines, stage } = await startApiServer()
 
 let people = 79_310_000_000
 const newcomer = () => {
@@ -218,7 +218,7 @@ test('a referral code at registration pays whose it is, once; an unknown one is 
 })
 
 test('an address logs in and registers so often in a minute, and asks so often in a second', async () => {
-  const auth = await house({ loyalty: { ...ground.config.loyalty, loginsPerMinute: 2 } })
+  const auth = await startApiServer({ loyalty: { ...stage.config.loyalty, loginsPerMinute: 2 } })
   const tries = []
   for (let n = 0; n < 3; n++)
     tries.push(await auth.call('POST', '/api/auth/login', { headers: form, body: 'username=a@b.c&password=x' }))
@@ -231,7 +231,7 @@ test('an address logs in and registers so often in a minute, and asks so often i
   const theirs = await auth.call('POST', '/api/auth/login', { body: { phone_e164: '+79990000000', password: 'x' } })
   expect(theirs).toMatchObject({ status: 401, body: { success: false } })
 
-  const asks = await house({ loyalty: { ...ground.config.loyalty, requestsPerSecond: 2 } })
+  const asks = await startApiServer({ loyalty: { ...stage.config.loyalty, requestsPerSecond: 2 } })
   const statuses = await Promise.all(Array.from({ length: 6 }, () => asks.call('GET', '/api/auth/me')))
   expect(statuses.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(2)
   expect((await asks.call('GET', '/api/auth/profile')).status).toBe(401)
@@ -240,7 +240,7 @@ test('an address logs in and registers so often in a minute, and asks so often i
 })
 
 test('guessing one person’s password ends in a wait, from wherever', async () => {
-  const guessed = await house({ phoneFailuresMax: 2 })
+  const guessed = await startApiServer({ phoneFailuresMax: 2 })
   const statuses = []
   for (const name of ['victim@example.com', 'VICTIM@example.com', ' victim@example.com'])
     statuses.push((await guessed.call('POST', '/api/auth/login', { body: { email: name, password: 'x' } })).status)

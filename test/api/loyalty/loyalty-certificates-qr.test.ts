@@ -2,9 +2,9 @@ import jsqr from 'jsqr'
 import { PNG } from 'pngjs'
 import { expect, test } from 'vitest'
 import * as identity from '../../../db/identity/identity.ts'
-import { config, house } from '../server.ts'
+import { config, startApiServer } from '../server.ts'
 
-const { db, call, request, person } = await house()
+const { db, call, request, person } = await startApiServer()
 const cashier = await person()
 await db.transaction((tx) => identity.grant(tx, cashier.id, { surface: 'loyalty', role: 'cashier' }))
 const sold = async () =>
@@ -61,7 +61,7 @@ test('there are pictures of certificates only, and all others are missed alike',
 })
 
 test('who asks for too many has to wait, but not whoever asks for what there is', async () => {
-  const strict = await house({ loyalty: { ...config.loyalty, verificationsPerMinute: 3 } })
+  const strict = await startApiServer({ loyalty: { ...config.loyalty, verificationsPerMinute: 3 } })
   const seller = await strict.person()
   await strict.db.transaction((tx) => identity.grant(tx, seller.id, { surface: 'loyalty', role: 'cashier' }))
   const made = await strict.call('POST', '/api/certificates/create', {

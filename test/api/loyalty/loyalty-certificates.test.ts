@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { tick } from '../../../api/schedule.ts'
 import * as identity from '../../../db/identity/identity.ts'
-import { house } from '../server.ts'
+import { startApiServer } from '../server.ts'
 
-const { db, ground, call, person, lines } = await house({ publicUrl: 'https://it-mydoc.example' })
+const { db, stage, call, person, lines } = await startApiServer({ publicUrl: 'https://it-mydoc.example' })
 
 /** Somebody with a role on the loyalty surface; without one, a patient. */
 async function member(role?: string) {
@@ -231,7 +231,7 @@ test('the clock writes down what is over, each once, however many clocks there a
     expect(event).toBe('clock.acted')
     if (job === 'expireCertificates') clock.push(count)
   }
-  await Promise.all(Array.from({ length: 4 }, () => tick({ ...ground, log, rules: ground.config.loyalty.rules })))
+  await Promise.all(Array.from({ length: 4 }, () => tick({ ...stage, log, rules: stage.config.loyalty.rules })))
   expect(clock.reduce((sum, count) => sum + count, 0)).toBe(4)
   const rows = await db.sql`select status from certificates where id = any(${sold}) order by id`
   expect(rows.map(({ status }) => status)).toEqual(['active', 'expired', 'expired', 'expired', 'expired'])

@@ -3,10 +3,10 @@ import { phoneOf } from '../../../api/providers/bitrix.ts'
 import * as identity from '../../../db/identity/identity.ts'
 import { accountOf } from '../../../db/loyalty/loyalty.ts'
 import * as inbox from '../../../db/messages/inbox.ts'
-import { house, webhookToken } from '../server.ts'
+import { startApiServer, webhookToken } from '../server.ts'
 
 const path = '/api/integrations/bitrix/contact'
-const { call, db, person } = await house()
+const { call, db, person } = await startApiServer()
 const { sql } = db
 let contacts = 0
 const fresh = () => ({

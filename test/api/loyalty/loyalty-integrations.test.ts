@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { addPatient } from '../../../db/loyalty/loyalty.ts'
-import { config, house, webhookToken } from '../server.ts'
+import { config, startApiServer, webhookToken } from '../server.ts'
 
 interface Vector {
   id: string
@@ -15,7 +15,7 @@ interface Vector {
 }
 const file = new URL('../../vectors/providers-1c-bitrix.json', import.meta.url)
 const { vectors } = JSON.parse(readFileSync(file, 'utf8')) as { vectors: Vector[] }
-const built = await house()
+const built = await startApiServer()
 const { call, db } = built
 const { sql } = db
 const paths = { '1c': '/api/integrations/1c/visit', bitrix24: '/api/integrations/bitrix/contact' }
@@ -26,19 +26,19 @@ const visit = () => ({ document_id: 'DOC-1', patient_external_id: 'nobody', poin
 const native = (token: string) => {
   const about = { memberId: 'a223c6b3710f85df22e9377d6c4f7553', restUrl: null }
   const bitrix = { mode: 'application_token' as const, tokens: [token], ...about }
-  return house({ providers: { ...config.providers, onec: null, bitrix } })
+  return startApiServer({ providers: { ...config.providers, onec: null, bitrix } })
 }
 const natives = new Map<string, Awaited<ReturnType<typeof native>>>()
 for (const { secret, auth_mode: mode } of vectors)
   if (mode === 'application_token') natives.set(secret, await native(secret))
-const rotating = await house({
+const rotating = await startApiServer({
   providers: {
     timeZone: 'UTC',
     onec: { tokens: ['the token of today', 'the token before'], timeZone: 'UTC' },
     bitrix: null,
   },
 })
-const slow = await house({ loyalty: { ...config.loyalty, requestsPerSecond: 1 } })
+const slow = await startApiServer({ loyalty: { ...config.loyalty, requestsPerSecond: 1 } })
 
 describe('the published examples', async () => {
   const who = { email: null, phone: '+79550000001', fullName: 'Пациент', passwordHash: null }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Amount, AmountOrZero, spelt, toMinor, toUnits } from '../../../api/loyalty/money.ts'
+import { Amount, AmountOrZero, toMinor, toUnits, toUnitsText } from '../../../api/loyalty/money.ts'
 
 test.each([
   ['0', 0],
@@ -43,7 +43,7 @@ test('every amount survives the way out and back, and has two decimals at most',
 
 test('a sum of kopecks is told as one, not as floats add up', () => {
   expect(toUnits(toMinor('0.1')! + toMinor('0.2')!)).toBe(0.3)
-  expect(spelt(1_250)).toBe('12.50')
+  expect(toUnitsText(1_250)).toBe('12.50')
 })
 
 test('an amount in a body is above zero, or zero where it may be', () => {

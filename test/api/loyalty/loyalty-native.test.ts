@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { type BitrixConfig, masked } from '../../../api/providers/bitrix.ts'
 import { providersOf } from '../../../api/providers/webhook-events.ts'
 import { startInbox } from '../../../api/tasks/inbox.ts'
-import { config, house } from '../server.ts'
+import { config, startApiServer } from '../server.ts'
 
 const path = '/api/integrations/bitrix/contact'
 const memberId = 'a223c6b3710f85df22e9377d6c4f7553'
@@ -34,7 +34,7 @@ async function portal() {
 async function native(restUrl: string | null) {
   const bitrix: BitrixConfig = { mode: 'application_token', tokens: [applicationToken], memberId, restUrl }
   const providers = { ...config.providers, onec: null, bitrix }
-  const built = await house({ providers })
+  const built = await startApiServer({ providers })
   const worked: { event: string; about: any }[] = []
   const waiting: { count: number; done(): void }[] = []
   const log = (event: string, about: object = {}) => {

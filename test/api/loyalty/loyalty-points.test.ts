@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import * as identity from '../../../db/identity/identity.ts'
-import { house } from '../server.ts'
+import { startApiServer } from '../server.ts'
 
-const { call, person, db, lines } = await house()
+const { call, person, db, lines } = await startApiServer()
 
 let people = 79_330_000_000
 /** Somebody with a role on this surface, a card and a token. */

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import * as identity from '../../../db/identity/identity.ts'
-import { house } from '../server.ts'
+import { startApiServer } from '../server.ts'
 
-const { db, call, person, lines } = await house()
+const { db, call, person, lines } = await startApiServer()
 
 /** Somebody with a role on the loyalty surface; without one, a patient. */
 async function member(role?: string) {

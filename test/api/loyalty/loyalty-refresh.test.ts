@@ -1,8 +1,8 @@
 import { decodeJwt } from 'jose'
 import { expect, test } from 'vitest'
-import { house } from '../server.ts'
+import { startApiServer } from '../server.ts'
 
-const { call, person, db, lines } = await house()
+const { call, person, db, lines } = await startApiServer()
 
 let people = 79_320_000_000
 async function registered() {

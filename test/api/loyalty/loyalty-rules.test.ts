@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import * as identity from '../../../db/identity/identity.ts'
-import { house } from '../server.ts'
+import { startApiServer } from '../server.ts'
 
-const { call, person, db } = await house()
+const { call, person, db } = await startApiServer()
 const admin = await person()
 await db.transaction((tx) => identity.grant(tx, admin.id, { surface: 'loyalty', role: 'admin' }))
 const list = async () => (await call('GET', '/api/admin/reward-rules', { token: admin.token })).body.rules as any[]

@@ -3,9 +3,9 @@ import { providersOf, replay } from '../../../api/providers/webhook-events.ts'
 import { addPatient } from '../../../db/loyalty/loyalty.ts'
 import { balance } from '../../../db/loyalty/points.ts'
 import * as inbox from '../../../db/messages/inbox.ts'
-import { config, house, webhookToken } from '../server.ts'
+import { config, startApiServer, webhookToken } from '../server.ts'
 
-const { call, db, lines, person } = await house()
+const { call, db, lines, person } = await startApiServer()
 const { sql } = db
 
 let people = 0
@@ -185,7 +185,7 @@ describe('an operator', () => {
     const [row] = await noticesOf(body.document_id)
     expect(await replay(db, providers, row.id)).toMatchObject({
       isWorked: false,
-      notice: { state: 'done', attempts: 1 },
+      webhookEvent: { state: 'done', attempts: 1 },
     })
     expect(await has(id)).toEqual([15_000, 9_050])
   })
@@ -225,7 +225,7 @@ describe('an operator', () => {
       address: null,
     }
     const kept = await db.transaction((tx) => inbox.keepUnread(tx, unread, 'an older reader'))
-    expect(await replay(db, providers, kept.id)).toMatchObject({ isWorked: true, notice: { state: 'done' } })
+    expect(await replay(db, providers, kept.id)).toMatchObject({ isWorked: true, webhookEvent: { state: 'done' } })
     expect(await inbox.get(sql, kept.id)).toMatchObject({ state: 'ignored' })
     expect(await replay(db, providers, kept.id)).toMatchObject({ isWorked: false })
     expect(await has(id)).toEqual([15_000, 9_050])

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { quarantine } from '../../../db/devices/connections.ts'
 import * as credentials from '../../../db/devices/mqtt-credentials.ts'
 import { deviceIdOf, ensure } from '../../../db/powerbank/bank-ids.ts'
-import { adopt, list } from '../../../db/powerbank/quarantine.ts'
+import { approve, list } from '../../../db/powerbank/quarantine.ts'
 import { testDb } from '../../postgres.ts'
 import { act, actor, bank, cabinet, happened, person } from '../world.ts'
 
@@ -137,7 +137,7 @@ test('adopting a cabinet whose SIM was changed lets the new one in, and its stat
   const about = { boxId: mine.deviceId, dialect: 'mqtt', reason: 'sim_changed', address: '192.0.2.1' } as const
   await quarantine(db.sql, about)
   const knock = (await list(db.sql, { page: 1, limit: 100 })).rows.find(({ boxId }) => boxId === mine.deviceId)!
-  expect((await act(db, (tx) => adopt(tx, as, knock.id, { orgUnitId: null }))).id).toBe(mine.stationId)
+  expect((await act(db, (tx) => approve(tx, as, knock.id, { orgUnitId: null }))).id).toBe(mine.stationId)
   expect(await ask(mine, '8970100000000000002')).toMatchObject({ clientId: `cabinet-${mine.deviceId}` })
   expect(await ask(mine, '8970100000000000001')).toBe('sim_changed')
 })

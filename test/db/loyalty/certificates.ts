@@ -75,7 +75,7 @@ export async function desk(db: Db) {
       await db.sql`select action, user_id from audit_log where entity_type = 'certificate' and entity_id = ${id} order by id`
     ).map(({ action }) => action)
 
-  /** What must be true of any certificate at any time (data-model D2). */
+  /** What must be true of any certificate at any time (docs/contracts.md D2). */
   async function sound(id: number) {
     const certificate = await now(id)
     const spent = (await redeemedOf(id)).reduce((sum, amount) => sum + amount, 0)

@@ -6,7 +6,7 @@ import { testDb } from '../../postgres.ts'
 const { db } = await testDb()
 const { sql } = db
 let documents = 0
-const document = (content = 'a visit', change: Partial<inbox.NewNotice> = {}): inbox.NewNotice => ({
+const document = (content = 'a visit', change: Partial<inbox.NewWebhookEvent> = {}): inbox.NewWebhookEvent => ({
   provider: '1c',
   dedupKey: `DOC-${++documents}`,
   content,
@@ -15,7 +15,7 @@ const document = (content = 'a visit', change: Partial<inbox.NewNotice> = {}): i
   address: '203.0.113.9',
   ...change,
 })
-const receive = (given: inbox.NewNotice) => db.transaction((tx) => inbox.receive(tx, given))
+const receive = (given: inbox.NewWebhookEvent) => db.transaction((tx) => inbox.receive(tx, given))
 const done = { state: 'done', result: { n: 1 } } as const
 const act = async () => async () => done
 const failing = async () => {
@@ -32,10 +32,10 @@ const effects = async (id: number) =>
 test('a notice is kept byte by byte, and said twice it is one row', async () => {
   const given = document()
   const first = await receive(given)
-  expect(first).toMatchObject({ is: 'new', notice: { state: 'received', attempts: 0, repeats: 0, result: null } })
+  expect(first).toMatchObject({ is: 'new', webhookEvent: { state: 'received', attempts: 0, repeats: 0, result: null } })
   const again = await receive(given)
-  expect(again).toMatchObject({ is: 'repeat', notice: { id: first.notice.id, repeats: 1 } })
-  const stored = await inbox.get(sql, first.notice.id)
+  expect(again).toMatchObject({ is: 'repeat', webhookEvent: { id: first.webhookEvent.id, repeats: 1 } })
+  const stored = await inbox.get(sql, first.webhookEvent.id)
   expect(stored!.raw.equals(given.raw)).toBe(true)
   expect(stored).toMatchObject({ headers: given.headers, address: '203.0.113.9', dedupKey: given.dedupKey })
 })
@@ -44,14 +44,14 @@ test('said twenty times at once it is one row, worked once, and everybody hears 
   const given = document()
   const results = await Promise.all(
     Array.from({ length: 20 }, async () => {
-      const { notice } = await receive(given)
-      return inbox.work(db, notice.id, effect(notice.id))
+      const { webhookEvent } = await receive(given)
+      return inbox.work(db, webhookEvent.id, effect(webhookEvent.id))
     }),
   )
-  const ids = new Set(results.map(({ notice }) => notice.id))
+  const ids = new Set(results.map(({ webhookEvent }) => webhookEvent.id))
   expect(ids.size).toBe(1)
   expect(results.filter(({ isWorked }) => isWorked)).toHaveLength(1)
-  expect(results.every(({ notice }) => notice.result?.n === 1)).toBe(true)
+  expect(results.every(({ webhookEvent }) => webhookEvent.result?.n === 1)).toBe(true)
   const [id] = ids
   expect(await effects(id!)).toBe(1)
   expect((await inbox.get(sql, id!))!.repeats).toBe(19)
@@ -59,14 +59,17 @@ test('said twenty times at once it is one row, worked once, and everybody hears 
 
 test('the same key with other content is a conflict once it was worked, kept beside it, said twice or at once', async () => {
   const given = document('100 points')
-  const { notice } = await receive(given)
-  await inbox.work(db, notice.id, act)
+  const { webhookEvent } = await receive(given)
+  await inbox.work(db, webhookEvent.id, act)
   const changed = { ...given, content: '900 points' }
   const answers = await Promise.all(Array.from({ length: 5 }, () => receive(changed)))
   expect(new Set(answers.map(({ is }) => is))).toEqual(new Set(['conflict']))
-  expect(new Set(answers.map(({ notice }) => notice.id)).size).toBe(1)
-  expect(answers[0]!.notice).toMatchObject({ state: 'failed', lastError: expect.stringContaining('other content') })
-  expect(await inbox.get(sql, notice.id)).toMatchObject({ state: 'done', repeats: 0 })
+  expect(new Set(answers.map(({ webhookEvent }) => webhookEvent.id)).size).toBe(1)
+  expect(answers[0]!.webhookEvent).toMatchObject({
+    state: 'failed',
+    lastError: expect.stringContaining('other content'),
+  })
+  expect(await inbox.get(sql, webhookEvent.id)).toMatchObject({ state: 'done', repeats: 0 })
 })
 
 test('while it is being worked, other content is a conflict too', async () => {
@@ -77,17 +80,17 @@ test('while it is being worked, other content is a conflict too', async () => {
 
 test.each(['unmatched', 'failed'] as const)('a %s notice may be corrected: nothing was done for it', async (state) => {
   const given = document('patient X')
-  const { notice } = await receive(given)
-  await inbox.work(db, notice.id, async () => async () => ({ state, result: {} }))
+  const { webhookEvent } = await receive(given)
+  await inbox.work(db, webhookEvent.id, async () => async () => ({ state, result: {} }))
   const corrected = await receive({ ...given, content: 'patient Y' })
   expect(corrected.is).toBe('new')
-  expect(await inbox.get(sql, notice.id)).toMatchObject({ state: 'ignored', raw: given.raw })
-  expect((await receive({ ...given, content: 'patient Y' })).notice.id).toBe(corrected.notice.id)
+  expect(await inbox.get(sql, webhookEvent.id)).toMatchObject({ state: 'ignored', raw: given.raw })
+  expect((await receive({ ...given, content: 'patient Y' })).webhookEvent.id).toBe(corrected.webhookEvent.id)
 })
 
 test('of a subject’s state the latest word stands, and an earlier one said again is a new one', async () => {
   const given = document('a', { isState: true })
-  const said = async (content: string) => (await receive({ ...given, content })).notice.id
+  const said = async (content: string) => (await receive({ ...given, content })).webhookEvent.id
   const first = await said('a')
   await inbox.work(db, first, act)
   const second = await said('b')
@@ -99,53 +102,57 @@ test('of a subject’s state the latest word stands, and an earlier one said aga
 })
 
 test('what an attempt did is undone with it, counted, and due again later; six failures wait for an operator', async () => {
-  const { notice } = await receive(document())
+  const { webhookEvent } = await receive(document())
   const breaking = async () => async (tx: Tx) => {
-    await (await effect(notice.id)())(tx)
+    await (await effect(webhookEvent.id)())(tx)
     return failing()
   }
-  await expect(inbox.work(db, notice.id, breaking)).rejects.toThrow('our side failed')
-  expect(await effects(notice.id)).toBe(0)
-  expect(await inbox.get(sql, notice.id)).toMatchObject({
+  await expect(inbox.work(db, webhookEvent.id, breaking)).rejects.toThrow('our side failed')
+  expect(await effects(webhookEvent.id)).toBe(0)
+  expect(await inbox.get(sql, webhookEvent.id)).toMatchObject({
     state: 'received',
     attempts: 1,
     lastError: 'our side failed',
   })
-  expect(await inbox.due(sql, 1_000)).not.toContain(notice.id)
-  await sql`update inbox set worked_at = now() - interval '10 seconds' where id = ${notice.id}`
-  expect(await inbox.due(sql, 1_000)).toContain(notice.id)
+  expect(await inbox.due(sql, 1_000)).not.toContain(webhookEvent.id)
+  await sql`update inbox set worked_at = now() - interval '10 seconds' where id = ${webhookEvent.id}`
+  expect(await inbox.due(sql, 1_000)).toContain(webhookEvent.id)
   for (let attempt = 2; attempt <= 6; attempt++)
-    await expect(inbox.work(db, notice.id, failing)).rejects.toThrow('our side failed')
-  expect(await inbox.get(sql, notice.id)).toMatchObject({ state: 'failed', attempts: 6 })
-  await sql`update inbox set worked_at = now() - interval '1 day' where id = ${notice.id}`
-  expect(await inbox.due(sql, 1_000)).not.toContain(notice.id)
-  await expect(inbox.work(db, notice.id, failing)).rejects.toThrow('our side failed')
-  expect(await inbox.get(sql, notice.id)).toMatchObject({ state: 'failed', attempts: 7 })
+    await expect(inbox.work(db, webhookEvent.id, failing)).rejects.toThrow('our side failed')
+  expect(await inbox.get(sql, webhookEvent.id)).toMatchObject({ state: 'failed', attempts: 6 })
+  await sql`update inbox set worked_at = now() - interval '1 day' where id = ${webhookEvent.id}`
+  expect(await inbox.due(sql, 1_000)).not.toContain(webhookEvent.id)
+  await expect(inbox.work(db, webhookEvent.id, failing)).rejects.toThrow('our side failed')
+  expect(await inbox.get(sql, webhookEvent.id)).toMatchObject({ state: 'failed', attempts: 7 })
   // An operator's replay.
-  expect(await inbox.work(db, notice.id, act)).toMatchObject({
+  expect(await inbox.work(db, webhookEvent.id, act)).toMatchObject({
     isWorked: true,
-    notice: { state: 'done', lastError: null },
+    webhookEvent: { state: 'done', lastError: null },
   })
 })
 
 test('a notice that is done is given back as it is, and a late failure does not undo it', async () => {
-  const { notice } = await receive(document())
-  await inbox.work(db, notice.id, effect(notice.id))
-  const again = await inbox.work(db, notice.id, failing)
-  expect(again).toMatchObject({ isWorked: false, notice: { state: 'done', result: { n: 1 }, attempts: 1 } })
-  await inbox.fail(db, notice.id, new Error('too late'))
-  expect(await inbox.get(sql, notice.id)).toMatchObject({ state: 'done', lastError: null, attempts: 1 })
-  expect(await effects(notice.id)).toBe(1)
+  const { webhookEvent } = await receive(document())
+  await inbox.work(db, webhookEvent.id, effect(webhookEvent.id))
+  const again = await inbox.work(db, webhookEvent.id, failing)
+  expect(again).toMatchObject({ isWorked: false, webhookEvent: { state: 'done', result: { n: 1 }, attempts: 1 } })
+  await inbox.fail(db, webhookEvent.id, new Error('too late'))
+  expect(await inbox.get(sql, webhookEvent.id)).toMatchObject({ state: 'done', lastError: null, attempts: 1 })
+  expect(await effects(webhookEvent.id)).toBe(1)
 })
 
 test('what names somebody unknown is looked at again for a day', async () => {
-  const { notice } = await receive(document())
-  await inbox.work(db, notice.id, async () => async () => ({ state: 'unmatched', result: {}, why: 'no such patient' }))
-  expect(await inbox.due(sql, 1_000)).not.toContain(notice.id)
-  await sql`update inbox set worked_at = now() - interval '10 minutes' where id = ${notice.id}`
-  expect(await inbox.due(sql, 1_000)).toContain(notice.id)
-  await sql`update inbox set received_at = now() - interval '24 hours' where id = ${notice.id}`
-  expect(await inbox.due(sql, 1_000)).not.toContain(notice.id)
+  const { webhookEvent } = await receive(document())
+  await inbox.work(db, webhookEvent.id, async () => async () => ({
+    state: 'unmatched',
+    result: {},
+    why: 'no such patient',
+  }))
+  expect(await inbox.due(sql, 1_000)).not.toContain(webhookEvent.id)
+  await sql`update inbox set worked_at = now() - interval '10 minutes' where id = ${webhookEvent.id}`
+  expect(await inbox.due(sql, 1_000)).toContain(webhookEvent.id)
+  await sql`update inbox set received_at = now() - interval '24 hours' where id = ${webhookEvent.id}`
+  expect(await inbox.due(sql, 1_000)).not.toContain(webhookEvent.id)
 })
 
 test('what could not be read is kept once, as failed, and takes nobody’s key', async () => {

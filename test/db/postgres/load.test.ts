@@ -15,7 +15,7 @@ const SLOTS = 8
 const ROUNDS = 25
 
 async function metalWith(unitId: number): Promise<Metal> {
-  const metal: Metal = {
+  const device: Metal = {
     station: await cabinet(db, { unitId, slots: SLOTS }),
     slots: new Map(),
     line: [],
@@ -23,8 +23,8 @@ async function metalWith(unitId: number): Promise<Metal> {
     stalledSeconds: 0,
   }
   for (let slot = 1; slot <= SLOTS - 2; slot++)
-    metal.slots.set(slot, await bank(db, { stationId: metal.station, slot }))
-  return metal
+    device.slots.set(slot, await bank(db, { stationId: device.station, slot }))
+  return device
 }
 
 /** Any error but a refusal fails: `act` runs nothing a second time, so a deadlock shows. */
@@ -52,16 +52,16 @@ test('borrowers, answers, lists, returns, logins and the clock never wait for ea
     }
   })
   // Two workers for one cabinet: what the gateway never does, two nodes in the moment of a take-over do.
-  const cabinets = [...metals, ...metals].map(async (metal) => {
+  const cabinets = [...metals, ...metals].map(async (device) => {
     for (let round = 0; round < ROUNDS; round++) {
-      await deliver(db, metal, carried, () => round % 7 === 6)
+      await deliver(db, device, carried, () => round % 7 === 6)
       const [back] = carried.keys()
-      const free = Array.from({ length: SLOTS }, (_, i) => i + 1).find((slot) => !metal.slots.has(slot))
-      if (back && free) insert(metal, free, back, carried)
-      await hear(db, metal)
-      await act(db, (tx) => askInventory(tx, metal.station, 'janitor'))
-      if (round % 10 === 9) await act(db, (tx) => open(tx, about(metal.station)))
-      if (round % 5 === 4) await act(db, (tx) => abnormal(tx, metal.station, { event: 1, slot: round, bankId: null }))
+      const free = Array.from({ length: SLOTS }, (_, i) => i + 1).find((slot) => !device.slots.has(slot))
+      if (back && free) insert(device, free, back, carried)
+      await hear(db, device)
+      await act(db, (tx) => askInventory(tx, device.station, 'janitor'))
+      if (round % 10 === 9) await act(db, (tx) => open(tx, about(device.station)))
+      if (round % 5 === 4) await act(db, (tx) => abnormal(tx, device.station, { event: 1, slot: round, bankId: null }))
     }
   })
   const clock = (async () => {

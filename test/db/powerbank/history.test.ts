@@ -52,9 +52,9 @@ async function build(): Promise<World> {
       stalledSeconds: 0,
     })
   for (let n = 0; n < BANKS; n++) {
-    const metal = metals[n % STATIONS]!
-    const slot = metal.slots.size + 1
-    metal.slots.set(slot, await bank(db, { stationId: metal.station, slot }))
+    const device = metals[n % STATIONS]!
+    const slot = device.slots.size + 1
+    device.slots.set(slot, await bank(db, { stationId: device.station, slot }))
   }
   const users: number[] = []
   for (let n = 0; n < USERS; n++) users.push(await person(db, { unitId }))
@@ -83,9 +83,9 @@ const steps: Record<string, (world: World, roll: Dice) => Promise<unknown>> = {
     hear(db, roll.pick(metals), { isAcknowledged: roll.chance(0.8), isSaidTwice: roll.chance(0.2) }),
   bringBack: async ({ metals, carried }, roll) => {
     const [bank] = [...carried.keys()].filter(() => roll.chance(0.5))
-    const metal = roll.pick(metals)
-    const slot = freeSlot(metal, roll.below(SLOTS))
-    if (bank && slot) insert(metal, slot, bank, carried)
+    const device = roll.pick(metals)
+    const slot = freeSlot(device, roll.below(SLOTS))
+    if (bank && slot) insert(device, slot, bank, carried)
   },
   wait: async ({ metals }, roll) => {
     const seconds = roll.pick([1, 2, 6, 16])
@@ -132,11 +132,11 @@ async function broken(): Promise<Record<string, unknown[]>> {
 
 /** Everything that is on its way arrives, and whatever is in doubt is looked at, until nothing is. */
 async function calmDown({ metals, carried }: World): Promise<void> {
-  for (const metal of metals) await dialAgain(db, metal)
+  for (const device of metals) await dialAgain(db, device)
   for (let round = 0; round < 8; round++) {
-    for (const metal of metals) {
-      await deliver(db, metal, carried, () => false)
-      while (await hear(db, metal)) await deliver(db, metal, carried, () => false)
+    for (const device of metals) {
+      await deliver(db, device, carried, () => false)
+      while (await hear(db, device)) await deliver(db, device, carried, () => false)
     }
     await later(db, 16)
     await sweep(db, NODE)

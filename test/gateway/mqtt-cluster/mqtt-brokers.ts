@@ -4,8 +4,8 @@ import { inject, onTestFinished } from 'vitest'
 import { connect, type Db } from '../../../db/postgres/connect.ts'
 import type { GatewayConfig } from '../../../gateway/config.ts'
 import type { BrokerAccess } from '../../../gateway/mqtt-cluster/broker-client.ts'
-import { gatewayOn } from '../ground.ts'
-import { brokerOn, credentialOf, device, type mqtt, mqttStation } from '../mqtt/mqtt-ground.ts'
+import { brokerOn, credentialOf, device, type mqtt, mqttStation } from '../mqtt/mqtt-stage.ts'
+import { gatewayOn } from '../stage.ts'
 import { mosquitto, mosquittoProgram } from './mosquitto.ts'
 
 type Running = Awaited<ReturnType<typeof gatewayOn>>
@@ -40,7 +40,7 @@ export async function until(isSo: () => boolean | Promise<boolean>): Promise<voi
 }
 
 /** A broker, a gateway at it, and how cabinets come in. */
-export interface Ground {
+export interface AppContext {
   gateway: Running
   /** How many reports the broker was told it need not keep: by PUBACK, as seen on the wire. */
   acknowledged(): number
@@ -49,7 +49,7 @@ export interface Ground {
 }
 
 /** The broker inside the gateway. */
-async function embedded(db: Db, change: Partial<typeof mqtt> = {}): Promise<Ground> {
+async function embedded(db: Db, change: Partial<typeof mqtt> = {}): Promise<AppContext> {
   const gateway = await brokerOn(db, change)
   let acknowledged = 0
   return {
@@ -69,7 +69,7 @@ async function embedded(db: Db, change: Partial<typeof mqtt> = {}): Promise<Grou
 }
 
 /** A Mosquitto between cabinets and gateway, and a tap between it and the gateway. */
-async function external(db: Db): Promise<Ground> {
+async function external(db: Db): Promise<AppContext> {
   const broker = await mosquitto()
   const line = await tap(broker.port)
   const gateway = await nodeBehind(db, accessTo(line.url))
@@ -85,7 +85,7 @@ export async function cabinetAt(db: Db, url: string) {
 }
 
 /** The brokers of this machine that the same promises are tried with. */
-export const brokers: { name: string; open(db: Db): Promise<Ground>; missing: boolean }[] = [
+export const brokers: { name: string; open(db: Db): Promise<AppContext>; missing: boolean }[] = [
   { name: 'the embedded broker', open: embedded, missing: false },
   { name: 'Mosquitto', open: external, missing: mosquittoProgram === null },
 ]

@@ -6,7 +6,7 @@ import { arrive, closeSilent } from '../../../db/powerbank/mqtt-stations.ts'
 import { gatewayConfig, gatewaySettings } from '../../../gateway/config.ts'
 import { act } from '../../db/world.ts'
 import { testDb } from '../../postgres.ts'
-import { mqttStation } from '../mqtt/mqtt-ground.ts'
+import { mqttStation } from '../mqtt/mqtt-stage.ts'
 import { mosquitto, mosquittoProgram } from './mosquitto.ts'
 import { accessTo, cabinetAt, held, nodeBehind, outage, sharingNothing, tap, until } from './mqtt-brokers.ts'
 

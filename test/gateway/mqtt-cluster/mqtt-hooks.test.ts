@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { revoke } from '../../../db/devices/mqtt-credentials.ts'
 import { act } from '../../db/world.ts'
 import { testDb } from '../../postgres.ts'
-import { gatewayOn } from '../ground.ts'
-import { brokerOn, credentialOf, mqttStation } from '../mqtt/mqtt-ground.ts'
+import { brokerOn, credentialOf, mqttStation } from '../mqtt/mqtt-stage.ts'
+import { gatewayOn } from '../stage.ts'
 import { accessTo, outage, until } from './mqtt-brokers.ts'
 
 const { db, url } = await testDb()
@@ -14,15 +14,15 @@ const nowhere = accessTo('mqtt://127.0.0.1:1', broker)
 const behind = () => gatewayOn(db, {}, { broker: nowhere })
 type Running = Awaited<ReturnType<typeof behind>>
 
-const post = (gateway: Running, path: string, body: string, type: string) =>
+const context = (gateway: Running, path: string, body: string, type: string) =>
   fetch(`http://127.0.0.1:${gateway.ports.metrics}${path}`, { method: 'POST', body, headers: { 'content-type': type } })
 const form = (gateway: Running, path: string, question: Record<string, string>) =>
-  post(gateway, path, new URLSearchParams(question).toString(), 'application/x-www-form-urlencoded')
+  context(gateway, path, new URLSearchParams(question).toString(), 'application/x-www-form-urlencoded')
 
 /** What a broker is told, asked both ways: they must not differ. */
 async function asked(gateway: Running, path: string, question: Record<string, string>): Promise<boolean> {
   const answers = [
-    await post(gateway, path, JSON.stringify(question), 'application/json'),
+    await context(gateway, path, JSON.stringify(question), 'application/json'),
     await form(gateway, path, question),
   ]
   expect(answers.map(({ status }) => status)).toEqual([200, 200])
@@ -159,7 +159,7 @@ test.for([
 ] as const)('a question that is %s is denied', async ([, body, type]) => {
   const gateway = await behind()
   for (const path of ['/mqtt/auth', '/mqtt/acl']) {
-    const response = await post(gateway, path, body, type)
+    const response = await context(gateway, path, body, type)
     expect(response.status).toBe(400)
     expect(await response.json()).toMatchObject({ result: 'deny', Ok: false })
   }
@@ -169,7 +169,7 @@ test('an array or a number for a name is nobody', async () => {
   const gateway = await behind()
   const { username, password } = await credentialOf(db, (await mqttStation(db)).imei)
   for (const question of [{ username: [username], password }, { username: 7, password }, []]) {
-    const response = await post(gateway, '/mqtt/auth', JSON.stringify(question), 'application/json')
+    const response = await context(gateway, '/mqtt/auth', JSON.stringify(question), 'application/json')
     expect(await response.json()).toMatchObject({ result: 'deny' })
   }
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { arrive, lookAtAll } from '../../../db/powerbank/mqtt-stations.ts'
 import { testDb } from '../../postgres.ts'
-import { mqttStation } from '../mqtt/mqtt-ground.ts'
+import { mqttStation } from '../mqtt/mqtt-stage.ts'
 import { mosquitto, mosquittoProgram } from './mosquitto.ts'
 import { accessTo, cabinetAt, nodeBehind, tap, until } from './mqtt-brokers.ts'
 

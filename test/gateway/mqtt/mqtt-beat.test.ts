@@ -4,14 +4,14 @@ import { expect, onTestFinished, test } from 'vitest'
 import { enqueue } from '../../../db/devices/commands.ts'
 import { startBroker } from '../../../gateway/mqtt/broker.ts'
 import { drainTimeoutMs, lookAt } from '../../../gateway/mqtt/mqtt-connection.ts'
-import { cabinetVoice, topics } from '../../../protocol/cabinet-mqtt/index.ts'
+import { deviceCodec, topics } from '../../../protocol/cabinet-mqtt/index.ts'
 import { testDb } from '../../postgres.ts'
-import { brokerOn, credentialOf, mqtt, mqttStation } from './mqtt-ground.ts'
+import { brokerOn, credentialOf, mqtt, mqttStation } from './mqtt-stage.ts'
 
 const { db } = await testDb()
 
-const voice = cabinetVoice()
-const heartbeat = voice.say({ kind: 'heartbeat' })
+const codec = deviceCodec()
+const heartbeat = codec.say({ kind: 'heartbeat' })
 /** A packet as `publish 3 heart`, by which tests name what they expect. */
 const name = (packet: Packet) => {
   const { cmd, messageId, qos, topic } = packet as IPublishPacket
@@ -125,7 +125,7 @@ test('cut at any byte, heartbeats are answered once each, and in their order', a
 test('among other things said in one breath, heartbeats are answered like the rest', async () => {
   const cabinet = await inside()
   const ping = generate({ cmd: 'pingreq' })
-  const returned = voice.say({ kind: 'returned', bank: { slot: 2, bankId: '0A0B0C71' } })
+  const returned = codec.say({ kind: 'returned', bank: { slot: 2, bankId: '0A0B0C71' } })
   const update = { cmd: 'publish', topic: cabinet.topic.update, retain: false, dup: false } as const
   const report = generate({ ...update, qos: 1, messageId: 21, payload: returned })
   const acknowledgement = generate({ cmd: 'puback', messageId: 4_711 })

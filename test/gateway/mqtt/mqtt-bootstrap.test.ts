@@ -1,9 +1,9 @@
 import { request } from 'node:http'
 import { expect, test } from 'vitest'
 import type { MqttConfig } from '../../../gateway/config.ts'
-import { cabinetVoice, readConnectAnswer, signed } from '../../../protocol/cabinet-mqtt/index.ts'
+import { deviceCodec, readConnectAnswer, signed } from '../../../protocol/cabinet-mqtt/index.ts'
 import { testDb } from '../../postgres.ts'
-import { brokerOn, device, inside, mqttStation, type Running } from './mqtt-ground.ts'
+import { brokerOn, device, inside, mqttStation, type Running } from './mqtt-stage.ts'
 
 const { db } = await testDb()
 
@@ -152,7 +152,7 @@ test('an upload makes us ask the cabinet itself, and changes nothing by itself',
   const gateway = await still()
   const cabinet = await inside(db, gateway)
   await ended(cabinet.id)
-  const body = cabinetVoice().say({
+  const body = deviceCodec().say({
     kind: 'inventory',
     slots: 6,
     banks: [{ slot: 1, bankId: '0D51B715', levelPercent: 80 }],
@@ -186,10 +186,10 @@ test('noise, a stranger and a cabinet that never was on the broker make nobody l
   const params = { rentboxSN: imei, singleSN: '123456789', hole: '2' }
   expect((await call(gateway, '/api/rentbox/client/return', params)).said.code).toBe(401)
   const upload = { rentboxSN: imei, signal: '' }
-  const whole = cabinetVoice().say({ kind: 'inventory', slots: 6, banks: [] })
+  const whole = deviceCodec().say({ kind: 'inventory', slots: 6, banks: [] })
   for (const [body, code] of [
     [Buffer.from('noise'), 400],
-    [cabinetVoice().say({ kind: 'heartbeat' }), 400],
+    [deviceCodec().say({ kind: 'heartbeat' }), 400],
     [whole, 401],
   ] as const)
     expect((await call(gateway, '/api/rentbox/client/upload', upload, { body })).said.code).toBe(code)

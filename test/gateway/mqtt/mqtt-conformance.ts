@@ -3,8 +3,8 @@ import { generate, type IConnectPacket, type IPublishPacket, type Packet, parser
 import { afterAll, expect, onTestFinished } from 'vitest'
 import { startGateway } from '../../../gateway/main.ts'
 import { testDb } from '../../postgres.ts'
-import { keysSecret, limits } from '../ground.ts'
-import { mqtt } from './mqtt-ground.ts'
+import { keysSecret, limits } from '../stage.ts'
+import { mqtt } from './mqtt-stage.ts'
 
 let clients = 0
 

@@ -3,8 +3,8 @@ import { issue, revoke } from '../../../db/devices/mqtt-credentials.ts'
 import { arrive } from '../../../db/powerbank/mqtt-stations.ts'
 import { act } from '../../db/world.ts'
 import { testDb } from '../../postgres.ts'
-import { addKey, pairTo, device as tcpDevice } from '../ground.ts'
-import { brokerOn, credentialOf, device, inside, mqttStation, type Running } from './mqtt-ground.ts'
+import { addKey, pairTo, device as tcpDevice } from '../stage.ts'
+import { brokerOn, credentialOf, device, inside, mqttStation, type Running } from './mqtt-stage.ts'
 
 const { db } = await testDb()
 

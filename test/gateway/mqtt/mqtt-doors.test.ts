@@ -4,10 +4,10 @@ import { generate } from 'mqtt-packet'
 import { expect, onTestFinished, test } from 'vitest'
 import { startBroker } from '../../../gateway/mqtt/broker.ts'
 import { meter } from '../../../gateway/mqtt/packet-limits.ts'
-import { cabinetVoice, topics } from '../../../protocol/cabinet-mqtt/index.ts'
+import { deviceCodec, topics } from '../../../protocol/cabinet-mqtt/index.ts'
 import { testDb } from '../../postgres.ts'
 import { cert, key } from '../localhost.ts'
-import { brokerOn, client, credentialOf, device, inside, mqtt, mqttStation, type Running } from './mqtt-ground.ts'
+import { brokerOn, client, credentialOf, device, inside, mqtt, mqttStation, type Running } from './mqtt-stage.ts'
 
 const { db } = await testDb()
 
@@ -88,10 +88,10 @@ test('whoever does not say CONNECT is cut', async () => {
 
 test('a packet longer than any is cut at its first bytes, before and after CONNECT', async () => {
   const gateway = await brokerOn(db, { packetBytesMax: 1_024 })
-  const stranger = socketTo(gateway)
+  const unauthorised = socketTo(gateway)
   // CONNECT of 5,000 bytes: more than a stranger has to say.
-  stranger.socket.write(Buffer.from('108827', 'hex'))
-  await stranger.closed
+  unauthorised.socket.write(Buffer.from('108827', 'hex'))
+  await unauthorised.closed
   const cabinet = await inside(db, gateway)
   cabinet.link.publishAsync(cabinet.topic.update, Buffer.alloc(1_024), { qos: 1 }).catch(() => {})
   await cabinet.closed
@@ -124,7 +124,7 @@ test('a device that does not read is dropped instead of filling our memory', asy
   await new Promise((resolve) => near.once('data', resolve))
   near.pause()
   const beat = { cmd: 'publish', topic: topics(imei).heart, qos: 0, retain: false, dup: false } as const
-  const bytes = generate({ ...beat, payload: cabinetVoice().say({ kind: 'heartbeat' }) })
+  const bytes = generate({ ...beat, payload: deviceCodec().say({ kind: 'heartbeat' }) })
   const isOver = new Promise<void>((resolve) => far.once('close', resolve))
   const chunk = Buffer.concat(Array.from({ length: 1_000 }, () => bytes))
   const push = () => {

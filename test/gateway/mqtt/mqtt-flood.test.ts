@@ -2,11 +2,11 @@ import { connect as dial } from 'node:net'
 import { connectAsync } from 'mqtt'
 import { generate } from 'mqtt-packet'
 import { expect, onTestFinished, test } from 'vitest'
-import { cabinetVoice, topics } from '../../../protocol/cabinet-mqtt/index.ts'
+import { deviceCodec, topics } from '../../../protocol/cabinet-mqtt/index.ts'
 import { testDb } from '../../postgres.ts'
 import { mosquitto, mosquittoProgram } from '../mqtt-cluster/mosquitto.ts'
 import { accessTo, cabinetAt, held, nodeBehind } from '../mqtt-cluster/mqtt-brokers.ts'
-import { brokerOn, credentialOf, device, inside, mqttStation } from './mqtt-ground.ts'
+import { brokerOn, credentialOf, device, inside, mqttStation } from './mqtt-stage.ts'
 
 const { db } = await testDb()
 
@@ -55,7 +55,7 @@ test('whoever hung up while it waited for its login is not logged in, and takes 
   const { clientId, username, password } = there.credential
   const hello = { cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clean: true, keepalive: 0 } as const
   socket.write(generate({ ...hello, clientId, username, password: Buffer.from(password) }))
-  await expect.poll(() => gateway.node.gate.waiting()).toBe(1)
+  await expect.poll(() => gateway.node.limiter.waiting()).toBe(1)
   socket.destroy()
   await expect.poll(() => gateway.node.lines.size).toBe(2)
   free()
@@ -74,11 +74,11 @@ test.skipIf(missing)('what is longer than any cabinet’s message is not brought
   const gateway = await nodeBehind(db, accessTo(broker.url))
   const cabinet = await cabinetAt(db, broker.url)
   await cabinet.say({ kind: 'heartbeat' })
-  const stranger = await connectAsync(broker.url, { reconnectPeriod: 0 })
-  onTestFinished(() => void stranger.end(true))
-  await stranger.publishAsync(topics(cabinet.imei).update, Buffer.alloc(1 << 20), { qos: 1 })
-  await stranger.publishAsync(topics(cabinet.imei).update, Buffer.alloc(100), { qos: 1 })
-  await stranger.publishAsync(topics(cabinet.imei).heart, cabinetVoice().say({ kind: 'heartbeat' }), { qos: 1 })
+  const unauthorised = await connectAsync(broker.url, { reconnectPeriod: 0 })
+  onTestFinished(() => void unauthorised.end(true))
+  await unauthorised.publishAsync(topics(cabinet.imei).update, Buffer.alloc(1 << 20), { qos: 1 })
+  await unauthorised.publishAsync(topics(cabinet.imei).update, Buffer.alloc(100), { qos: 1 })
+  await unauthorised.publishAsync(topics(cabinet.imei).heart, deviceCodec().say({ kind: 'heartbeat' }), { qos: 1 })
   await expect.poll(() => gateway.node.counts.heard.heartbeat ?? 0).toBe(2)
   expect(gateway.node.counts.malformed).toBe(1)
 })
@@ -92,16 +92,16 @@ test.skipIf(missing)('a stranger at a broker cannot fill our memory while the da
   const { free, over } = await held(db, cabinet.id)
   const bankId = newBank()
   await cabinet.say(giveBack(1, bankId))
-  const stranger = await connectAsync(broker.url, { reconnectPeriod: 0 })
-  onTestFinished(() => void stranger.end(true))
+  const unauthorised = await connectAsync(broker.url, { reconnectPeriod: 0 })
+  onTestFinished(() => void unauthorised.end(true))
   const long = Buffer.alloc(60_000)
-  for (let n = 0; n < 700; n++) await stranger.publishAsync(topics(cabinet.imei).update, long, { qos: 0 })
+  for (let n = 0; n < 700; n++) await unauthorised.publishAsync(topics(cabinet.imei).update, long, { qos: 0 })
   await expect.poll(() => gateway.node.counts.publishes.refused ?? 0).toBeGreaterThan(100)
   free()
   await over
   await expect.poll(() => gateway.node.counts.acknowledged.returned ?? 0).toBe(1)
   await expect.poll(() => gateway.node.counts.publishes.poisoned ?? 0).toBe(Math.ceil(33_554_432 / 60_000))
   // There is room again.
-  await stranger.publishAsync(topics(cabinet.imei).update, long, { qos: 0 })
+  await unauthorised.publishAsync(topics(cabinet.imei).update, long, { qos: 0 })
   await expect.poll(() => gateway.node.counts.publishes.poisoned ?? 0).toBe(1 + Math.ceil(33_554_432 / 60_000))
 })

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { revoke } from '../../../db/devices/mqtt-credentials.ts'
-import { cabinetVoice, topics } from '../../../protocol/cabinet-mqtt/index.ts'
+import { deviceCodec, topics } from '../../../protocol/cabinet-mqtt/index.ts'
 import { testDb } from '../../postgres.ts'
-import { brokerOn, client, credentialOf, device, inside, mqttStation } from './mqtt-ground.ts'
+import { brokerOn, client, credentialOf, device, inside, mqttStation } from './mqtt-stage.ts'
 
 const { db } = await testDb()
 
@@ -67,7 +67,7 @@ test.for(['update', 'heart', 'get'] as const)(
     const gateway = await brokerOn(db)
     const thief = await inside(db, gateway)
     const victim = await inside(db, gateway)
-    const frame = cabinetVoice().say(returned(3, '0A0B0C01'))
+    const frame = deviceCodec().say(returned(3, '0A0B0C01'))
     const said = thief.link
       .publishAsync(topics(victim.imei)[channel], frame, { qos: 1 })
       .catch(() => 'never acknowledged')
@@ -117,7 +117,7 @@ test('a cabinet may subscribe to its own topics and to no other, by whatever pat
 test('what is retained is retained by nobody', async () => {
   const gateway = await brokerOn(db)
   const cabinet = await inside(db, gateway)
-  await cabinet.link.publishAsync(cabinet.topic.heart, cabinetVoice().say({ kind: 'heartbeat' }), {
+  await cabinet.link.publishAsync(cabinet.topic.heart, deviceCodec().say({ kind: 'heartbeat' }), {
     qos: 1,
     retain: true,
   })
@@ -130,7 +130,7 @@ test('what is retained is retained by nobody', async () => {
 test('a will is nobody’s word: a cabinet that dies says nothing more', async () => {
   const gateway = await brokerOn(db)
   const { id, imei } = await mqttStation(db)
-  const payload = cabinetVoice().say(returned(2, '0A0B0C02'))
+  const payload = deviceCodec().say(returned(2, '0A0B0C02'))
   const will = { topic: topics(imei).update, payload, qos: 1 as const, retain: true }
   const cabinet = await device(gateway, imei, await credentialOf(db, imei), { options: { will } })
   cabinet.link.stream.destroy()

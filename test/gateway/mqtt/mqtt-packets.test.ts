@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { generate, type IPublishPacket, type Packet, parser } from 'mqtt-packet'
 import { expect, test } from 'vitest'
-import { acknowledgedAt, nextId, publishedAt, spell } from '../../../gateway/mqtt/packets.ts'
+import { acknowledgedAt, encodePublish, nextId, publishedAt } from '../../../gateway/mqtt/packets.ts'
 
 /** All packets in these bytes, as a library reads them. */
 function read(bytes: Buffer): Packet[] {
@@ -21,7 +21,7 @@ test('what we spell is what a library reads, of every length', () => {
   const said = fc.record({ topic, payload: payloadUpTo(20_000), qos, id })
   fc.assert(
     fc.property(said, fc.nat({ max: 0xffff }), ({ id, ...publish }, acknowledged) => {
-      const packets = read(spell({ ...publish, id }, acknowledged))
+      const packets = read(encodePublish({ ...publish, id }, acknowledged))
       const ours = { cmd: 'publish', ...publish, retain: false, dup: false }
       expect(packets.at(-1)).toMatchObject(publish.qos === 0 ? ours : { ...ours, messageId: id })
       const before = acknowledged === 0 ? [] : [{ cmd: 'puback', messageId: acknowledged }]

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { enqueue } from '../../../db/devices/commands.ts'
 import { testDb } from '../../postgres.ts'
-import { brokerOn, credentialOf, device, inside, mqttStation } from './mqtt-ground.ts'
+import { brokerOn, credentialOf, device, inside, mqttStation } from './mqtt-stage.ts'
 
 const { db } = await testDb()
 

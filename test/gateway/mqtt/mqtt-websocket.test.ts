@@ -3,7 +3,7 @@ import { generate } from 'mqtt-packet'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { testDb } from '../../postgres.ts'
-import { brokerOn, type Running } from './mqtt-ground.ts'
+import { brokerOn, type Running } from './mqtt-stage.ts'
 
 const { db } = await testDb()
 

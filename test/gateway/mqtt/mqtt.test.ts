@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { enqueue } from '../../../db/devices/commands.ts'
 import { testDb } from '../../postgres.ts'
-import { brokerOn, credentialOf, device, inside, mqttStation } from './mqtt-ground.ts'
+import { brokerOn, credentialOf, device, inside, mqttStation } from './mqtt-stage.ts'
 
 const { db } = await testDb()
 
@@ -164,7 +164,7 @@ test('a command this wire has no word for fails at once, one that nobody answers
   const address = await ask(cabinet.id, 'server_address')
   const volume = await ask(cabinet.id, 'set_volume', { args: { level: 15 } })
   expect((await cabinet.told('volume')).said).toEqual({ cmd: 'volume', data: '100' })
-  await gateway.node.courier.settled()
+  await gateway.node.dispatcher.settled()
   expect(await commandOf(address.id)).toMatchObject({
     status: 'failed',
     evidence: "the cabinet's protocol has no such command",

@@ -21,7 +21,7 @@ export interface Bench {
   progress(line: string): void
 }
 
-export interface Ground extends Bench {
+export interface AppContext extends Bench {
   notes: string[]
   /** `PostgreSQL 18.4, fsync on`; null while none was needed. */
   server: string | null
@@ -41,13 +41,13 @@ const connectionsMax = 4
 const production = ['--max-semi-space-size=2']
 
 /** Nothing is started before a part asks for it. */
-export function newGround({ quick, profileDir }: GroundOptions): Ground {
+export function newGround({ quick, profileDir }: GroundOptions): AppContext {
   const undo: (() => Promise<unknown>)[] = []
   const notes: string[] = []
   let server: Promise<string> | undefined
   let databases = 0
 
-  const ground: Ground = {
+  const stage: AppContext = {
     quick,
     notes,
     server: null,
@@ -61,7 +61,7 @@ export function newGround({ quick, profileDir }: GroundOptions): Ground {
       const admin = connect(await (server ??= startServer(undo)), { max: 1 })
       const [about] = await admin.sql<{ version: string; fsync: string }[]>`
         select current_setting('server_version') as version, current_setting('fsync') as fsync`
-      ground.server = `PostgreSQL ${about!.version}, fsync ${about!.fsync}`
+      stage.server = `PostgreSQL ${about!.version}, fsync ${about!.fsync}`
       const name = `voltbay_bench_${process.pid}_${++databases}`
       await admin.sql`create database ${admin.sql(name)}`
       const url = within(await server, name)
@@ -80,7 +80,7 @@ export function newGround({ quick, profileDir }: GroundOptions): Ground {
       for (const step of undo.splice(0).reverse()) await step()
     },
   }
-  return ground
+  return stage
 }
 
 /** `TEST_DATABASE_URL`, where databases may be made; else an embedded PostgreSQL with fsync. */

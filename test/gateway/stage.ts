@@ -6,8 +6,8 @@ import type { Db } from '../../db/postgres/connect.ts'
 import type { GatewayConfig, Limits } from '../../gateway/config.ts'
 import { startGateway } from '../../gateway/main.ts'
 import { serve } from '../../gateway/tcp/tcp-frames.ts'
-import type { Acknowledgement, Bank, CabinetVoice, Command, Report } from '../../protocol/cabinet.ts'
-import { cabinetVoice, cutter } from '../../protocol/cabinet-tcp/index.ts'
+import type { Acknowledgement, Bank, Command, DeviceCodec, Report } from '../../protocol/cabinet.ts'
+import { deviceCodec, newFramer } from '../../protocol/cabinet-tcp/index.ts'
 
 /** Opens the station keys of these tests. */
 export const keysSecret = 'a secret that is only used in these tests'
@@ -26,7 +26,7 @@ export const limits: Limits = {
   writeBufferBytesMax: 262_144,
   reportsAtOnceMax: 3,
   quarantinePerMinuteMax: 100,
-  strangerLinesPerTickMax: 1_000,
+  unauthorisedLinesPerTickMax: 1_000,
   identifyAgainMs: 600_000,
   identifyAgainMsMin: 5_000,
   seenIntervalMs: 40,
@@ -94,7 +94,7 @@ export interface Wire {
 }
 
 function wire(stream: Duplex): Wire {
-  const knife = cutter()
+  const framer = newFramer()
   const frames: (Buffer | null)[] = []
   const waiting: ((frame: Buffer | null) => void)[] = []
   const give = (frame: Buffer | null) => {
@@ -104,7 +104,7 @@ function wire(stream: Duplex): Wire {
   }
   const { promise: ended, resolve } = Promise.withResolvers<void>()
   stream.on('data', (chunk: Buffer) => {
-    for (const frame of knife.push(chunk)) give(Buffer.from(frame))
+    for (const frame of framer.push(chunk)) give(Buffer.from(frame))
   })
   stream.on('error', () => {})
   const over = () => {
@@ -150,7 +150,7 @@ export function pairTo({ node }: Running, address = '192.0.2.7'): Wire {
 
 /** A cabinet's voice on a wire. */
 export interface Device extends Wire {
-  voice: CabinetVoice
+  codec: DeviceCodec
   say(report: Report): void
   /** What the gateway says next. */
   hear(): Promise<Command | Acknowledgement>
@@ -160,16 +160,16 @@ export interface Device extends Wire {
 
 /** A cabinet that says and hears nothing by itself. With a key it is TCP-B, else TCP-A. */
 export function device(on: Wire, key?: string): Device {
-  const voice = key === undefined ? cabinetVoice('A') : cabinetVoice('B', { key })
+  const codec = key === undefined ? deviceCodec('A') : deviceCodec('B', { key })
   const hear = async () => {
     const frame = await on.frame()
     if (!frame) throw new Error('the gateway ended the connection')
-    return voice.listen(frame)
+    return codec.decode(frame)
   }
   return {
     ...on,
-    voice,
-    say: (report) => on.write(voice.say(report)),
+    codec,
+    say: (report) => on.write(codec.encode(report)),
     hear,
     async until(kind) {
       for (;;) {

@@ -4,8 +4,8 @@ import * as credentials from '../../../db/devices/mqtt-credentials.ts'
 import type { Db } from '../../../db/postgres/connect.ts'
 import type { Limits, MqttConfig } from '../../../gateway/config.ts'
 import type { Report } from '../../../protocol/cabinet.ts'
-import { cabinetVoice, topics } from '../../../protocol/cabinet-mqtt/index.ts'
-import { gatewayOn } from '../ground.ts'
+import { deviceCodec, topics } from '../../../protocol/cabinet-mqtt/index.ts'
+import { gatewayOn } from '../stage.ts'
 
 /** As in production, on free ports. */
 export const mqtt: MqttConfig = {
@@ -112,12 +112,12 @@ export async function device(
   const made = await client(url, { username, password, clientId, ...options })
   const topic = topics(imei)
   if (isSubscribed) await made.link.subscribeAsync([topic.get, topic.heart], { qos: 1 })
-  const voice = cabinetVoice()
+  const codec = deviceCodec()
   return {
     ...made,
     topic,
     say: (report, qos = 1) =>
-      made.link.publishAsync(report.kind === 'heartbeat' ? topic.heart : topic.update, voice.say(report), { qos }),
+      made.link.publishAsync(report.kind === 'heartbeat' ? topic.heart : topic.update, codec.say(report), { qos }),
     told: async (cmd) => {
       for (;;) {
         const message = await made.next()
