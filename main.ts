@@ -15,7 +15,7 @@ const shape = z.object({ ...databaseSettings, ...apiSettings.shape, ...gatewaySe
 /** The address somebody on this machine would type. */
 const here = (host: string) => (host === '0.0.0.0' || host === '::' ? 'localhost' : host)
 
-/** The simulated fleet is a process of its own: it knows the house only through its doors (HOUSE 4). */
+/** The simulated fleet is a process of its own: it knows the house only through its doors (docs/decisions.md "Rooms and doors"). */
 function startFleet(known: Demo, host: string, ports: Gateway['ports'], apiUrl: string) {
   const fleet = spawn(process.execPath, [join(import.meta.dirname, 'simulators/main.ts'), 'demo'], {
     stdio: ['pipe', 'ignore', 'inherit'],

@@ -9,7 +9,7 @@ import type { AppContext, Arrival, Env } from './context.ts'
 import { loggedPath } from './logged-path.ts'
 import { type LoginRequest, loginDialect, sharedPaths } from './login-dialect.ts'
 
-/** A family of clients with its own envelope, errors and paging: an app of its own (HOUSE 9). */
+/** A family of clients with its own envelope, errors and paging: an app of its own (docs/decisions.md "Surfaces behind one door"). */
 export interface Surface {
   name: string
   app: OpenAPIHono<Env, any, any>

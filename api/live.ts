@@ -52,7 +52,10 @@ interface Client {
   end(): void
 }
 
-/** Streams of events to people, fed by one tail of the log per process (HOUSE 8). Dialled when the first one opens. */
+/**
+ * Streams of events to people, fed by one tail of the log per process (docs/decisions.md "Events are written by the
+ * transaction that made them true"). Dialled when the first one opens.
+ */
 export function live(db: Db, log: Log, { keepAliveMs = KEEP_ALIVE_MS } = {}): Live {
   const clients = new Map<number, Set<Client>>()
   const all = () => [...clients.values()].flatMap((theirs) => [...theirs])

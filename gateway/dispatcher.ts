@@ -104,7 +104,7 @@ function stopwatch(observe: DispatcherContext['observe']) {
 
 /**
  * `waiting → tell → claim → write`: a command is marked as sent before its bytes leave, so a crash in between loses
- * time and never repeats a movement (HOUSE 6). Nothing is ever written twice.
+ * time and never repeats a movement (docs/decisions.md "A physical act is never repeated"). Nothing is ever written twice.
  */
 export function dispatcher(context: DispatcherContext): Dispatcher {
   const { name, db, log, counts, sessions } = context

@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join, posix, relative } from 'node:path'
+import { bookFaults } from './books.ts'
 
 /** A source file: its path from the root, with `/`, and its text. */
 export interface Source {
@@ -14,7 +15,6 @@ const rooms = ['protocol', 'db', 'gateway', 'api', 'simulators', 'test']
 const surfaces = ['paygo', 'getpro', 'loyalty', 'powerbank', 'telecom']
 const fileLinesMax = 300
 const functionLinesMax = 70
-const readmeLinesMax = 150
 
 /** Who may import whom. A test may import everything. */
 const doors: Record<string, string[]> = {
@@ -197,13 +197,6 @@ export const dependencies = () =>
     (JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { dependencies: object }).dependencies,
   )
 
-/** The front page must stay short. */
-export function longReadme(): string[] {
-  const readme = join(repository, 'README.md')
-  const lines = existsSync(readme) ? readFileSync(readme, 'utf8').trimEnd().split('\n').length : 0
-  return lines > readmeLinesMax ? [`README.md: ${lines} lines`] : []
-}
-
 /** The house in numbers: `148 files, 11204 lines, median 61, longest 298 (db/x.ts)` for the source and for the tests. */
 export function numbers(sources: Source[]): string {
   const sizes = sources
@@ -218,7 +211,7 @@ export function numbers(sources: Source[]): string {
 /** `npm run check`: the rules without a test runner. */
 if (import.meta.main) {
   const sources = readHouse()
-  const wrong = [...faults(sources, dependencies()), ...longReadme()]
+  const wrong = [...faults(sources, dependencies()), ...bookFaults(sources)]
   for (const fault of wrong) console.error(fault)
   console.log(`source: ${numbers(sources.filter(({ path }) => roomOf(path) !== 'test'))}`)
   console.log(`tests:  ${numbers(sources.filter(({ path }) => roomOf(path) === 'test'))}`)

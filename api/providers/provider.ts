@@ -16,7 +16,7 @@ export interface ReadEvent<W> {
   isLater: boolean
 }
 
-/** One who tells us things over HTTP: what is theirs ends here (HOUSE 2). */
+/** One who tells us things over HTTP: what is theirs ends here (docs/decisions.md "Three translators, one middle"). */
 export interface Provider<W = any> {
   name: '1c' | 'bitrix24'
   /** Whether whoever sent these bytes knows the secret. In constant time. */

@@ -19,7 +19,7 @@ const DUE_ROWS = 500
 /** An inventory nobody answered is asked for again after this. */
 const ASK_AGAIN_SECONDS = 30
 
-/** Physical acts: never sent twice, one at a time per cabinet (HABITS 3.1 rule 6). */
+/** Physical acts: never sent twice, one at a time per cabinet (docs/decisions.md rule 6). */
 export const MOVEMENTS = ['eject', 'force_eject']
 
 export type CommandStatus = 'queued' | 'sent' | 'answered' | 'failed' | 'expired' | 'unknown'

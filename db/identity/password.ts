@@ -1,6 +1,6 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 
-/** OWASP's first choice for argon2id, and HOUSE 13: about 31 ms on one core. */
+/** OWASP's first choice for argon2id, and docs/decisions.md "Passwords are argon2id of node:crypto". */
 const memoryKib = 19_456
 const passes = 2
 const parallelism = 1

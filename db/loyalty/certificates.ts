@@ -43,7 +43,7 @@ export const columns = (q: Queryable) => q`
 
 /**
  * A code as it is stored, from however somebody typed it. Nothing is said of its alphabet: codes of other issuers hold
- * other letters (docs/contracts.md C8, 10). What cannot be a text of PostgreSQL is no code of anybody.
+ * other letters (docs/contracts.md C8 (10)). What cannot be a text of PostgreSQL is no code of anybody.
  */
 export const codeOf = (text: string) => (text.includes('\0') ? '' : text.trim().toUpperCase())
 

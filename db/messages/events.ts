@@ -28,7 +28,10 @@ const POLL_MS = 2_000
 /** The first of the pauses, each twice as long, after which an event that a slower transaction holds back is looked for. */
 const HELD_BACK_MS = 20
 
-/** Appends one event inside the transaction that makes it true, and rings the bell on its commit (HOUSE 8). */
+/**
+ * Appends one event inside the transaction that makes it true, and rings the bell on its commit (docs/decisions.md "Events
+ * are written by the transaction that made them true").
+ */
 export async function record(tx: Tx, kind: string, about: EventAbout = {}): Promise<void> {
   const { stationId = null, userId = null, orderId = null, data = {} } = about
   await tx`

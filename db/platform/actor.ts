@@ -1,4 +1,4 @@
-/** Who acts. Built from a verified token and the database, never from a body field (HABITS 3.1 rule 12). */
+/** Who acts. Built from a verified token and the database, never from a body field (docs/decisions.md rule 12). */
 export interface Actor {
   userId: number
   /** Roles on the surface that is being spoken to. */

@@ -1,6 +1,6 @@
 import type { Queryable } from './connect.ts'
 
-/** NOTIFY channels. The row is the truth, the bell only wakes (HOUSE 6); never for heartbeats. */
+/** NOTIFY channels. The row is the truth, the bell only wakes (docs/decisions.md "Rows are the truth, NOTIFY is the bell"); never for heartbeats. */
 export const COMMAND_CHANNEL = 'voltbay_command'
 export const ANSWER_CHANNEL = 'voltbay_answer'
 export const EVENT_CHANNEL = 'voltbay_event'

@@ -20,7 +20,7 @@ export interface Complaint {
   powerbankId: number
   stationId: number
   userId: number
-  /** A type's number, code or title; any other text is taken as it is (docs/contracts.md C8, 15). */
+  /** A type's number, code or title; any other text is taken as it is (docs/contracts.md C8 (15)). */
   errorType: number | string
   notes: string | null
 }

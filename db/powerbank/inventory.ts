@@ -9,7 +9,7 @@ export type { SeenBank } from './slots.ts'
 
 /** A cabinet that was asked before a bank left may still list it; such a sighting closes no fresh loan. */
 const FRESH_LOAN_SECONDS = 5
-/** A bank listed to a question this long after an unanswered eject has stayed (HOUSE 6; motor 1.2 s, link up to seconds). */
+/** A bank listed to a question this long after an unanswered eject has stayed (docs/decisions.md "Absence needs time to prove anything"; motor 1.2 s, link up to seconds). */
 const STAYED_SECONDS = 7
 /** A cabinet whose acknowledgement was lost says its return again after the next login, which may be minutes later. */
 const RETURN_REPEAT_MINUTES = 15

@@ -242,7 +242,10 @@ function acknowledge(node: GatewayNode, kind: string, callback: Callback): void 
   callback(null)
 }
 
-/** A message nobody can read comes back for ever unless it is acknowledged (HOUSE 5); its bytes are kept in the log. */
+/**
+ * A message nobody can read comes back for ever unless it is acknowledged (docs/decisions.md "Three errors, three fates");
+ * its bytes are kept in the log.
+ */
 function poisoned(node: GatewayNode, line: Line, payload: Buffer, { message }: Error, callback: Callback): void {
   node.counts.malformed += 1
   line.malformedInARow += 1

@@ -68,7 +68,7 @@ function dialect(letter: 'A' | 'B', list: (AnyCommand | AnyReport)[]): Dialect {
   }
 }
 
-/** Short records, a token that means nothing; login magic 0x0233 (docs/protocol.md, family TCP-A). */
+/** Short records, a token that means nothing; login magic 0x0233 (docs/protocol.md 2). */
 export const A = dialect('A', [loginA, inventoryA, ejectA, returnedA, ...common])
 /** Telemetry in every record, every frame signed; login magic 0xA0A0 (family TCP-B). */
 export const B = dialect('B', [loginB, inventoryB, ejectB, returnedB, ...common])

@@ -5,7 +5,7 @@ import { bodyOf, exampleOf, filled, isOpen, named, nameOf, resolved, routesOf } 
 import { judgeOf } from './schemas.ts'
 import { startApiServer } from './server.ts'
 
-// What every route does with wrong queries and bodies, from the API's own description (HABITS 3.3).
+// What every route does with wrong queries and bodies, from the API's own description (docs/contributing.md "Tests").
 const built = await startApiServer()
 const { call, lines } = built
 const document = (await call('GET', '/api/openapi.json')).body

@@ -3,7 +3,7 @@ import { admitted, brokenStatus, chief, dialectOf, inFormat } from './dialects.t
 import { bodyOf, filled, isOpen, named, nameOf, routesOf } from './routes.ts'
 import { startApiServer } from './server.ts'
 
-// For every route there is and will be, from the API's own description (HABITS 3.3).
+// For every route there is and will be, from the API's own description (docs/contributing.md "Tests").
 const built = await startApiServer()
 const { call, person, lines } = built
 const document = (await call('GET', '/api/openapi.json')).body

@@ -5,7 +5,7 @@ export interface Route {
   operation: any
 }
 
-/** Every route there is, from the description: tests of them are written once (HABITS 3.3). */
+/** Every route there is, from the description: tests of them are written once (docs/contributing.md "Tests"). */
 export const routesOf = (document: any): Route[] =>
   Object.entries<any>(document.paths).flatMap(([path, operations]) =>
     Object.entries<any>(operations).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),

@@ -13,7 +13,7 @@ export const QUERY_WAIT_MS = 12_500
 const volumeSteps = 15
 const percent = 100
 
-/** The device's scale 0–15 as the document's 0–100, and back (docs/contracts.md C8, 18). */
+/** The device's scale 0–15 as the document's 0–100, and back (docs/contracts.md C8 (18)). */
 export const volumePercent = (level: number) => Math.round((level * percent) / volumeSteps)
 export const volumeLevel = (volume: number) => Math.round((volume * volumeSteps) / percent)
 
