@@ -1,5 +1,6 @@
 import { createMiddleware } from 'hono/factory'
 import * as identity from '../db/identity/identity.ts'
+import type { Surface } from '../db/identity/words.ts'
 import { hasRole } from '../db/platform/actor.ts'
 import { Refused } from '../db/platform/refused.ts'
 import type { Env } from './context.ts'
@@ -11,7 +12,7 @@ const bearerHeader = /^bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i
  * Puts the actor into `c.var`, with the roles it has on this surface. Throws `Refused('unauthorised')` without a
  * valid token, and when its session was revoked or its user blocked or deleted since.
  */
-export const bearer = (surface: identity.Surface) =>
+export const bearer = (surface: Surface) =>
   createMiddleware<Env>(async (c, next) => {
     const token = bearerHeader.exec(c.req.header('authorization') ?? '')?.[1]
     const claims = token ? await verify(token, c.var.config.jwtSecret) : null

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import * as inbox from '../db/messages/inbox.ts'
+import { type InboxState, inboxStates } from '../db/messages/words.ts'
 import { readSettings, startOrExit } from '../db/platform/config.ts'
 import { jsonLog } from '../db/platform/log.ts'
 import { Refused } from '../db/platform/refused.ts'
@@ -21,7 +22,6 @@ is. Also beside a running house. Ends with 0 when it is done (or was), 1 when it
   NAME   1c bitrix24
 `
 
-const states = ['received', 'unmatched', 'failed', 'ignored', 'done'] as const
 const listRows = 20
 const listRowsMax = 1_000
 const options = {
@@ -35,7 +35,7 @@ const options = {
 /** What is asked for; null: nothing that there is. */
 type Asked =
   | { command: 'help' }
-  | { command: 'list'; state: inbox.State | undefined; provider: string | undefined; limit: number }
+  | { command: 'list'; state: InboxState | undefined; provider: string | undefined; limit: number }
   | { command: 'show'; id: number; raw: boolean }
   | { command: 'replay'; id: number }
 
@@ -46,7 +46,7 @@ function parse(args: string[]): Asked | null {
     const [command, id, ...rest] = positionals
     const { provider, raw } = values
     const limit = Number(values.limit)
-    const state = states.find((one) => one === values.state)
+    const state = inboxStates.find((one) => one === values.state)
     if (values.help) return { command: 'help' }
     if (rest.length > 0 || (values.state && !state) || !(limit >= 1 && limit <= listRowsMax)) return null
     if (command === 'list' && id === undefined) return { command, state, provider, limit }

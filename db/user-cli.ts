@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import * as identity from './identity/identity.ts'
 import { hash } from './identity/password.ts'
+import type { Surface } from './identity/words.ts'
 import * as visits from './loyalty/visits.ts'
 import { BadSettings, databaseSettings, readSettings, startOrExit } from './platform/config.ts'
 import { jsonLog } from './platform/log.ts'
@@ -69,7 +70,7 @@ const account = z.object({
 
 function grant(role: string): identity.Grant {
   const [surface, name, unit] = role.split(':')
-  return { surface: surface as identity.Surface, role: name!, orgUnitId: unit ? Number(unit) : null }
+  return { surface: surface as Surface, role: name!, orgUnitId: unit ? Number(unit) : null }
 }
 
 /**

@@ -1,7 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { roles } from '../../db/identity/words.ts'
 import * as certificates from '../../db/loyalty/certificates.ts'
-import { loyaltyRoles } from '../../db/loyalty/loyalty.ts'
 import * as programme from '../../db/loyalty/loyalty-admin.ts'
+import { certificateStatuses } from '../../db/loyalty/words.ts'
 import { may } from '../auth.ts'
 import { Certificate, spellCertificate } from './certificate-view.ts'
 import { toUnits, Units } from './money.ts'
@@ -57,7 +58,7 @@ admin.openapi(
     path: '/admin/users',
     summary: 'Список пользователей',
     description: 'Участники программы: у кого есть счёт лояльности или роль; сначала новые.',
-    request: { query: z.object({ ...paging, role: z.enum(loyaltyRoles).optional() }) },
+    request: { query: z.object({ ...paging, role: z.enum(roles.loyalty).optional() }) },
     responses: {
       200: { description: 'Страница', ...json(z.object({ users: z.array(User), ...pageKeys })) },
       ...no(401, 403, 422, 429),
@@ -76,7 +77,7 @@ admin.openapi(
     path: '/admin/certificates',
     summary: 'Список сертификатов',
     request: {
-      query: z.object({ ...paging, status: z.enum(['active', 'used', 'expired', 'cancelled']).optional() }),
+      query: z.object({ ...paging, status: z.enum(certificateStatuses).optional() }),
     },
     responses: {
       200: { description: 'Страница', ...json(z.object({ certificates: z.array(Certificate), ...pageKeys })) },

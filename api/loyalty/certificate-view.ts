@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type * as certificates from '../../db/loyalty/certificates.ts'
+import { certificateStatuses } from '../../db/loyalty/words.ts'
 import type { Env } from '../context.ts'
 import { toUnits, Units } from './money.ts'
 import { Time, time, timeOrNull } from './surface.ts'
@@ -11,7 +12,7 @@ const shown = {
   code: z.string().openapi({ example: 'CERT-A1B2C3D4E5F60718' }),
   initial_amount: Units,
   current_amount: Units.openapi({ description: 'Сколько не использовано' }),
-  status: z.enum(['active', 'used', 'expired', 'cancelled']),
+  status: z.enum(certificateStatuses),
   design_template: z.string().nullable(),
   qr_code_url: z.string().openapi({ example: 'https://example.org/qrcodes/CERT-A1B2C3D4E5F60718.png' }),
   issued_at: Time,

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as certificates from '../../db/loyalty/certificates.ts'
 import { expire } from '../../db/loyalty/certificates-changes.ts'
+import type { CertificateStatus } from '../../db/loyalty/words.ts'
 import { limiter } from '../limit.ts'
 import { Code, PublicCertificate, spellPublic } from './certificate-view.ts'
 import { toUnitsText } from './money.ts'
@@ -8,7 +9,7 @@ import { json, no, router, slowDown } from './surface.ts'
 
 const minuteSeconds = 60
 
-const over: Record<Exclude<certificates.CertificateStatus, 'active'>, string> = {
+const over: Record<Exclude<CertificateStatus, 'active'>, string> = {
   used: 'Сертификат уже использован',
   expired: 'Срок действия сертификата истёк',
   cancelled: 'Сертификат отменён',

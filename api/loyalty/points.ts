@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { cardTiers } from '../../db/loyalty/loyalty.ts'
 import * as points from '../../db/loyalty/points.ts'
+import { cardTiers, currencies, transactionTypes } from '../../db/loyalty/words.ts'
 import { Refused } from '../../db/platform/refused.ts'
 import { may } from '../auth.ts'
 import { Amount, toUnits, Units } from './money.ts'
@@ -13,13 +13,13 @@ const descriptionCharactersMax = 1_000
 /** Behind our own prefix: no client takes the key of a reward or a document. */
 const keyOf = (key: string | null | undefined) => (key ? `api:${key}` : null)
 
-const Currency = z.enum(['points', 'cashback'])
+const Currency = z.enum(currencies)
 
 const Transaction = z
   .object({
     id: z.int(),
     account_id: z.int(),
-    transaction_type: z.enum(['accrual', 'deduction', 'refund', 'expiration']),
+    transaction_type: z.enum(transactionTypes),
     amount: Units,
     currency: Currency,
     source: z.string(),

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as verbs from '../../db/loyalty/referrals.ts'
 import * as events from '../../db/loyalty/referrals-events.ts'
+import { eventTypes, rewardTypes } from '../../db/loyalty/words.ts'
 import { may } from '../auth.ts'
 import { AmountOrZero, toUnits, toUnitsOrNull, Units } from './money.ts'
 import { idBody, json, no, router, rowsOf, Time, textOrNull, time, timeOrNull, wholeQuery } from './surface.ts'
@@ -98,7 +99,7 @@ const Event = z
     id: z.int(),
     referral_code_id: z.int(),
     referred_user_id: z.int(),
-    event_type: z.enum(events.eventTypes),
+    event_type: z.enum(eventTypes),
     transaction_amount: Units.nullable(),
     onec_document_id: z.string().nullable(),
     processed: z.boolean(),
@@ -123,7 +124,7 @@ referrals.openapi(
             .object({
               referral_code: z.string().max(codeCharactersMax),
               referred_user_id: idBody,
-              event_type: z.enum(events.eventTypes),
+              event_type: z.enum(eventTypes),
               transaction_amount: AmountOrZero.nullish(),
               onec_document_id: textOrNull(documentCharactersMax),
             })
@@ -214,7 +215,7 @@ const Reward = z
     id: z.int(),
     event_id: z.int(),
     recipient_user_id: z.int(),
-    reward_type: z.enum(['fixed', 'percentage', 'points']),
+    reward_type: z.enum(rewardTypes),
     reward_amount: Units,
     referral_level: z.int(),
     awarded_at: Time,

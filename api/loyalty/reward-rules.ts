@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as rules from '../../db/loyalty/reward-rules.ts'
+import { rewardTypes } from '../../db/loyalty/words.ts'
 import { may } from '../auth.ts'
 import { AmountOrZero, toUnits, Units } from './money.ts'
 import { idParam, json, no, router, Time, time } from './surface.ts'
@@ -11,7 +12,7 @@ const Rule = z
     id: z.int(),
     event_type: z.string().openapi({ example: 'rental' }),
     referrer_type: z.string().nullable(),
-    reward_type: z.enum(rules.rewardTypes),
+    reward_type: z.enum(rewardTypes),
     value: Units.openapi({ description: 'Баллы, рубли или проценты' }),
     is_active: z.boolean(),
     activated_at: Time,
@@ -30,7 +31,7 @@ const rule = (one: rules.RewardRule): z.infer<typeof Rule> => ({
 })
 
 const Change = z
-  .object({ reward_type: z.enum(rules.rewardTypes), value: AmountOrZero, is_active: z.boolean() })
+  .object({ reward_type: z.enum(rewardTypes), value: AmountOrZero, is_active: z.boolean() })
   .partial()
   .openapi('RewardRuleChange', { example: { value: 10, is_active: true } })
 

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
 import * as identity from '../../db/identity/identity.ts'
+import { roles } from '../../db/identity/words.ts'
 import type { Member } from '../../db/loyalty/loyalty.ts'
 import type { Tx } from '../../db/postgres/connect.ts'
 import type { ApiConfig } from '../config.ts'
@@ -19,7 +20,7 @@ export const User = z
     email: z.string().nullable(),
     phone: z.string().nullable(),
     full_name: z.string(),
-    role: z.enum(['patient', 'doctor', 'cashier', 'admin']),
+    role: z.enum(roles.loyalty),
     is_active: z.boolean(),
     is_verified: z.boolean(),
     created_at: Time,

@@ -1,12 +1,11 @@
-import postgres from 'postgres'
 import { record } from '../messages/events.ts'
 import { notify } from '../messages/notifications.ts'
 import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
-
-/** The surfaces people have roles on. */
-export type Surface = 'paygo' | 'loyalty' | 'powerbank' | 'telecom'
+import { columnsOf, unlessTaken } from '../postgres/rows.ts'
+import type { users } from './schema.ts'
+import type { Surface } from './words.ts'
 
 /** A role as it is granted. */
 export interface Grant {
@@ -15,18 +14,21 @@ export interface Grant {
   orgUnitId?: number | null
 }
 
+type User = typeof users.$inferSelect
+const COLUMNS = [
+  'id',
+  'email',
+  'phone',
+  'username',
+  'fullName',
+  'status',
+  'powerbankLimit',
+  'createdAt',
+  'lastLoginAt',
+] as const satisfies (keyof User)[]
+
 /** Who a person is, without the password. */
-export interface Person {
-  id: number
-  email: string | null
-  phone: string | null
-  username: string | null
-  fullName: string
-  status: 'pending' | 'active' | 'blocked'
-  powerbankLimit: number | null
-  createdAt: Date
-  lastLoginAt: Date | null
-}
+export type Person = Pick<User, (typeof COLUMNS)[number]>
 
 /** What `register` and `createWithRoles` need. `passwordHash` comes from db/identity/password.ts. */
 export interface NewPerson {
@@ -38,26 +40,8 @@ export interface NewPerson {
   powerbankLimit?: number | null
 }
 
-const uniqueViolation = '23505'
-const duplicateField: Record<string, string> = {
-  users_phone: 'phone',
-  users_email: 'email',
-  users_username: 'username',
-}
-
-/** Runs a write to `users`; a taken phone, email or name becomes `Refused('duplicate', …, { field })`. */
-export async function unlessTaken<T>(write: Promise<T>): Promise<T> {
-  try {
-    return await write
-  } catch (error) {
-    const field =
-      error instanceof postgres.PostgresError && error.code === uniqueViolation
-        ? duplicateField[error.constraint_name ?? '']
-        : undefined
-    if (!field) throw error
-    throw new Refused('duplicate', `${field} is taken`, { field })
-  }
-}
+/** The unique constraints of `users`, for `unlessTaken`. */
+export const userFields = { users_phone: 'phone', users_email: 'email', users_username: 'username' }
 
 /** A person, and nothing else: no role, no word of it. Throws `Refused('duplicate')` with `about.field`. */
 export async function add(tx: Tx, person: NewPerson, status: Person['status']): Promise<number> {
@@ -66,6 +50,7 @@ export async function add(tx: Tx, person: NewPerson, status: Person['status']): 
     tx<{ id: number }[]>`
       insert into users (phone, email, username, full_name, password_hash, status, powerbank_limit)
       values (${phone}, ${email}, ${username}, ${fullName}, ${passwordHash}, ${status}, ${powerbankLimit}) returning id`,
+    userFields,
   )
   return row!.id
 }
@@ -94,8 +79,8 @@ export async function grant(tx: Tx, userId: number, { surface, role, orgUnitId =
     on conflict do nothing`
 }
 
-const person = (q: Queryable) =>
-  q`u.id, u.email, u.phone, u.username, u.full_name, u.status, u.powerbank_limit, u.created_at, u.last_login_at`
+/** SQL: the columns of a `Person`, of `users u`. */
+export const person = (q: Queryable) => columnsOf(q, 'u', COLUMNS)
 
 /** A person who is not deleted. */
 export async function get(q: Queryable, id: number): Promise<Person | undefined> {
@@ -221,6 +206,7 @@ export async function changeProfile(
       update users u set full_name = coalesce(${change.fullName ?? null}, u.full_name),
         email = coalesce(${change.email ?? null}, u.email), updated_at = now()
       where u.id = ${actor.userId} and u.deleted_at is null returning ${person(tx)}`,
+    userFields,
   )
   if (!row) throw new Refused('not_found', `user ${actor.userId}`)
   return row

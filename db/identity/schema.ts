@@ -12,14 +12,15 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
-import { at, createdAt, id, ref } from '../postgres/columns.ts'
+import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
+import { roles, type Surface, unitTypes, userStatuses } from './words.ts'
 
 export const orgUnits = pgTable(
   'org_units',
   {
     id: id(),
     parentId: ref().references((): AnyPgColumn => orgUnits.id),
-    unitType: text().notNull(),
+    unitType: text({ enum: unitTypes }).notNull(),
     name: text().notNull(),
     /** Spelt as in the document (docs/contracts.md 4). */
     adress: text(),
@@ -33,7 +34,7 @@ export const orgUnits = pgTable(
   },
   (t) => [
     index('org_units_parent').on(t.parentId),
-    check('org_units_type', sql`${t.unitType} in ('group', 'subgroup')`),
+    check('org_units_type', oneOf(t.unitType, unitTypes)),
     check('org_units_shape', sql`(${t.unitType} = 'group') = (${t.parentId} is null)`),
     check(
       'org_units_numbers',
@@ -53,7 +54,7 @@ export const users = pgTable(
     fullName: text().notNull(),
     /** argon2id, PHC string. Null: cannot log in with a password. */
     passwordHash: text(),
-    status: text().notNull().default('pending'),
+    status: text({ enum: userStatuses }).notNull().default('pending'),
     isVerified: boolean().notNull().default(false),
     failedLoginAttempts: integer().notNull().default(0),
     lockedUntil: at(),
@@ -78,7 +79,7 @@ export const users = pgTable(
     uniqueIndex('users_external_id').on(t.externalId).where(sql`${t.deletedAt} is null`),
     uniqueIndex('users_bitrix_contact').on(t.bitrixContactId).where(sql`${t.deletedAt} is null`),
     index('users_status').on(t.status, t.id),
-    check('users_status_known', sql`${t.status} in ('pending', 'active', 'blocked')`),
+    check('users_status_known', oneOf(t.status, userStatuses)),
     check('users_reachable', sql`num_nonnulls(${t.email}, ${t.phone}, ${t.username}) > 0`),
     check('users_limit', sql`${t.powerbankLimit} >= 0`),
   ],
@@ -91,7 +92,7 @@ export const userRoles = pgTable(
     userId: ref()
       .notNull()
       .references(() => users.id),
-    surface: text().notNull(),
+    surface: text().$type<Surface>().notNull(),
     role: text().notNull(),
     orgUnitId: ref().references(() => orgUnits.id),
     createdAt: createdAt(),
@@ -102,10 +103,10 @@ export const userRoles = pgTable(
     index('user_roles_role').on(t.surface, t.role, t.userId),
     check(
       'user_roles_known',
-      sql`(${t.surface} = 'paygo' and ${t.role} in ('user', 'admin', 'terminal_operator', 'finance_manager'))
-       or (${t.surface} = 'loyalty' and ${t.role} in ('patient', 'doctor', 'cashier', 'admin'))
-       or (${t.surface} = 'powerbank' and ${t.role} in ('user', 'subgroup_admin', 'group_admin', 'service_admin'))
-       or (${t.surface} = 'telecom' and ${t.role} in ('admin', 'supervisor', 'operator', 'employee'))`,
+      sql`(${t.surface} = 'paygo' and ${oneOf(t.role, roles.paygo)})
+       or (${t.surface} = 'loyalty' and ${oneOf(t.role, roles.loyalty.toReversed())})
+       or (${t.surface} = 'powerbank' and ${oneOf(t.role, roles.powerbank.toReversed())})
+       or (${t.surface} = 'telecom' and ${oneOf(t.role, roles.telecom)})`,
     ),
   ],
 )
@@ -117,7 +118,7 @@ export const sessions = pgTable(
     userId: ref()
       .notNull()
       .references(() => users.id),
-    surface: text().notNull(),
+    surface: text().$type<Surface>().notNull(),
     expiresAt: at().notNull(),
     revokedAt: at(),
     /** SHA-256 of the one refresh token that is good now; null: the surface has none. An older one is a stolen one. */

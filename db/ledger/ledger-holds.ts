@@ -1,5 +1,6 @@
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { columnsOf } from '../postgres/rows.ts'
 import {
   type BookName,
   type Entries,
@@ -9,6 +10,7 @@ import {
   type Unit,
   write,
 } from './ledger-write.ts'
+import type { ledgerHolds } from './schema.ts'
 
 /** Money to be set aside. */
 export interface NewHold extends BookName {
@@ -20,19 +22,20 @@ export interface NewHold extends BookName {
   about?: Record<string, unknown>
 }
 
-/** Money that was set aside. */
-export interface Hold {
-  id: number
+const COLUMNS = [
+  'id',
+  'key',
+  'amount',
+  'taken',
+  'status',
+  'createdAt',
+  'endedAt',
+] as const satisfies (keyof typeof ledgerHolds.$inferSelect)[]
+
+/** Money that was set aside. Minor units; `taken`: what of it the house took, null while it is held. */
+export interface Hold extends Pick<typeof ledgerHolds.$inferSelect, (typeof COLUMNS)[number]> {
   owner: Owner
   unit: Unit
-  key: string
-  /** Minor units. */
-  amount: number
-  /** What of it the house took; null while it is held. */
-  taken: number | null
-  status: 'held' | 'confirmed' | 'released'
-  createdAt: Date
-  endedAt: Date | null
 }
 
 /**
@@ -81,7 +84,7 @@ export async function release(tx: Tx, key: string, { createdBy }: { createdBy: n
 /** A hold, however it stands; null: there is none. */
 export async function find(q: Queryable, key: string): Promise<Hold | null> {
   const [row] = await q<(Omit<Hold, 'owner'> & { ownerKind: Owner['kind']; ownerId: number })[]>`
-    select h.id, b.owner_kind, b.owner_id, b.unit, h.key, h.amount, h.taken, h.status, h.created_at, h.ended_at
+    select ${columnsOf(q, 'h', COLUMNS)}, b.owner_kind, b.owner_id, b.unit
     from ledger_holds h join ledger_books b on b.id = h.book_id where h.key = ${key}`
   if (!row) return null
   const { ownerKind, ownerId, ...rest } = row

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { bigint, check, customType, date, index, jsonb, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core'
-import { at, createdAt, id, ref } from '../postgres/columns.ts'
+import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
+import { holdStatuses } from './words.ts'
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
 
@@ -106,14 +107,14 @@ export const ledgerHolds = pgTable(
     amount: minor().notNull(),
     /** What of it was taken when it was confirmed. */
     taken: minor(),
-    status: text().notNull().default('held'),
+    status: text({ enum: holdStatuses }).notNull().default('held'),
     createdBy: ref(),
     createdAt: createdAt(),
     endedAt: at(),
   },
   (t) => [
     index('ledger_holds_book').on(t.bookId, t.id),
-    check('ledger_holds_status', sql`${t.status} in ('held', 'confirmed', 'released')`),
+    check('ledger_holds_status', oneOf(t.status, holdStatuses)),
     check('ledger_holds_amount', sql`${t.amount} > 0 and ${t.taken} between 0 and ${t.amount}`),
     check('ledger_holds_ended', sql`(${t.status} = 'held') = (${t.endedAt} is null)`),
   ],

@@ -2,33 +2,37 @@ import type { Actor } from '../platform/actor.ts'
 import { hasRole } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable } from '../postgres/connect.ts'
+import { columnsOf } from '../postgres/rows.ts'
+import type { certificates } from './schema.ts'
+import type { CertificateStatus } from './words.ts'
 
 /** Who sells, takes and cancels certificates (docs/contracts.md 3.3). */
 export const staffRoles = ['admin', 'cashier'] as const
 
 export const isStaff = (actor: Actor) => hasRole(actor, ...staffRoles)
 
-/** Only `active` leads anywhere, and nothing leads back to it (docs/contracts.md D2). */
-export type CertificateStatus = 'active' | 'used' | 'expired' | 'cancelled'
+type Row = typeof certificates.$inferSelect
+const COLUMNS = [
+  'id',
+  'code',
+  'initialAmount',
+  'ownerId',
+  'message',
+  'designTemplate',
+  'validFrom',
+  'validUntil',
+  'usedAt',
+  'issuedAt',
+] as const satisfies (keyof Row)[]
 
 /** A gift certificate. Amounts in kopecks. */
-export interface Certificate {
-  id: number
-  code: string
-  initialAmount: number
+export interface Certificate extends Pick<Row, (typeof COLUMNS)[number]> {
   /** What nobody has redeemed: initial less all redemptions. It buys something only while `active`. */
   currentAmount: number
   /** As it is now: a certificate whose time is over is `expired`, whether or not the clock has written it down. */
   status: CertificateStatus
   /** Its time is over and that is not written down yet. */
   isLapsed: boolean
-  ownerId: number | null
-  message: string | null
-  designTemplate: string | null
-  validFrom: Date
-  validUntil: Date
-  usedAt: Date | null
-  issuedAt: Date
 }
 
 const isLapsed = (q: Queryable) => q`(c.status = 'active' and c.valid_until <= now())`
@@ -36,10 +40,9 @@ const status = (q: Queryable) => q`case when ${isLapsed(q)} then 'expired' else 
 
 /** The columns of `Certificate`, of a table called `c`. */
 export const columns = (q: Queryable) => q`
-  c.id, c.code, c.initial_amount, coalesce((
+  ${columnsOf(q, 'c', COLUMNS)}, ${status(q)} as status, ${isLapsed(q)} as is_lapsed, coalesce((
     select r.remaining from certificate_redemptions r where r.certificate_id = c.id order by r.id desc limit 1
-  ), c.initial_amount) as current_amount, ${status(q)} as status, ${isLapsed(q)} as is_lapsed, c.owner_id, c.message,
-  c.design_template, c.valid_from, c.valid_until, c.used_at, c.issued_at`
+  ), c.initial_amount) as current_amount`
 
 /**
  * A code as it is stored, from however somebody typed it. Nothing is said of its alphabet: codes of other issuers hold

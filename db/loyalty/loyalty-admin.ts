@@ -1,5 +1,8 @@
+import { type Role, roles } from '../identity/words.ts'
+import type { auditLog as auditTable } from '../messages/schema.ts'
 import type { Queryable } from '../postgres/connect.ts'
-import { type LoyaltyRole, loyaltyRoles, type Member, memberColumns } from './loyalty.ts'
+import { columnsOf } from '../postgres/rows.ts'
+import { type Member, memberColumns } from './loyalty.ts'
 
 /** A page of a list. */
 export interface Rows {
@@ -44,17 +47,17 @@ export async function dashboard(q: Queryable, timeZone: string): Promise<Dashboa
 }
 
 /** Members whose weightiest role is this one; without any row, `patient`. */
-function weighing(q: Queryable, role: LoyaltyRole) {
-  const have = (roles: readonly string[]) => q`exists (
-    select 1 from user_roles r where r.user_id = u.id and r.surface = 'loyalty' and r.role = any(${[...roles]}::text[]))`
-  const heavier = loyaltyRoles.slice(0, loyaltyRoles.indexOf(role))
+function weighing(q: Queryable, role: Role<'loyalty'>) {
+  const have = (names: readonly string[]) => q`exists (
+    select 1 from user_roles r where r.user_id = u.id and r.surface = 'loyalty' and r.role = any(${[...names]}::text[]))`
+  const heavier = roles.loyalty.slice(0, roles.loyalty.indexOf(role))
   return role === 'patient' ? q`not ${have(heavier)}` : q`${have([role])} and not ${have(heavier)}`
 }
 
 /** One page of the members, newest first, and how many there are. */
 export async function members(
   q: Queryable,
-  { role, limit, offset }: { role?: LoyaltyRole | undefined } & Rows,
+  { role, limit, offset }: { role?: Role<'loyalty'> | undefined } & Rows,
 ): Promise<{ rows: Member[]; total: number }> {
   const where = q`${isMember(q)} ${role ? q`and ${weighing(q, role)}` : q``}`
   const [counted] = await q<{ total: number }[]>`select count(*) as total from users u where ${where}`
@@ -63,20 +66,21 @@ export async function members(
   return { rows, total: counted!.total }
 }
 
+const ENTRY = [
+  'id',
+  'userId',
+  'surface',
+  'action',
+  'entityType',
+  'entityId',
+  'oldValues',
+  'newValues',
+  'description',
+  'createdAt',
+] as const satisfies (keyof typeof auditTable.$inferSelect)[]
+
 /** One change that was written down (db/messages/audit.ts). */
-export interface AuditEntry {
-  id: number
-  /** Who did it; null: the clock, or somebody outside. */
-  userId: number | null
-  surface: string
-  action: string
-  entityType: string
-  entityId: number | null
-  oldValues: object | null
-  newValues: object | null
-  description: string | null
-  createdAt: Date
-}
+export type AuditEntry = Pick<typeof auditTable.$inferSelect, (typeof ENTRY)[number]>
 
 export interface AuditFilter extends Rows {
   /** Whose eyes: rows of a surface are for those who are at its head. */
@@ -99,8 +103,6 @@ export async function auditLog(
     ${userId === undefined ? q`` : q`and l.user_id = ${userId}`}`
   const [counted] = await q<{ total: number }[]>`select count(*) as total from audit_log l where ${where}`
   const rows = await q<AuditEntry[]>`
-    select l.id, l.user_id, l.surface, l.action, l.entity_type, l.entity_id, l.old_values, l.new_values, l.description,
-      l.created_at
-    from audit_log l where ${where} order by l.id desc limit ${limit} offset ${offset}`
+    select ${columnsOf(q, 'l', ENTRY)} from audit_log l where ${where} order by l.id desc limit ${limit} offset ${offset}`
   return { rows, total: counted!.total }
 }

@@ -1,54 +1,51 @@
 import { randomInt } from 'node:crypto'
-import { add, grant, type NewPerson, type Surface } from '../identity/identity.ts'
+import { add, grant, type NewPerson } from '../identity/identity.ts'
+import type { users } from '../identity/schema.ts'
+import { type Role, roles, type Surface } from '../identity/words.ts'
 import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { columnsOf } from '../postgres/rows.ts'
+import type { loyaltyAccounts } from './schema.ts'
 
 const surface: Surface = 'loyalty'
-/** The weightiest first. Who has no row is a patient (docs/contracts.md B1). */
-export const loyaltyRoles = ['admin', 'cashier', 'doctor', 'patient'] as const
-export type LoyaltyRole = (typeof loyaltyRoles)[number]
+const ACCOUNT = [
+  'id',
+  'userId',
+  'cardNumber',
+  'cardTier',
+  'totalPointsEarned',
+  'totalPointsSpent',
+  'totalCashbackEarned',
+  'totalCashbackSpent',
+  'isActive',
+  'createdAt',
+] as const satisfies (keyof typeof loyaltyAccounts.$inferSelect)[]
 
-/** The rising tiers of a card. */
-export const cardTiers = ['bronze', 'silver', 'gold', 'platinum'] as const
-export type CardTier = (typeof cardTiers)[number]
+/** Somebody's card, `ML` and eight digits. Amounts in hundredths. */
+export type Account = Pick<typeof loyaltyAccounts.$inferSelect, (typeof ACCOUNT)[number]>
 
-/** Somebody's card. Amounts in hundredths. */
-export interface Account {
-  id: number
-  userId: number
-  /** `ML` and eight digits. */
-  cardNumber: string
-  cardTier: CardTier
-  totalPointsEarned: number
-  totalPointsSpent: number
-  totalCashbackEarned: number
-  totalCashbackSpent: number
-  isActive: boolean
-  createdAt: Date
-}
+const MEMBER = [
+  'id',
+  'externalId',
+  'email',
+  'phone',
+  'fullName',
+  'status',
+  'isVerified',
+  'createdAt',
+] as const satisfies (keyof typeof users.$inferSelect)[]
 
 /** Whom the surface shows as user. */
-export interface Member {
-  id: number
-  externalId: string | null
-  email: string | null
-  phone: string | null
-  fullName: string
-  role: LoyaltyRole
-  status: 'pending' | 'active' | 'blocked'
-  isVerified: boolean
-  createdAt: Date
-}
+export type Member = Pick<typeof users.$inferSelect, (typeof MEMBER)[number]> & { role: Role<'loyalty'> }
 
 /** Two of 10^8 numbers meet now and then; so many times in a row never. */
 const drawsMax = 8
 const cardDigits = 8
 
-export const accountColumns = (q: Queryable) => q`
-  a.id, a.user_id, a.card_number, a.card_tier, a.total_points_earned, a.total_points_spent, a.total_cashback_earned,
-  a.total_cashback_spent, a.is_active, a.created_at`
+/** SQL: the columns of an `Account`, of `loyalty_accounts a`. */
+export const accountColumns = (q: Queryable) => columnsOf(q, 'a', ACCOUNT)
 
 const drawCard = () => `ML${String(randomInt(10 ** cardDigits)).padStart(cardDigits, '0')}`
 
@@ -98,9 +95,9 @@ export async function addPatient(tx: Tx, actor: Actor | null, person: NewPerson)
 
 /** What is selected for a `Member` of `users u`. */
 export const memberColumns = (q: Queryable) => q`
-  u.id, u.external_id, u.email, u.phone, u.full_name, u.status, u.is_verified, u.created_at, coalesce((
+  ${columnsOf(q, 'u', MEMBER)}, coalesce((
     select r.role from user_roles r where r.user_id = u.id and r.surface = ${surface}
-    order by array_position(${[...loyaltyRoles]}::text[], r.role) limit 1), 'patient') as role`
+    order by array_position(${[...roles.loyalty]}::text[], r.role) limit 1), 'patient') as role`
 
 /** Somebody who is not deleted, as this surface shows them. */
 export async function member(q: Queryable, userId: number): Promise<Member | undefined> {

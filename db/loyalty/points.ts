@@ -4,10 +4,10 @@ import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
-import { type Account, accountColumns, cardTiers, openAccount } from './loyalty.ts'
-
-export type Currency = 'points' | 'cashback'
-export type TransactionType = 'accrual' | 'deduction' | 'refund' | 'expiration'
+import { columnsOf } from '../postgres/rows.ts'
+import { type Account, accountColumns, openAccount } from './loyalty.ts'
+import type { loyaltyTransactions } from './schema.ts'
+import { type Currency, cardTiers, type TransactionType } from './words.ts'
 
 /** What the settings say of points. Thresholds in hundredths of points ever earned. */
 export interface PointRules {
@@ -18,19 +18,22 @@ export interface PointRules {
   pointsDays: number | null
 }
 
+type Row = typeof loyaltyTransactions.$inferSelect
+const COLUMNS = [
+  'id',
+  'accountId',
+  'transactionType',
+  'amount',
+  'currency',
+  'source',
+  'sourceId',
+  'description',
+  'isReversed',
+  'createdAt',
+] as const satisfies (keyof Row)[]
+
 /** One movement of points or cashback. Amount in hundredths, more than 0. */
-export interface Transaction {
-  id: number
-  accountId: number
-  transactionType: TransactionType
-  amount: number
-  currency: Currency
-  source: string
-  sourceId: string | null
-  description: string | null
-  isReversed: boolean
-  createdAt: Date
-}
+export type Transaction = Pick<Row, (typeof COLUMNS)[number]>
 
 /** What is to be moved. */
 export interface NewTransaction {
@@ -48,9 +51,7 @@ export interface NewTransaction {
 /** Whose: by the account, or by the user, for whom one is opened if there is none. */
 export type Whose = { accountId: number } | { userId: number }
 
-const columns = (q: Queryable) => q`
-  t.id, t.account_id, t.transaction_type, t.amount, t.currency, t.source, t.source_id, t.description, t.is_reversed,
-  t.created_at`
+const columns = (q: Queryable) => columnsOf(q, 't', COLUMNS)
 
 /**
  * Locks an account until the transaction ends: the movements of one customer come one after the other. Behind what

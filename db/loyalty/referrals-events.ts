@@ -2,27 +2,29 @@ import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { columnsOf } from '../postgres/rows.ts'
 import * as points from './points.ts'
 import { codeOf } from './referrals.ts'
+import type { referralCodes, referralEvents } from './schema.ts'
+import type { EventType } from './words.ts'
 
-/** What somebody who came by a code did (docs/contracts.md 3.4). */
-export const eventTypes = ['registration', 'first_visit', 'paid_service', 'repeat_visit'] as const
-export type EventType = (typeof eventTypes)[number]
 /** These happen once in somebody's life, whosever code is named. */
 const onceInALife: readonly EventType[] = ['registration', 'first_visit']
 
-/** One thing that was done. Amount in kopecks. */
-export interface ReferralEvent {
-  id: number
-  referralCodeId: number
-  referredUserId: number
-  eventType: EventType
-  transactionAmount: number | null
-  onecDocumentId: string | null
-  /** Its reward, if a rule gives one, is paid. */
-  processed: boolean
-  occurredAt: Date
-}
+type Row = typeof referralEvents.$inferSelect
+const COLUMNS = [
+  'id',
+  'referralCodeId',
+  'referredUserId',
+  'eventType',
+  'transactionAmount',
+  'onecDocumentId',
+  'processed',
+  'occurredAt',
+] as const satisfies (keyof Row)[]
+
+/** One thing that was done. Amount in kopecks; `processed`: its reward, if a rule gives one, is paid. */
+export type ReferralEvent = Pick<Row, (typeof COLUMNS)[number]>
 
 /** What is reported: who came by which code, and what for. Amount in kopecks. */
 export interface NewEvent {
@@ -33,15 +35,9 @@ export interface NewEvent {
   documentId: string | null
 }
 
-interface Code {
-  id: number
-  userId: number
-  referrerType: string
-}
+type Code = Pick<typeof referralCodes.$inferSelect, 'id' | 'userId' | 'referrerType'>
 
-const columns = (q: Queryable) => q`
-  e.id, e.referral_code_id, e.referred_user_id, e.event_type, e.transaction_amount, e.onec_document_id, e.processed,
-  e.occurred_at`
+const columns = (q: Queryable) => columnsOf(q, 'e', COLUMNS)
 
 /** A code that counts: active, not expired, and whose it is can be paid. */
 async function usable(q: Queryable, code: string): Promise<Code | undefined> {

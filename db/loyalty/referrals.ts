@@ -3,23 +3,25 @@ import * as audit from '../messages/audit.ts'
 import { type Actor, hasRole } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { columnsOf } from '../postgres/rows.ts'
+import type { referralCodes, referralRewards } from './schema.ts'
 
-/** Somebody's code, and what came of it (docs/contracts.md 3.4). */
-export interface ReferralCode {
-  id: number
-  userId: number
-  code: string
-  referrerType: string
-  /** Events, whatever their kind. */
-  totalReferrals: number
-  /** First visits. */
-  successfulReferrals: number
-  /** Kopecks. */
-  totalRevenue: number
-  isActive: boolean
-  expiresAt: Date | null
-  createdAt: Date
-}
+type Row = typeof referralCodes.$inferSelect
+const COLUMNS = [
+  'id',
+  'userId',
+  'code',
+  'referrerType',
+  'totalReferrals',
+  'successfulReferrals',
+  'totalRevenue',
+  'isActive',
+  'expiresAt',
+  'createdAt',
+] as const satisfies (keyof Row)[]
+
+/** Somebody's code, and what came of it (docs/contracts.md 3.4). Revenue in kopecks. */
+export type ReferralCode = Pick<Row, (typeof COLUMNS)[number]>
 
 /** Own types everybody has; others that a rule pays by are given by an administrator, or by one's role. */
 const everybodysType = 'patient'
@@ -28,9 +30,7 @@ const codeCharacters = 8
 /** Two of 36^8 codes meet hardly ever; five in a row never. */
 const drawsMax = 5
 
-const columns = (q: Queryable) => q`
-  r.id, r.user_id, r.code, r.referrer_type, r.total_referrals, r.successful_referrals, r.total_revenue, r.is_active,
-  r.expires_at, r.created_at`
+const columns = (q: Queryable) => columnsOf(q, 'r', COLUMNS)
 
 /** A code as it is stored, from however somebody typed it. */
 export const codeOf = (text: string) => (text.includes('\0') ? '' : text.trim().toUpperCase())
@@ -133,16 +133,18 @@ export async function stats(q: Queryable, userId: number): Promise<ReferralStats
   return row!
 }
 
+const REWARD = [
+  'id',
+  'eventId',
+  'recipientUserId',
+  'rewardType',
+  'rewardAmount',
+  'referralLevel',
+  'awardedAt',
+] as const satisfies (keyof typeof referralRewards.$inferSelect)[]
+
 /** One reward. Hundredths of a point or of a rouble, as `rewardType` says. */
-export interface Reward {
-  id: number
-  eventId: number
-  recipientUserId: number
-  rewardType: 'fixed' | 'percentage' | 'points'
-  rewardAmount: number
-  referralLevel: number
-  awardedAt: Date
-}
+export type Reward = Pick<typeof referralRewards.$inferSelect, (typeof REWARD)[number]>
 
 /** A page of somebody's rewards, newest first. */
 export async function rewards(
@@ -150,6 +152,6 @@ export async function rewards(
   { userId, limit, offset }: { userId: number; limit: number; offset: number },
 ): Promise<Reward[]> {
   return await q<Reward[]>`
-    select id, event_id, recipient_user_id, reward_type, reward_amount, referral_level, awarded_at from referral_rewards
+    select ${q(REWARD)} from referral_rewards
     where recipient_user_id = ${userId} order by id desc limit ${limit} offset ${offset}`
 }

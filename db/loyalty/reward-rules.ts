@@ -2,27 +2,25 @@ import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import type { rewardRules } from './schema.ts'
+import type { RewardType } from './words.ts'
 
 /** Hundredths of a percent in the whole. */
 const wholeMinor = 10_000
 
-export const rewardTypes = ['fixed', 'percentage', 'points'] as const
-export type RewardType = (typeof rewardTypes)[number]
+type Row = typeof rewardRules.$inferSelect
+const COLUMNS = [
+  'id',
+  'eventType',
+  'referrerType',
+  'rewardType',
+  'value',
+  'isActive',
+  'activatedAt',
+] as const satisfies (keyof Row)[]
 
 /** What an event earns (docs/contracts.md 3.4). */
-export interface RewardRule {
-  id: number
-  /** A referral event, or `rental`: a finished power-bank rental. */
-  eventType: string
-  /** Whose code it must be; null: anybody's. */
-  referrerType: string | null
-  rewardType: RewardType
-  /** Hundredths: of a point, of a rouble, of a percent. */
-  value: number
-  isActive: boolean
-  /** Since when it holds as it is. */
-  activatedAt: Date
-}
+export type RewardRule = Pick<Row, (typeof COLUMNS)[number]>
 
 export interface RuleChange {
   rewardType?: RewardType | undefined
@@ -30,11 +28,9 @@ export interface RuleChange {
   isActive?: boolean | undefined
 }
 
-const columns = (q: Queryable) => q`id, event_type, referrer_type, reward_type, value, is_active, activated_at`
-
 /** Every rule there is. */
 export const list = async (q: Queryable): Promise<RewardRule[]> =>
-  await q<RewardRule[]>`select ${columns(q)} from reward_rules order by id`
+  await q<RewardRule[]>`select ${q(COLUMNS)} from reward_rules order by id`
 
 /**
  * Changes a rule. Switched on or worth something else, it holds for what happens from now on; said again, it changes
@@ -42,7 +38,7 @@ export const list = async (q: Queryable): Promise<RewardRule[]> =>
  * @throws Refused not_found (`reason` rule_unknown), invalid (a percentage of more than the whole)
  */
 export async function change(tx: Tx, actor: Actor, id: number, to: RuleChange): Promise<RewardRule> {
-  const [before] = await tx<RewardRule[]>`select ${columns(tx)} from reward_rules where id = ${id} for no key update`
+  const [before] = await tx<RewardRule[]>`select ${tx(COLUMNS)} from reward_rules where id = ${id} for no key update`
   if (!before) throw new Refused('not_found', `rule ${id}`, { reason: 'rule_unknown' })
   const rewardType = to.rewardType ?? before.rewardType
   const value = to.value ?? before.value
@@ -52,7 +48,7 @@ export async function change(tx: Tx, actor: Actor, id: number, to: RuleChange): 
   if (isSame) return before
   const [after] = await tx<RewardRule[]>`
     update reward_rules set reward_type = ${rewardType}, value = ${value}, is_active = ${isActive}, activated_at = now()
-    where id = ${id} returning ${columns(tx)}`
+    where id = ${id} returning ${tx(COLUMNS)}`
   await audit.record(tx, actor, 'loyalty', {
     action: 'reward_rule.update',
     entityType: 'reward_rule',

@@ -2,7 +2,8 @@ import { sql } from 'drizzle-orm'
 import { bigint, boolean, check, index, pgTable, text, unique, uniqueIndex } from 'drizzle-orm/pg-core'
 import { users } from '../identity/schema.ts'
 import { ledgerPostings } from '../ledger/schema.ts'
-import { at, createdAt, id, ref } from '../postgres/columns.ts'
+import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
+import { cardTiers, certificateStatuses, currencies, eventTypes, rewardTypes, transactionTypes } from './words.ts'
 
 /** Hundredths of a point, a kopeck of cashback. */
 
@@ -19,7 +20,7 @@ export const loyaltyAccounts = pgTable(
       .unique('loyalty_accounts_user')
       .references(() => users.id),
     cardNumber: text().notNull().unique('loyalty_accounts_card'),
-    cardTier: text().notNull().default('bronze'),
+    cardTier: text({ enum: cardTiers }).notNull().default('bronze'),
     totalPointsEarned: minor().notNull().default(0),
     totalPointsSpent: minor().notNull().default(0),
     totalCashbackEarned: minor().notNull().default(0),
@@ -27,7 +28,7 @@ export const loyaltyAccounts = pgTable(
     isActive: boolean().notNull().default(true),
     createdAt: createdAt(),
   },
-  (t) => [check('loyalty_accounts_tier', sql`${t.cardTier} in ('bronze', 'silver', 'gold', 'platinum')`)],
+  (t) => [check('loyalty_accounts_tier', oneOf(t.cardTier, cardTiers))],
 )
 
 /** What the client sees of each posting of points and cashback (docs/contracts.md 3.2). */
@@ -39,9 +40,9 @@ export const loyaltyTransactions = pgTable(
     accountId: ref()
       .notNull()
       .references(() => loyaltyAccounts.id),
-    transactionType: text().notNull(),
+    transactionType: text({ enum: transactionTypes }).notNull(),
     amount: minor().notNull(),
-    currency: text().notNull(),
+    currency: text({ enum: currencies }).notNull(),
     source: text().notNull(),
     sourceId: text(),
     description: text(),
@@ -64,8 +65,8 @@ export const loyaltyTransactions = pgTable(
     index('loyalty_transactions_created').on(t.createdAt),
     index('loyalty_transactions_lots').on(t.accountId, t.currency, t.expiresAt, t.id).where(sql`${t.remaining} > 0`),
     index('loyalty_transactions_expiring').on(t.expiresAt).where(sql`${t.remaining} > 0`),
-    check('loyalty_transactions_type', sql`${t.transactionType} in ('accrual', 'deduction', 'refund', 'expiration')`),
-    check('loyalty_transactions_currency', sql`${t.currency} in ('points', 'cashback')`),
+    check('loyalty_transactions_type', oneOf(t.transactionType, transactionTypes)),
+    check('loyalty_transactions_currency', oneOf(t.currency, currencies)),
     check('loyalty_transactions_amount', sql`${t.amount} > 0 and ${t.remaining} between 0 and ${t.amount}`),
   ],
 )
@@ -78,7 +79,7 @@ export const certificates = pgTable(
     id: id(),
     code: text().notNull().unique('certificates_code'),
     initialAmount: minor().notNull(),
-    status: text().notNull().default('active'),
+    status: text({ enum: certificateStatuses }).notNull().default('active'),
     ownerId: ref().references(() => users.id),
     message: text(),
     designTemplate: text(),
@@ -96,7 +97,7 @@ export const certificates = pgTable(
     index('certificates_owner').on(t.ownerId, t.id),
     index('certificates_status').on(t.status, t.id),
     index('certificates_expiring').on(t.validUntil).where(sql`${t.status} = 'active'`),
-    check('certificates_status_known', sql`${t.status} in ('active', 'used', 'expired', 'cancelled')`),
+    check('certificates_status_known', oneOf(t.status, certificateStatuses)),
     check('certificates_amount', sql`${t.initialAmount} > 0`),
   ],
 )
@@ -157,7 +158,9 @@ export const referralCodes = pgTable(
       .references(() => users.id),
     code: text().notNull(),
     referrerType: text().notNull(),
+    /** Events, whatever their kind. */
     totalReferrals: bigint({ mode: 'number' }).notNull().default(0),
+    /** First visits. */
     successfulReferrals: bigint({ mode: 'number' }).notNull().default(0),
     /** Kopecks. */
     totalRevenue: minor().notNull().default(0),
@@ -181,7 +184,7 @@ export const referralEvents = pgTable(
     referredUserId: ref()
       .notNull()
       .references(() => users.id),
-    eventType: text().notNull(),
+    eventType: text({ enum: eventTypes }).notNull(),
     /** Kopecks. */
     transactionAmount: minor(),
     onecDocumentId: text(),
@@ -197,10 +200,7 @@ export const referralEvents = pgTable(
       .on(t.onecDocumentId, t.eventType)
       .where(sql`${t.onecDocumentId} is not null`),
     index('referral_events_code').on(t.referralCodeId, t.id),
-    check(
-      'referral_events_type',
-      sql`${t.eventType} in ('registration', 'first_visit', 'paid_service', 'repeat_visit')`,
-    ),
+    check('referral_events_type', oneOf(t.eventType, eventTypes)),
   ],
 )
 
@@ -214,7 +214,7 @@ export const referralRewards = pgTable(
     recipientUserId: ref()
       .notNull()
       .references(() => users.id),
-    rewardType: text().notNull(),
+    rewardType: text({ enum: rewardTypes }).notNull(),
     rewardAmount: minor().notNull(),
     referralLevel: bigint({ mode: 'number' }).notNull().default(1),
     transactionId: ref()
@@ -237,7 +237,7 @@ export const rewardRules = pgTable(
     /** One of `referral_events`, or `rental`: a finished power-bank rental. */
     eventType: text().notNull(),
     referrerType: text(),
-    rewardType: text().notNull(),
+    rewardType: text({ enum: rewardTypes }).notNull(),
     /** Hundredths: of a point, of a rouble, of a percent. */
     value: minor().notNull(),
     isActive: boolean().notNull().default(true),
@@ -246,7 +246,7 @@ export const rewardRules = pgTable(
   },
   (t) => [
     unique('reward_rules_once').on(t.eventType, t.referrerType).nullsNotDistinct(),
-    check('reward_rules_type', sql`${t.rewardType} in ('fixed', 'percentage', 'points')`),
+    check('reward_rules_type', oneOf(t.rewardType, rewardTypes)),
     check('reward_rules_value', sql`${t.value} >= 0`),
   ],
 )

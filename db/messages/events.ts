@@ -1,5 +1,6 @@
 import { EVENT_CHANNEL } from '../postgres/channels.ts'
 import type { Db, Queryable, Tx } from '../postgres/connect.ts'
+import type { events } from './schema.ts'
 
 /** What happened to whom. `data` is shown to operators and clients: never a secret. */
 export interface EventAbout {
@@ -9,17 +10,18 @@ export interface EventAbout {
   data?: Record<string, unknown>
 }
 
-export interface Event {
-  id: number
-  /** The writing transaction, as text; with `id` it is the reading position. */
-  xid: string
-  kind: string
-  stationId: number | null
-  userId: number | null
-  orderId: number | null
-  data: Record<string, any>
-  createdAt: Date
-}
+const COLUMNS = [
+  'id',
+  'kind',
+  'stationId',
+  'userId',
+  'orderId',
+  'data',
+  'createdAt',
+] as const satisfies (keyof typeof events.$inferSelect)[]
+
+/** What happened. `xid`: the writing transaction, as text; with `id` it is the reading position. */
+export type Event = Pick<typeof events.$inferSelect, 'xid' | (typeof COLUMNS)[number]>
 
 export type Position = Pick<Event, 'xid' | 'id'>
 
@@ -55,7 +57,7 @@ export async function end(q: Queryable): Promise<Position> {
  */
 export function after(q: Queryable, position: Position): Promise<Event[]> {
   return q<Event[]>`
-    select id, xid::text, kind, station_id, user_id, order_id, data, created_at from events
+    select ${q(COLUMNS)}, xid::text from events
     where (xid, id) > (${position.xid}::xid8, ${position.id}) and xid < pg_snapshot_xmin(pg_current_snapshot())
     order by events.xid, id limit ${PAGE_ROWS}`
 }
@@ -68,7 +70,7 @@ const MISSED_MAX = 200
  */
 export async function missed(q: Queryable, userId: number, position: Position): Promise<Event[] | null> {
   const rows = await q<Event[]>`
-    select id, xid::text, kind, station_id, user_id, order_id, data, created_at from events
+    select ${q(COLUMNS)}, xid::text from events
     where user_id = ${userId} and (xid, id) > (${position.xid}::xid8, ${position.id})
       and xid < pg_snapshot_xmin(pg_current_snapshot())
     order by events.xid, id limit ${MISSED_MAX + 1}`

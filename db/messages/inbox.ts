@@ -2,33 +2,30 @@ import { createHash } from 'node:crypto'
 import { Refused } from '../platform/refused.ts'
 import { INBOX_CHANNEL } from '../postgres/channels.ts'
 import type { Db, Queryable, Tx } from '../postgres/connect.ts'
+import type { inbox } from './schema.ts'
+import type { InboxState } from './words.ts'
 
-export type State = 'received' | 'done' | 'ignored' | 'failed' | 'unmatched'
+type Row = typeof inbox.$inferSelect
+const COLUMNS = [
+  'id',
+  'provider',
+  'dedupKey',
+  'contentHash',
+  'headers',
+  'state',
+  'attempts',
+  'result',
+  'lastError',
+  'repeats',
+  'receivedAt',
+  'workedAt',
+] as const satisfies (keyof Row)[]
 
 /** What somebody outside told us, and what became of it (docs/providers.md 0 rule 5). */
-export interface WebhookEvent {
-  id: number
-  provider: string
-  dedupKey: string
-  /** SHA-256 of what it says, hex. */
-  contentHash: string
-  headers: Record<string, string>
-  state: State
-  attempts: number
-  /** The first answer; a repetition hears it again. */
-  result: Record<string, any> | null
-  lastError: string | null
-  repeats: number
-  receivedAt: Date
-  /** The last attempt. */
-  workedAt: Date | null
-}
+export type WebhookEvent = Pick<Row, (typeof COLUMNS)[number]>
 
 /** A notice with its bytes. */
-export interface Stored extends WebhookEvent {
-  raw: Buffer
-  address: string | null
-}
+export type Stored = WebhookEvent & Pick<Row, 'raw' | 'address'>
 
 export interface NewWebhookEvent {
   provider: string
@@ -52,7 +49,7 @@ export interface Outcome {
 }
 
 /** States in which nothing was done for a notice yet. */
-const open: readonly State[] = ['received', 'failed', 'unmatched']
+const open: readonly InboxState[] = ['received', 'failed', 'unmatched']
 export const isOpen = ({ state }: WebhookEvent) => open.includes(state)
 /** After so many failures of ours it waits for an operator. */
 const ATTEMPTS_MAX = 6
@@ -64,9 +61,6 @@ const REMATCH_MINUTES = 10
 const REMATCH_HOURS = 24
 const errorCharactersMax = 300
 const raceAttemptsMax = 5
-
-const columns = (q: Queryable) => q`
-  id, provider, dedup_key, content_hash, headers, state, attempts, result, last_error, repeats, received_at, worked_at`
 
 /** SHA-256 as hex. */
 export const hash = (content: string | Buffer) => createHash('sha256').update(content).digest('hex')
@@ -82,7 +76,7 @@ async function add(
     insert into inbox (provider, dedup_key, content_hash, raw, headers, address, state, last_error)
     values (${provider}, ${dedupKey}, ${hash(content)}, ${raw}, ${tx.json(headers)}, ${address},
       ${lastError === null ? 'received' : 'failed'}, ${lastError})
-    on conflict (provider, dedup_key) do nothing returning ${columns(tx)}`
+    on conflict (provider, dedup_key) do nothing returning ${tx(COLUMNS)}`
   return row
 }
 
@@ -102,7 +96,7 @@ export async function receive(
     // One after the other: who waited for a row that is replaced meanwhile finds none under its key, again and again.
     await tx`select pg_advisory_xact_lock(hashtextextended(${`inbox ${provider} ${dedupKey}`}, 0))`
     const [known] = await tx<WebhookEvent[]>`
-      select ${columns(tx)} from inbox where provider = ${provider} and dedup_key = ${dedupKey} for update`
+      select ${tx(COLUMNS)} from inbox where provider = ${provider} and dedup_key = ${dedupKey} for update`
     if (!known) continue
     if (known.contentHash === hash(given.content)) return { webhookEvent: await repeated(tx, known.id), is: 'repeat' }
     if (!isState && known.state !== 'unmatched' && known.state !== 'failed') {
@@ -124,7 +118,7 @@ export async function receive(
 async function repeated(tx: Tx, id: number): Promise<WebhookEvent> {
   const [row] = await tx<
     WebhookEvent[]
-  >`update inbox set repeats = repeats + 1 where id = ${id} returning ${columns(tx)}`
+  >`update inbox set repeats = repeats + 1 where id = ${id} returning ${tx(COLUMNS)}`
   return row!
 }
 
@@ -160,13 +154,13 @@ export async function work(
   try {
     const act = await prepare(stored)
     return await db.transaction(async (tx) => {
-      const [webhookEvent] = await tx<WebhookEvent[]>`select ${columns(tx)} from inbox where id = ${id} for update`
+      const [webhookEvent] = await tx<WebhookEvent[]>`select ${tx(COLUMNS)} from inbox where id = ${id} for update`
       if (!isOpen(webhookEvent!)) return { webhookEvent: webhookEvent!, isWorked: false }
       const { state, result, why = null } = await act(tx)
       const [worked] = await tx<WebhookEvent[]>`
         update inbox set state = ${state}, result = ${tx.json(result as any)}, last_error = ${why},
           attempts = attempts + 1, worked_at = now()
-        where id = ${id} and state = ${webhookEvent!.state} returning ${columns(tx)}`
+        where id = ${id} and state = ${webhookEvent!.state} returning ${tx(COLUMNS)}`
       return { webhookEvent: worked!, isWorked: true }
     })
   } catch (error) {
@@ -204,17 +198,17 @@ export async function ring(tx: Tx): Promise<void> {
 }
 
 export async function get(q: Queryable, id: number): Promise<Stored | undefined> {
-  const [row] = await q<Stored[]>`select ${columns(q)}, raw, address from inbox where id = ${id}`
+  const [row] = await q<Stored[]>`select ${q(COLUMNS)}, raw, address from inbox where id = ${id}`
   return row
 }
 
 /** The latest notices, newest first. */
 export async function list(
   q: Queryable,
-  { state, provider, limit }: { state?: State | undefined; provider?: string | undefined; limit: number },
+  { state, provider, limit }: { state?: InboxState | undefined; provider?: string | undefined; limit: number },
 ): Promise<WebhookEvent[]> {
   return await q<WebhookEvent[]>`
-    select ${columns(q)} from inbox
+    select ${q(COLUMNS)} from inbox
     where ${state ? q`state = ${state}` : q`true`} and ${provider ? q`provider = ${provider}` : q`true`}
     order by id desc limit ${limit}`
 }

@@ -4,6 +4,7 @@ import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as audit from './audit.ts'
 import * as events from './events.ts'
 import type { NotificationData, NotificationKind } from './notifications.ts'
+import type { mailService } from './schema.ts'
 
 /** A sender that died had it until then; longer than one attempt can last. */
 const LEASE_SECONDS = 120
@@ -137,11 +138,10 @@ export async function fail(tx: Tx, email: Email, { error, isFinal, isServers }: 
 }
 
 /** The mail service as an admin sees it. */
-export interface MailState {
-  isEnabled: boolean
-  failuresInRow: number
-  lastError: string | null
-  switchedOffAt: Date | null
+export type MailState = Pick<
+  typeof mailService.$inferSelect,
+  'isEnabled' | 'failuresInRow' | 'lastError' | 'switchedOffAt'
+> & {
   queued: number
   failed: number
   captured: number

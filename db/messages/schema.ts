@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { bigint, boolean, check, customType, index, integer, jsonb, pgTable, text, unique } from 'drizzle-orm/pg-core'
 import { users } from '../identity/schema.ts'
-import { at, createdAt, id, ref } from '../postgres/columns.ts'
+import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
+import { inboxStates, notificationStatuses } from './words.ts'
 
 const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' })
 
@@ -34,12 +35,13 @@ export const inbox = pgTable(
     provider: text().notNull(),
     /** What makes it the same notice for its sender: a document number, an event and its object. */
     dedupKey: text().notNull(),
+    /** SHA-256 of what it says, hex. */
     contentHash: text().notNull(),
     raw: bytea().notNull(),
     /** Never a secret: content type, user agent. */
     headers: jsonb().$type<Record<string, string>>().notNull().default({}),
     address: text(),
-    state: text().notNull().default('received'),
+    state: text({ enum: inboxStates }).notNull().default('received'),
     attempts: integer().notNull().default(0),
     /** The first answer; a repetition hears it again. */
     result: jsonb().$type<Record<string, any>>(),
@@ -47,12 +49,13 @@ export const inbox = pgTable(
     /** How often the same was said again. */
     repeats: integer().notNull().default(0),
     receivedAt: createdAt(),
+    /** The last attempt. */
     workedAt: at(),
   },
   (t) => [
     unique('inbox_once').on(t.provider, t.dedupKey),
     index('inbox_state').on(t.state, t.id),
-    check('inbox_state_known', sql`${t.state} in ('received', 'done', 'ignored', 'failed', 'unmatched')`),
+    check('inbox_state_known', oneOf(t.state, inboxStates)),
   ],
 )
 
@@ -72,7 +75,7 @@ export const notifications = pgTable(
     title: text(),
     body: text(),
     recipient: text(),
-    status: text().notNull().default('queued'),
+    status: text({ enum: notificationStatuses }).notNull().default('queued'),
     /** The letter brings a new password. */
     bringsPassword: boolean().notNull().default(false),
     /** The hash this letter wrote at its last attempt: the only one that its next attempt may replace. */
@@ -92,7 +95,7 @@ export const notifications = pgTable(
     index('notifications_due').on(t.dueAt, t.id).where(sql`${t.status} in ('queued', 'sending')`),
     index('notifications_unsent').on(t.id).where(sql`${t.status} in ('failed', 'captured')`),
     index('notifications_user').on(t.userId, t.id),
-    check('notifications_status', sql`${t.status} in ('queued', 'sending', 'sent', 'captured', 'failed')`),
+    check('notifications_status', oneOf(t.status, notificationStatuses)),
   ],
 )
 

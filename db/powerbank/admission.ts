@@ -1,11 +1,12 @@
-import { grant, type Person, type Surface } from '../identity/identity.ts'
+import { grant, type Person, person } from '../identity/identity.ts'
+import { type Role, roles, type Surface } from '../identity/words.ts'
 import * as audit from '../messages/audit.ts'
 import * as events from '../messages/events.ts'
 import { notify } from '../messages/notifications.ts'
 import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
-import { assertMayGrant, assertMayTakeIn, type PowerbankRole, powerbankRoles } from './permissions.ts'
+import { assertMayGrant, assertMayTakeIn } from './permissions.ts'
 import { type Scope, within } from './scope.ts'
 
 const surface: Surface = 'powerbank'
@@ -24,8 +25,7 @@ export async function pending(
     or exists (select 1 from user_roles r where r.user_id = u.id and r.surface = ${surface}
       and ${within(q, scope, q`r.org_unit_id`)}))`
   const rows = await q<Person[]>`
-    select u.id, u.email, u.phone, u.username, u.full_name, u.status, u.powerbank_limit, u.created_at, u.last_login_at
-    from users u where ${where} order by u.id limit ${limit} offset ${offset}`
+    select ${person(q)} from users u where ${where} order by u.id limit ${limit} offset ${offset}`
   const [count] = await q<{ total: number }[]>`select count(*) as total from users u where ${where}`
   return { rows, total: count!.total }
 }
@@ -45,7 +45,7 @@ async function waiting(tx: Tx, actor: Actor, userId: number): Promise<void> {
 
 export interface Approval {
   userId: number
-  role: PowerbankRole
+  role: Role<'powerbank'>
   orgUnitId: number | null
 }
 
@@ -97,12 +97,12 @@ export async function reject(tx: Tx, actor: Actor, userId: number, reason: strin
 export async function place(
   q: Queryable,
   userId: number,
-): Promise<{ role: PowerbankRole; orgUnitId: number | null; orgUnitName: string | null }> {
-  const [row] = await q<{ role: PowerbankRole; orgUnitId: number | null; orgUnitName: string | null }[]>`
+): Promise<{ role: Role<'powerbank'>; orgUnitId: number | null; orgUnitName: string | null }> {
+  const [row] = await q<{ role: Role<'powerbank'>; orgUnitId: number | null; orgUnitName: string | null }[]>`
     select r.role, r.org_unit_id, o.name as org_unit_name
     from user_roles r left join org_units o on o.id = r.org_unit_id and o.deleted_at is null
     where r.user_id = ${userId} and r.surface = ${surface}
-    order by array_position(${[...powerbankRoles]}::text[], r.role), r.id limit 1`
+    order by array_position(${[...roles.powerbank]}::text[], r.role), r.id limit 1`
   // Without a row: a user of no unit, who may borrow nothing (docs/contracts.md B1).
   return row ?? { role: 'user', orgUnitId: null, orgUnitName: null }
 }

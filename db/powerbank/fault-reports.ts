@@ -4,15 +4,13 @@ import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { assertMayActFor } from './borrow.ts'
+import type { powerbankErrorTypes } from './schema.ts'
+import type { WriteOffReason } from './words.ts'
 
 /** What may be wrong with a power bank (`powerbank_error_types`); what no type names is `other`. */
 const OTHER = 'other'
 
-interface ErrorType {
-  id: number
-  code: string
-  title: string
-}
+type ErrorType = typeof powerbankErrorTypes.$inferSelect
 
 /** Somebody says that the bank they hold is broken. */
 export interface Complaint {
@@ -38,7 +36,7 @@ export interface Filed {
 
 interface Fault {
   typeId: number
-  writeOffReason: 'broken' | 'other'
+  writeOffReason: WriteOffReason
 }
 
 /** What a client names; a text that no type has is filed under `other`. @throws Refused invalid: there is no such number */

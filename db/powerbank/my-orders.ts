@@ -1,6 +1,6 @@
 import type { Queryable } from '../postgres/connect.ts'
 import { type ListedOrder, view } from './order-list.ts'
-import type { OrderStatus } from './orders.ts'
+import type { OrderStatus } from './words.ts'
 
 /** What the list may be narrowed to; `page` is 1-based. */
 export interface MyFilter {

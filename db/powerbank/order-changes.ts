@@ -10,6 +10,7 @@ import * as orders from './orders.ts'
 import { assertNotLent, unplace } from './powerbank-changes.ts'
 import { administered, assertInScope } from './scope.ts'
 import * as places from './slots.ts'
+import type { OrderStatus } from './words.ts'
 
 const EVIDENCE = 'set by an administrator'
 
@@ -21,7 +22,7 @@ interface References {
 }
 
 export interface NewOrder extends References {
-  status: 'borrow' | 'return' | 'force_eject'
+  status: Exclude<OrderStatus, 'pending' | 'cancelled'>
 }
 
 /** What of an order may be changed by hand; what is undefined stays. */
@@ -29,7 +30,7 @@ export interface OrderChange {
   stationId?: number | undefined
   userId?: number | undefined
   powerbankId?: number | undefined
-  status?: 'borrow' | 'return' | 'force_eject' | 'cancelled' | undefined
+  status?: Exclude<OrderStatus, 'pending'> | undefined
 }
 
 const unknown = (field: string, reason: string) => new Refused('invalid', reason, { field, reason })
@@ -127,7 +128,7 @@ async function find(tx: Tx, actor: Actor, id: number): Promise<orders.Order> {
   return order
 }
 
-const isOpen = (status: orders.OrderStatus) => status === 'pending' || status === 'borrow'
+const isOpen = (status: OrderStatus) => status === 'pending' || status === 'borrow'
 const isSame = (a: References, b: References) =>
   a.stationId === b.stationId && a.userId === b.userId && a.powerbankId === b.powerbankId
 
@@ -148,7 +149,7 @@ async function assertMayLend(tx: Tx, before: orders.Order, after: References): P
   if (!(wasOpen && userId === before.userId)) await assertWithinLimit(tx, userId)
 }
 
-async function write(tx: Tx, before: orders.Order, after: References, to: orders.OrderStatus): Promise<void> {
+async function write(tx: Tx, before: orders.Order, after: References, to: OrderStatus): Promise<void> {
   const { id } = before
   const { stationId, userId, powerbankId } = after
   // Not needlessly: a row updated twice in a transaction has its references checked anew, which locks what they name.

@@ -1,30 +1,36 @@
 import type { Queryable } from '../postgres/connect.ts'
-import type { OrderStatus } from './orders.ts'
+import { columnsOf } from '../postgres/rows.ts'
+import type { orders } from './schema.ts'
 import { type Scope, within } from './scope.ts'
 import type { Reason } from './selection.ts'
+import type { OrderStatus } from './words.ts'
+
+type Row = typeof orders.$inferSelect
+const COLUMNS = [
+  'id',
+  'stationId',
+  'userId',
+  'powerbankId',
+  'slotNumber',
+  'status',
+  'returnStationId',
+  'returnSlot',
+  'isAdminOrder',
+  'createdAt',
+  'borrowedAt',
+  'completedAt',
+] as const satisfies (keyof Row)[]
 
 /** An order with the names of what it joins, for people to read. */
-export interface ListedOrder {
-  id: number
-  stationId: number
+export interface ListedOrder extends Pick<Row, (typeof COLUMNS)[number]> {
   stationBoxId: string
   /** The station's unit, for scope. */
   orgUnitId: number | null
-  userId: number
   userPhone: string | null
   userFio: string
-  powerbankId: number | null
   powerbankSerial: string | null
-  slotNumber: number | null
-  status: OrderStatus
   /** Why this bank; null: the borrower chose it. */
   selection: Reason | null
-  returnStationId: number | null
-  returnSlot: number | null
-  isAdminOrder: boolean
-  createdAt: Date
-  borrowedAt: Date | null
-  completedAt: Date | null
 }
 
 /** Whose orders: those at the stations in scope, and always the reader's own. */
@@ -65,9 +71,8 @@ const readable = (q: Queryable, { scope, readerId }: Readable) =>
 
 /** What a `ListedOrder` is read from. */
 export const view = (q: Queryable) => q`
-  select o.id, o.station_id, s.box_id as station_box_id, s.org_unit_id, o.user_id, u.phone as user_phone,
-    u.full_name as user_fio, o.powerbank_id, p.serial_number as powerbank_serial, o.slot_number, o.status,
-    o.selection, o.return_station_id, o.return_slot, o.is_admin_order, o.created_at, o.borrowed_at, o.completed_at
+  select ${columnsOf(q, 'o', COLUMNS)}, s.box_id as station_box_id, s.org_unit_id, u.phone as user_phone,
+    u.full_name as user_fio, p.serial_number as powerbank_serial, o.selection
   from orders o join stations s on s.id = o.station_id join users u on u.id = o.user_id
   left join powerbanks p on p.id = o.powerbank_id`
 

@@ -1,26 +1,29 @@
 import { record } from '../messages/events.ts'
 import { ring } from '../postgres/channels.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import type { orders } from './schema.ts'
+import type { OrderStatus } from './words.ts'
 
-export type OrderStatus = 'pending' | 'borrow' | 'return' | 'force_eject' | 'cancelled'
+type Row = typeof orders.$inferSelect
+const COLUMNS = [
+  'id',
+  'stationId',
+  'userId',
+  'powerbankId',
+  'slotNumber',
+  'status',
+  'commandId',
+  'returnStationId',
+  'returnSlot',
+  'evidence',
+  'isAdminOrder',
+  'returnRequestedAt',
+  'createdAt',
+  'borrowedAt',
+  'completedAt',
+] as const satisfies (keyof Row)[]
 
-export interface Order {
-  id: number
-  stationId: number
-  userId: number
-  powerbankId: number | null
-  slotNumber: number | null
-  status: OrderStatus
-  commandId: number | null
-  returnStationId: number | null
-  returnSlot: number | null
-  evidence: string | null
-  isAdminOrder: boolean
-  returnRequestedAt: Date | null
-  createdAt: Date
-  borrowedAt: Date | null
-  completedAt: Date | null
-}
+export type Order = Pick<Row, (typeof COLUMNS)[number]>
 
 /** After a movement the cabinet checks itself for some seconds; only then is a look worth something (docs/protocol.md 5.4). */
 export const SETTLE_SECONDS = 6
@@ -51,9 +54,7 @@ export const mayMove = (from: OrderStatus, to: OrderStatus) => MOVES[from].inclu
 /** An order as it stands, or undefined. */
 export async function get(q: Queryable, id: number): Promise<Order | undefined> {
   const [order] = await q<Order[]>`
-    select id, station_id, user_id, powerbank_id, slot_number, status, command_id, return_station_id, return_slot,
-      evidence, is_admin_order, return_requested_at, created_at, borrowed_at, completed_at
-    from orders where id = ${id} and deleted_at is null`
+    select ${q(COLUMNS)} from orders where id = ${id} and deleted_at is null`
   return order
 }
 

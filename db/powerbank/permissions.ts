@@ -1,3 +1,4 @@
+import { type Role, roles } from '../identity/words.ts'
 import { type Actor, hasRole } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
@@ -6,9 +7,7 @@ import * as scope from './scope.ts'
 
 /** Who may do what to whom on the power-bank surface (docs/contracts.md 4.7, 4.14): nobody beyond the own units, or above the own role. */
 
-/** The roles of the power-bank surface, the weightiest first. */
-export const powerbankRoles = ['service_admin', 'group_admin', 'subgroup_admin', 'user'] as const
-export type PowerbankRole = (typeof powerbankRoles)[number]
+export type PowerbankRole = Role<'powerbank'>
 
 /** A role as it is held. */
 export interface Holding {
@@ -18,7 +17,7 @@ export interface Holding {
 
 /** The roles of those who look after others, with at least this weight. */
 const atLeast = (role: PowerbankRole) =>
-  powerbankRoles.slice(0, powerbankRoles.indexOf(role) + 1).filter((name) => name !== 'user')
+  roles.powerbank.slice(0, roles.powerbank.indexOf(role) + 1).filter((name) => name !== 'user')
 
 /**
  * May the actor decide about this role of somebody else?
@@ -26,9 +25,9 @@ const atLeast = (role: PowerbankRole) =>
  */
 export async function assertReaches(q: Queryable, actor: Actor, { role, orgUnitId }: Holding): Promise<void> {
   if (hasRole(actor, 'service_admin')) return
-  const roles = atLeast(role)
-  if (!hasRole(actor, ...roles)) throw new Refused('forbidden', `${role} is above the own role`)
-  scope.assertInScope(await scope.of(q, actor, ...roles), orgUnitId)
+  const weighty = atLeast(role)
+  if (!hasRole(actor, ...weighty)) throw new Refused('forbidden', `${role} is above the own role`)
+  scope.assertInScope(await scope.of(q, actor, ...weighty), orgUnitId)
 }
 
 /**

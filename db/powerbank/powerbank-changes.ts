@@ -1,26 +1,32 @@
-import postgres from 'postgres'
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Tx } from '../postgres/connect.ts'
+import { unlessTaken } from '../postgres/rows.ts'
 import { deviceIdOf } from './bank-ids.ts'
 import { mustExist } from './org-units.ts'
-import { get, type NewPowerbank, type Powerbank, type PowerbankStatus, type WriteOffReason } from './powerbanks.ts'
+import { get, type NewPowerbank, type Powerbank } from './powerbanks.ts'
 import { administered, assertInScope } from './scope.ts'
-
-const UNIQUE_VIOLATION = '23505'
+import { type PowerbankStatus, writeOffReasons } from './words.ts'
 
 /** What of a power bank may be changed; what is undefined stays. */
 export type PowerbankChange = { [K in keyof NewPowerbank]?: NewPowerbank[K] | undefined }
 
-type Held = Pick<Powerbank, 'serialNumber' | 'orgUnitId' | 'soh' | 'status' | 'writeOffReason' | 'errorTypeId'>
+const HELD = [
+  'serialNumber',
+  'orgUnitId',
+  'soh',
+  'status',
+  'writeOffReason',
+  'errorTypeId',
+] as const satisfies (keyof Powerbank)[]
+type Held = Pick<Powerbank, (typeof HELD)[number]>
 
 /** The row to change, locked against borrowers and cabinets. @throws Refused power_bank_not_found, not_yours */
 async function hold(tx: Tx, actor: Actor, id: number): Promise<Held> {
   const [held] = await tx<Held[]>`
-    select serial_number, org_unit_id, soh, status, write_off_reason, error_type_id
-    from powerbanks where id = ${id} and deleted_at is null for no key update`
+    select ${tx(HELD)} from powerbanks where id = ${id} and deleted_at is null for no key update`
   if (!held) throw new Refused('power_bank_not_found')
   assertInScope(await administered(tx, actor), held.orgUnitId)
   return held
@@ -73,16 +79,13 @@ function changed(before: Held, given: PowerbankChange): Held {
   return after
 }
 
-async function write(tx: Tx, id: number, { serialNumber, ...values }: Held): Promise<void> {
-  try {
-    await tx`
+const write = (tx: Tx, id: number, { serialNumber, ...values }: Held) =>
+  unlessTaken(
+    tx`
       update powerbanks set ${tx({ ...values, serialNumber, updatedAt: new Date() })},
-        device_id = coalesce(${deviceIdOf(serialNumber)}, device_id) where id = ${id}`
-  } catch (error) {
-    if (!(error instanceof postgres.PostgresError) || error.code !== UNIQUE_VIOLATION) throw error
-    throw new Refused('duplicate', `serial number ${serialNumber} is taken`, { field: 'serial_number' })
-  }
-}
+        device_id = coalesce(${deviceIdOf(serialNumber)}, device_id) where id = ${id}`,
+    { powerbanks_serial: 'serial_number', powerbanks_device: 'serial_number' },
+  )
 
 interface Told {
   /** The verb of the audit and, past, of the event. */
@@ -149,8 +152,6 @@ export async function approve(
   return settle(tx, actor, id, before, after, { act: ['approve', 'activated'] })
 }
 
-const REASONS: readonly string[] = ['broken', 'lost', 'other'] satisfies WriteOffReason[]
-
 /**
  * Takes a bank out of service and out of its station; the administrator's words are kept in the audit. Of two at once
  * one wins.
@@ -161,7 +162,7 @@ export async function deactivate(tx: Tx, actor: Actor, id: number, reason: strin
   if (before.status === 'written_off')
     throw new Refused('conflict', '', { reason: 'power_bank_written_off', status: before.status })
   await assertNotLent(tx, id)
-  const writeOffReason = reason !== null && REASONS.includes(reason) ? (reason as WriteOffReason) : 'other'
+  const writeOffReason = writeOffReasons.find((known) => known === reason && known !== 'none') ?? 'other'
   const after: Held = { ...before, status: 'written_off', writeOffReason }
   return settle(tx, actor, id, before, after, { act: ['deactivate', 'deactivated'], description: reason })
 }

@@ -3,30 +3,33 @@ import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { columnsOf } from '../postgres/rows.ts'
 import { deviceIdOf } from './bank-ids.ts'
 import { mustExist } from './org-units.ts'
+import type { powerbanks } from './schema.ts'
 import { administered, assertInScope, type Scope, within } from './scope.ts'
+import type { PowerbankStatus, WriteOffReason } from './words.ts'
 
-export type PowerbankStatus = 'active' | 'user_reported_broken' | 'system_error' | 'written_off' | 'unknown'
-export type WriteOffReason = 'none' | 'broken' | 'lost' | 'other'
+type Row = typeof powerbanks.$inferSelect
+const COLUMNS = [
+  'id',
+  'orgUnitId',
+  'serialNumber',
+  'soh',
+  'status',
+  'writeOffReason',
+  'errorTypeId',
+  'createdAt',
+  'updatedAt',
+] as const satisfies (keyof Row)[]
 
-export interface Powerbank {
-  id: number
-  orgUnitId: number | null
+export interface Powerbank extends Pick<Row, (typeof COLUMNS)[number]> {
   orgUnitName: string | null
-  serialNumber: string
-  /** State of health, percent. */
-  soh: number
-  status: PowerbankStatus
-  writeOffReason: WriteOffReason
-  errorTypeId: number | null
   errorType: string | null
   /** Where it sits, if a cabinet lists it. */
   stationId: number | null
   stationBoxId: string | null
   slotNumber: number | null
-  createdAt: Date
-  updatedAt: Date
 }
 
 export interface NewPowerbank {
@@ -47,9 +50,8 @@ export interface PowerbankFilter {
 }
 
 const view = (q: Queryable) => q`
-  select p.id, p.org_unit_id, u.name as org_unit_name, p.serial_number, p.soh, p.status, p.write_off_reason,
-    p.error_type_id, e.title as error_type, sp.station_id, s.box_id as station_box_id, sp.slot_number, p.created_at,
-    p.updated_at
+  select ${columnsOf(q, 'p', COLUMNS)}, u.name as org_unit_name, e.title as error_type, sp.station_id,
+    s.box_id as station_box_id, sp.slot_number
   from powerbanks p
   left join org_units u on u.id = p.org_unit_id
   left join powerbank_error_types e on e.id = p.error_type_id

@@ -1,34 +1,25 @@
 import { forgetSim } from '../devices/mqtt-credentials.ts'
+import type { quarantine } from '../devices/schema.ts'
 import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as stations from './stations.ts'
 
-/** A cabinet that dialled and was not let in (written by `connections.quarantine`). */
-export interface PendingDevice {
-  id: number
-  boxId: string
-  dialect: string
-  reason: string
-  address: string | null
-  /** As the cabinet told, if it did. */
-  slots: number | null
-  attempts: number
-  firstSeenAt: Date
-  lastSeenAt: Date
-}
-
 const COLUMNS = [
   'id',
-  'box_id',
+  'boxId',
   'dialect',
   'reason',
   'address',
   'slots',
   'attempts',
-  'first_seen_at',
-  'last_seen_at',
-] as const
+  'firstSeenAt',
+  'lastSeenAt',
+] as const satisfies (keyof typeof quarantine.$inferSelect)[]
+
+/** A cabinet that dialled and was not let in (written by `connections.quarantine`). `slots`: as it told, if it did. */
+export type PendingDevice = Pick<typeof quarantine.$inferSelect, (typeof COLUMNS)[number]>
+
 /** What an adopted cabinet is taken to have when neither it nor the operator says; its inventory corrects it. */
 const SLOTS_DEFAULT = 8
 

@@ -2,7 +2,8 @@ import { sql } from 'drizzle-orm'
 import { boolean, check, index, integer, jsonb, pgTable, text, unique, uniqueIndex } from 'drizzle-orm/pg-core'
 import { deviceCommands } from '../devices/schema.ts'
 import { orgUnits, users } from '../identity/schema.ts'
-import { at, createdAt, id, ref } from '../postgres/columns.ts'
+import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
+import { importStatuses, orderStatuses, powerbankStatuses, stationStatuses, writeOffReasons } from './words.ts'
 
 export const stations = pgTable(
   'stations',
@@ -12,7 +13,7 @@ export const stations = pgTable(
     boxId: text().notNull(),
     iccid: text(),
     slotsDeclared: integer().notNull(),
-    status: text().notNull().default('pending'),
+    status: text({ enum: stationStatuses }).notNull().default('pending'),
     nik: text(),
     /** What the cabinet last said of itself: `volume`, `serverAddress`, `apn`, `softwareVersion`, each `{…, at}`. */
     deviceState: jsonb().$type<Record<string, any>>().notNull().default({}),
@@ -28,7 +29,7 @@ export const stations = pgTable(
     uniqueIndex('stations_box_id').on(t.boxId).where(sql`${t.deletedAt} is null`),
     index('stations_unit').on(t.orgUnitId, t.id),
     index('stations_inventory_due').on(t.inventoryDueAt).where(sql`${t.inventoryDueAt} is not null`),
-    check('stations_status', sql`${t.status} in ('active', 'inactive', 'pending')`),
+    check('stations_status', oneOf(t.status, stationStatuses)),
     check('stations_slots', sql`${t.slotsDeclared} between 1 and 255`),
   ],
 )
@@ -47,9 +48,10 @@ export const powerbanks = pgTable(
     serialNumber: text().notNull(),
     /** The id cabinets use: upper-case hex of the 8 raw bytes (TCP), of the 4 of its number (MQTT). Null: never matched to hardware. */
     deviceId: text(),
+    /** State of health, percent. */
     soh: integer().notNull().default(100),
-    status: text().notNull().default('unknown'),
-    writeOffReason: text().notNull().default('none'),
+    status: text({ enum: powerbankStatuses }).notNull().default('unknown'),
+    writeOffReason: text({ enum: writeOffReasons }).notNull().default('none'),
     errorTypeId: ref().references(() => powerbankErrorTypes.id),
     createdAt: createdAt(),
     updatedAt: createdAt(),
@@ -60,11 +62,8 @@ export const powerbanks = pgTable(
     uniqueIndex('powerbanks_device').on(t.deviceId).where(sql`${t.deletedAt} is null`),
     index('powerbanks_unit').on(t.orgUnitId, t.id),
     index('powerbanks_status').on(t.status, t.id),
-    check(
-      'powerbanks_status_known',
-      sql`${t.status} in ('active', 'user_reported_broken', 'system_error', 'written_off', 'unknown')`,
-    ),
-    check('powerbanks_reason', sql`${t.writeOffReason} in ('none', 'broken', 'lost', 'other')`),
+    check('powerbanks_status_known', oneOf(t.status, powerbankStatuses)),
+    check('powerbanks_reason', oneOf(t.writeOffReason, writeOffReasons)),
     check('powerbanks_soh', sql`${t.soh} between 0 and 100`),
   ],
 )
@@ -107,7 +106,9 @@ export const slotAbnormalReports = pgTable(
       .notNull()
       .references(() => stations.id),
     slotNumber: integer().notNull(),
+    /** A power bank's serial, as text (docs/contracts.md B8). */
     terminalId: text(),
+    /** 0x83: `1` gone without an unlock command, `2` a return without a bank; any text from a client. */
     eventType: text().notNull(),
     reportedAt: at().notNull(),
     createdAt: createdAt(),
@@ -131,7 +132,7 @@ export const orders = pgTable(
       .references(() => users.id),
     powerbankId: ref().references(() => powerbanks.id),
     slotNumber: integer(),
-    status: text().notNull(),
+    status: text({ enum: orderStatuses }).notNull(),
     /** Why this bank, where the house chose it (`choice.Reason`). */
     selection: jsonb().$type<Record<string, any>>(),
     commandId: ref().references(() => deviceCommands.id),
@@ -169,7 +170,7 @@ export const orders = pgTable(
     index('orders_points_due')
       .on(t.completedAt)
       .where(sql`${t.status} = 'return' and ${t.pointsAt} is null and ${t.deletedAt} is null`),
-    check('orders_status_known', sql`${t.status} in ('pending', 'borrow', 'return', 'force_eject', 'cancelled')`),
+    check('orders_status_known', oneOf(t.status, orderStatuses)),
     check(
       'orders_completed',
       sql`(${t.completedAt} is not null) = (${t.status} in ('return', 'force_eject', 'cancelled'))`,
@@ -220,7 +221,7 @@ export const userImports = pgTable(
       .notNull()
       .references(() => users.id),
     fileName: text().notNull(),
-    status: text().notNull().default('running'),
+    status: text({ enum: importStatuses }).notNull().default('running'),
     totalRows: integer().notNull(),
     /** Of the valid rows. */
     validRows: integer().notNull(),
@@ -238,7 +239,7 @@ export const userImports = pgTable(
   },
   (t) => [
     index('user_imports_by').on(t.requestedBy, t.id),
-    check('user_imports_status', sql`${t.status} in ('running', 'done', 'failed')`),
+    check('user_imports_status', oneOf(t.status, importStatuses)),
     check('user_imports_finished', sql`(${t.finishedAt} is null) = (${t.status} = 'running')`),
   ],
 )

@@ -2,31 +2,28 @@ import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { columnsOf } from '../postgres/rows.ts'
+import type { slotAbnormalReports } from './schema.ts'
 import { administered, assertInScope, type Scope, within } from './scope.ts'
 
+const COLUMNS = [
+  'id',
+  'stationId',
+  'slotNumber',
+  'terminalId',
+  'eventType',
+  'reportedAt',
+  'createdAt',
+] as const satisfies (keyof typeof slotAbnormalReports.$inferSelect)[]
+
 /** A slot that went wrong, as a cabinet (0x83) or a client said. */
-export interface SlotReport {
-  id: number
-  stationId: number
+export interface SlotReport extends Pick<typeof slotAbnormalReports.$inferSelect, (typeof COLUMNS)[number]> {
   stationBoxId: string
   /** The station's unit, for scope. */
   orgUnitId: number | null
-  slotNumber: number
-  /** A power bank's serial, as text (docs/contracts.md B8). */
-  terminalId: string | null
-  /** 0x83: `1` gone without an unlock command, `2` a return without a bank; any text from a client. */
-  eventType: string
-  reportedAt: Date
-  createdAt: Date
 }
 
-export interface NewSlotReport {
-  stationId: number
-  slotNumber: number
-  terminalId: string | null
-  eventType: string
-  reportedAt: Date
-}
+export type NewSlotReport = Omit<SlotReport, 'id' | 'createdAt' | 'stationBoxId' | 'orgUnitId'>
 
 /** What the list may be narrowed to; `page` is 1-based. */
 export interface SlotReportFilter {
@@ -38,8 +35,7 @@ export interface SlotReportFilter {
 }
 
 const view = (q: Queryable) => q`
-  select r.id, r.station_id, s.box_id as station_box_id, s.org_unit_id, r.slot_number, r.terminal_id, r.event_type,
-    r.reported_at, r.created_at
+  select ${columnsOf(q, 'r', COLUMNS)}, s.box_id as station_box_id, s.org_unit_id
   from slot_abnormal_reports r join stations s on s.id = r.station_id`
 
 /** One page of the reports of the stations in scope, newest first, and how many there are in all. */

@@ -3,25 +3,31 @@ import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { columnsOf } from '../postgres/rows.ts'
 import { assertFits, assertNotLent } from './powerbank-changes.ts'
+import type { stationPowerbanks } from './schema.ts'
 import { administered, assertInScope, type Scope, within } from './scope.ts'
 
+type Row = typeof stationPowerbanks.$inferSelect
+const COLUMNS = [
+  'id',
+  'stationId',
+  'powerbankId',
+  'slotNumber',
+  'level',
+  'voltage',
+  'current',
+  'temperature',
+  'lastUpdate',
+] as const satisfies (keyof Row)[]
+
 /** A power bank in a slot, as an operator lists them. Units: percent, millivolts, milliamperes, degrees Celsius. */
-export interface Placed {
-  id: number
-  stationId: number
+export interface Placed extends Pick<Row, (typeof COLUMNS)[number]> {
   stationBoxId: string
   /** The station's unit, for scope. */
   orgUnitId: number | null
-  powerbankId: number
   serialNumber: string
   powerbankStatus: string
-  slotNumber: number
-  level: number | null
-  voltage: number | null
-  current: number | null
-  temperature: number | null
-  lastUpdate: Date
 }
 
 /** What the list may be narrowed to; `page` is 1-based. */
@@ -37,8 +43,8 @@ const joined = (q: Queryable) => q`
   station_powerbanks sp join stations s on s.id = sp.station_id join powerbanks p on p.id = sp.powerbank_id`
 
 const view = (q: Queryable) => q`
-  select sp.id, sp.station_id, s.box_id as station_box_id, s.org_unit_id, sp.powerbank_id, p.serial_number,
-    p.status as powerbank_status, sp.slot_number, sp.level, sp.voltage, sp.current, sp.temperature, sp.last_update
+  select ${columnsOf(q, 'sp', COLUMNS)}, s.box_id as station_box_id, s.org_unit_id, p.serial_number,
+    p.status as powerbank_status
   from ${joined(q)}`
 
 /** One page of what sits where at the stations in scope, oldest link first, and how many there are in all. */
@@ -67,11 +73,7 @@ const note = (tx: Tx, actor: Actor, act: 'create' | 'delete', id: number, values
     ...values,
   })
 
-export interface Place {
-  stationId: number
-  powerbankId: number
-  slotNumber: number
-}
+type Place = Pick<Placed, 'stationId' | 'powerbankId' | 'slotNumber'>
 
 /** Holds station and bank, in the order of `lock` in places.ts. @throws Refused as `put` */
 async function assertMayPut(tx: Tx, actor: Actor, { stationId, powerbankId, slotNumber }: Place): Promise<void> {

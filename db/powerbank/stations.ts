@@ -7,8 +7,7 @@ import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { mustExist } from './org-units.ts'
 import { administered, assertInScope, type Scope, within } from './scope.ts'
-
-export type StationStatus = 'active' | 'inactive' | 'pending'
+import type { StationStatus } from './words.ts'
 
 export interface Station {
   id: number

@@ -4,7 +4,9 @@ import { notify } from '../messages/notifications.ts'
 import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { columnsOf } from '../postgres/rows.ts'
 import * as authority from './permissions.ts'
+import type { userImports } from './schema.ts'
 import { type Scope, within } from './scope.ts'
 
 /** A person out of a file, checked; `row` is the file's. */
@@ -29,21 +31,22 @@ export interface Added {
   taken: Taken[]
 }
 
-export interface UserImport {
-  id: number
-  requestedBy: number
-  fileName: string
-  status: 'running' | 'done' | 'failed'
-  totalRows: number
-  validRows: number
-  processedRows: number
-  createdUsers: number
-  existingUsers: number
-  errors: object[]
-  failure: string | null
-  createdAt: Date
-  finishedAt: Date | null
-}
+type Row = typeof userImports.$inferSelect
+const COLUMNS = [
+  'id',
+  'requestedBy',
+  'fileName',
+  'totalRows',
+  'validRows',
+  'processedRows',
+  'createdUsers',
+  'existingUsers',
+  'createdAt',
+  'finishedAt',
+] as const satisfies (keyof Row)[]
+
+/** How an import stands; one whose process died is `failed`. */
+export type UserImport = Pick<Row, (typeof COLUMNS)[number] | 'status' | 'failure' | 'errors'>
 
 /** A running import that gave no sign of life for so long died with its process. */
 const SILENCE_SECONDS = 120
@@ -165,15 +168,14 @@ export async function finish(
 }
 
 const view = (q: Queryable) => q`
-  id, requested_by, file_name, total_rows, valid_rows, processed_rows, created_users, existing_users, created_at,
-  case when status = 'running' and seen_at < now() - make_interval(secs => ${SILENCE_SECONDS}) then 'failed'
+  ${columnsOf(q, 'i', COLUMNS)}, case when status = 'running' and seen_at < now() - make_interval(secs => ${SILENCE_SECONDS}) then 'failed'
     else status end as status,
   coalesce(failure, case when status = 'running' and seen_at < now() - make_interval(secs => ${SILENCE_SECONDS})
-    then 'interrupted' end) as failure, finished_at`
+    then 'interrupted' end) as failure`
 
 /** One import with its errors, or undefined. */
 export async function get(q: Queryable, id: number): Promise<UserImport | undefined> {
-  const [row] = await q<UserImport[]>`select ${view(q)}, errors from user_imports where id = ${id}`
+  const [row] = await q<UserImport[]>`select ${view(q)}, errors from user_imports i where id = ${id}`
   return row
 }
 
@@ -186,7 +188,7 @@ export async function list(
 ): Promise<{ rows: Omit<UserImport, 'errors'>[]; total: number }> {
   const condition = requestedBy === null ? q`true` : q`requested_by = ${requestedBy}`
   const rows = await q<Omit<UserImport, 'errors'>[]>`
-    select ${view(q)} from user_imports where ${condition} order by id desc limit ${limit} offset ${offset}`
+    select ${view(q)} from user_imports i where ${condition} order by id desc limit ${limit} offset ${offset}`
   const [counted] = await q<{ total: number }[]>`select count(*) as total from user_imports where ${condition}`
   return { rows, total: counted!.total }
 }

@@ -1,9 +1,11 @@
 import * as identity from '../identity/identity.ts'
+import { roles } from '../identity/words.ts'
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { unlessTaken } from '../postgres/rows.ts'
 import { tellApproved } from './admission.ts'
 import * as authority from './permissions.ts'
 import { type Scope, within } from './scope.ts'
@@ -34,7 +36,7 @@ const place = (q: Queryable) => q`
     select r.role, r.org_unit_id, o.name as org_unit_name
     from user_roles r left join org_units o on o.id = r.org_unit_id and o.deleted_at is null
     where r.user_id = u.id and r.surface = 'powerbank'
-    order by array_position(${[...authority.powerbankRoles]}::text[], r.role), r.id limit 1
+    order by array_position(${[...roles.powerbank]}::text[], r.role), r.id limit 1
   ) place on true`
 
 /** The unit whose limit counts for each `u` (docs/contracts.md 4.8; db/powerbank/limits.ts). */
@@ -46,7 +48,7 @@ const group = (q: Queryable) => q`
   ) g on true`
 
 const view = (q: Queryable) => q`
-  select u.id, u.email, u.phone, u.username, u.full_name, u.status, u.powerbank_limit, u.created_at, u.last_login_at,
+  select ${identity.person(q)},
     coalesce(place.role, 'user') as role, place.org_unit_id, place.org_unit_name,
     g.default_powerbank_limit as group_default_limit, g.name as group_name
   from users u ${place(q)} ${group(q)}
@@ -61,9 +63,9 @@ const inside = (q: Queryable, scope: Scope) =>
 
 /** People whose weightiest role is this one; without any, `user`. */
 function weighing(q: Queryable, role: authority.PowerbankRole) {
-  const have = (roles: readonly string[]) =>
-    q`exists (select 1 from user_roles m where m.user_id = u.id and m.surface = 'powerbank' and m.role = any(${[...roles]}))`
-  const heavier = authority.powerbankRoles.slice(0, authority.powerbankRoles.indexOf(role))
+  const have = (names: readonly string[]) =>
+    q`exists (select 1 from user_roles m where m.user_id = u.id and m.surface = 'powerbank' and m.role = any(${[...names]}))`
+  const heavier = roles.powerbank.slice(0, roles.powerbank.indexOf(role))
   return role === 'user' ? q`not ${have(heavier)}` : q`${have([role])} and not ${have(heavier)}`
 }
 
@@ -187,13 +189,16 @@ export async function change(tx: Tx, actor: Actor, id: number, given: AccountCha
   const blocks = status === 'blocked' && before.status !== 'blocked'
   if (before.role === 'service_admin' && (blocks || role !== before.role)) await authority.holdServiceAdmins(tx, actor)
   if (movesRole) await moveRole(tx, actor, before, { role, orgUnitId })
-  await identity.unlessTaken(tx`
+  await unlessTaken(
+    tx`
     update users set full_name = ${given.fullName ?? before.fullName}, phone = ${given.phone ?? before.phone},
       email = ${given.email ?? before.email}, status = ${status},
       password_hash = coalesce(${given.passwordHash ?? null}, password_hash),
       powerbank_limit = ${given.powerbankLimit === undefined ? before.powerbankLimit : given.powerbankLimit},
       reject_reason = case when ${status}::text = 'active' then null else reject_reason end, updated_at = now()
-    where id = ${id}`)
+    where id = ${id}`,
+    identity.userFields,
+  )
   if (status !== before.status) await moveStatus(tx, actor, before, status)
   if (given.passwordHash !== undefined) await identity.revokeSessions(tx, id)
   const after = (await get(tx, id))!

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { record } from '../../db/messages/events.ts'
 import { connect } from '../../db/postgres/connect.ts'
 import * as orders from '../../db/powerbank/orders.ts'
+import type { OrderStatus } from '../../db/powerbank/words.ts'
 import { startApiServer } from './server.ts'
 import { reader } from './stream.ts'
 
@@ -21,7 +22,7 @@ async function order(userId: number, status = 'pending', stationId = 0): Promise
     values (${stationId || (await station())}, ${userId}, ${status}, ${isOver ? new Date() : null}) returning id`
   return row!.id
 }
-const move = (id: number, to: orders.OrderStatus, on = db) =>
+const move = (id: number, to: OrderStatus, on = db) =>
   on.transaction((tx) => orders.move(tx, id, { to, evidence: 'test' }))
 
 /** The stream of somebody's orders. */

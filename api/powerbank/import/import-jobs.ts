@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { hasRole } from '../../../db/platform/actor.ts'
 import { Refused } from '../../../db/platform/refused.ts'
 import * as imports from '../../../db/powerbank/user-import.ts'
+import { importStatuses } from '../../../db/powerbank/words.ts'
 import { admins } from '../people/rights.ts'
 import { idParam, json, no, offset, ok, page, paged, paging, router, Time, time, timeOrNull, yes } from '../surface.ts'
 import { RowError } from './import-rows.ts'
@@ -13,7 +14,7 @@ export const Job = z
   .object({
     import_id: z.int(),
     file_name: z.string(),
-    status: z.enum(['running', 'done', 'failed']),
+    status: z.enum(importStatuses),
     failure: z.string().nullable(),
     progress_percent: z.int(),
     processed_rows: z.int(),

@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import { Refused } from '../../../db/platform/refused.ts'
 import * as verbs from '../../../db/powerbank/order-changes.ts'
 import * as list from '../../../db/powerbank/order-list.ts'
+import { orderStatuses } from '../../../db/powerbank/words.ts'
 import type { Env } from '../../context.ts'
 import { admins } from '../people/rights.ts'
 import { idBody, idParam, json, no, ok, router, yes } from '../surface.ts'
@@ -41,7 +42,7 @@ orderChanges.openapi(
               station_id: idBody,
               user_id: idBody,
               powerbank_id: idBody.nullish(),
-              status: z.enum(['borrow', 'return', 'force_eject']),
+              status: z.enum(orderStatuses).exclude(['pending', 'cancelled']),
             })
             .openapi('NewOrder', { example: { station_id: 13, user_id: 33, powerbank_id: 53, status: 'borrow' } }),
         ),
@@ -76,7 +77,7 @@ orderChanges.openapi(
               station_id: idBody,
               user_id: idBody,
               powerbank_id: idBody,
-              status: z.enum(['borrow', 'return', 'force_eject', 'cancelled']),
+              status: z.enum(orderStatuses).exclude(['pending']),
             })
             .partial()
             .openapi('OrderChange', { example: { status: 'return' } }),

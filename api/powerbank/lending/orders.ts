@@ -2,13 +2,14 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { Refused } from '../../../db/platform/refused.ts'
 import * as verbs from '../../../db/powerbank/order-list.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
+import { orderStatuses } from '../../../db/powerbank/words.ts'
 import { STAFF } from '../people/rights.ts'
 import { idParam, json, no, ok, page, paged, paging, router, Time, time, timeOrNull, yes } from '../surface.ts'
 
 const tags = ['Управление заказами']
 
 export const OrderStatus = z
-  .enum(['pending', 'borrow', 'return', 'force_eject', 'cancelled'])
+  .enum(orderStatuses)
   .openapi({ description: 'pending: станция ещё не подтвердила; cancelled: выдачи не было, в списках скрыт' })
 
 /** A loan as this surface shows it (docs/contracts.md 4.5). */

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { roles } from '../../../db/identity/words.ts'
 import * as admission from '../../../db/powerbank/admission.ts'
-import { powerbankRoles } from '../../../db/powerbank/permissions.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import { idBody, json, no, offset, ok, paged, pagingBy, router, Time, time, yes } from '../surface.ts'
 import { admins } from './rights.ts'
@@ -77,7 +77,7 @@ adminUsers.openapi(
           z
             .object({
               user_id: idBody,
-              role: z.enum(powerbankRoles),
+              role: z.enum(roles.powerbank),
               org_unit_id: idBody.nullish(),
             })
             .openapi('ApproveUser', { example: { user_id: 123, role: 'user', org_unit_id: 1 } }),

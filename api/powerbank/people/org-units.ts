@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { unitTypes } from '../../../db/identity/words.ts'
 import { Refused } from '../../../db/platform/refused.ts'
 import * as org from '../../../db/powerbank/org-units.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
@@ -12,7 +13,7 @@ const urlCharactersMax = 2_048
 const powerbankLimitMax = 1_000
 const hoursMax = 8_760
 
-const UnitType = z.enum(['group', 'subgroup'])
+const UnitType = z.enum(unitTypes)
 const fields = {
   parent_org_unit_id: idBody.nullable(),
   unit_type: UnitType,

@@ -1,12 +1,12 @@
 import { z } from '@hono/zod-openapi'
 import type { Person } from '../../../db/identity/identity.ts'
+import { roles, userStatuses } from '../../../db/identity/words.ts'
 import type * as admission from '../../../db/powerbank/admission.ts'
-import { powerbankRoles } from '../../../db/powerbank/permissions.ts'
 import type * as users from '../../../db/powerbank/users.ts'
 import { Time, time, timeOrNull } from '../surface.ts'
 
-export const Role = z.enum(powerbankRoles)
-export const UserStatus = z.enum(['pending', 'active', 'blocked'])
+export const Role = z.enum(roles.powerbank)
+export const UserStatus = z.enum(userStatuses)
 
 /** Somebody, as the surface shows them: never a hash. */
 export const User = z

@@ -2,19 +2,20 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { Refused } from '../../../db/platform/refused.ts'
 import * as verbs from '../../../db/powerbank/powerbanks.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
+import { powerbankStatuses, writeOffReasons } from '../../../db/powerbank/words.ts'
 import { admins } from '../people/rights.ts'
 import { idBody, idParam, json, no, ok, page, paged, paging, router, Time, time, yes } from '../surface.ts'
 
 const tags = ['Управление повербанками']
 const serialCharactersMax = 64
 
-export const PowerbankStatus = z.enum(['active', 'user_reported_broken', 'system_error', 'written_off', 'unknown'])
+export const PowerbankStatus = z.enum(powerbankStatuses)
 /** Body fields of a power bank. */
 export const fields = {
   org_unit_id: idBody.nullable(),
   soh: z.int().min(0).max(100),
   status: PowerbankStatus,
-  write_off_reason: z.enum(['none', 'broken', 'lost', 'other']),
+  write_off_reason: z.enum(writeOffReasons),
 }
 /** What is printed on it, or what cabinets call it. */
 export const Serial = z

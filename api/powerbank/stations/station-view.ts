@@ -4,9 +4,10 @@ import { Refused } from '../../../db/platform/refused.ts'
 import type { Queryable } from '../../../db/postgres/connect.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import * as stations from '../../../db/powerbank/stations.ts'
+import { stationStatuses } from '../../../db/powerbank/words.ts'
 import { Time, time, timeOrNull } from '../surface.ts'
 
-export const StationStatus = z.enum(['active', 'inactive', 'pending'])
+export const StationStatus = z.enum(stationStatuses)
 
 /** A station as this surface shows it (docs/contracts.md 4.4). */
 export const Station = z

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { phoneOf } from '../../../api/providers/bitrix.ts'
 import * as identity from '../../../db/identity/identity.ts'
+import type { Surface } from '../../../db/identity/words.ts'
 import { accountOf } from '../../../db/loyalty/loyalty.ts'
 import * as inbox from '../../../db/messages/inbox.ts'
 import { startApiServer, webhookToken } from '../server.ts'
@@ -104,7 +105,7 @@ describe('a contact told by own middleware', () => {
     'never takes over an account of %s',
     async (role) => {
       const body = fresh()
-      const [surface, name] = role.split(':') as [identity.Surface, string]
+      const [surface, name] = role.split(':') as [Surface, string]
       const id = await somebody({ email: body.email }, [{ surface, role: name }])
       const before = await stored(id)
       expect(await told(body)).toMatchObject({ status: 200, body: { status: 'conflict', user_id: null } })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import * as certificates from '../../../db/loyalty/certificates.ts'
+import type { CertificateStatus } from '../../../db/loyalty/words.ts'
 import type { Refused } from '../../../db/platform/refused.ts'
 import { testDb } from '../../postgres.ts'
 import { desk, refusal, settled } from './certificates.ts'
@@ -183,7 +184,7 @@ test('staff hand on anybody’s, also what has no owner yet; others only their o
 test('the list pages by what is true now, newest first', async () => {
   const { id } = await issue()
   await lapse(id)
-  const page = (status?: certificates.CertificateStatus) => certificates.list(db.sql, { status, limit: 3, offset: 0 })
+  const page = (status?: CertificateStatus) => certificates.list(db.sql, { status, limit: 3, offset: 0 })
   const all = await page()
   expect(all.rows.map((one) => one.id)).toEqual([id, id - 1, id - 2])
   expect((await page('expired')).rows[0]).toMatchObject({ id, status: 'expired' })

@@ -1,5 +1,6 @@
 import * as loyalty from '../../../db/loyalty/loyalty.ts'
 import * as points from '../../../db/loyalty/points.ts'
+import type { Currency } from '../../../db/loyalty/words.ts'
 import type { Db } from '../../../db/postgres/connect.ts'
 import { act, actor, next, person } from '../world.ts'
 
@@ -45,7 +46,7 @@ export async function desk(db: Db) {
       return rows.map(({ remaining }) => remaining)
     },
     /** The same amount told by four witnesses: the ledger, its entries, the rows that count, and what is left of them. */
-    async witnesses(accountId: number, currency: points.Currency) {
+    async witnesses(accountId: number, currency: Currency) {
       const [row] = await db.sql<{ kept: number; entries: number; rows: number; lots: number }[]>`
         with book as (
           select b.id from ledger_books b join loyalty_accounts a on a.user_id = b.owner_id

@@ -1,6 +1,7 @@
 import * as points from '../../../db/loyalty/points.ts'
 import * as referrals from '../../../db/loyalty/referrals.ts'
 import * as events from '../../../db/loyalty/referrals-events.ts'
+import type { EventType } from '../../../db/loyalty/words.ts'
 import type { Actor } from '../../../db/platform/actor.ts'
 import type { Db } from '../../../db/postgres/connect.ts'
 import { act } from '../world.ts'
@@ -32,7 +33,7 @@ export async function programme(db: Db) {
   const happen = (
     code: string,
     { id }: Person,
-    eventType: events.EventType,
+    eventType: EventType,
     given: { amount?: number; document?: string } = {},
   ) =>
     act(db, (tx) =>

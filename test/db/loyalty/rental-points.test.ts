@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest'
 import * as points from '../../../db/loyalty/points.ts'
 import * as rentals from '../../../db/loyalty/rental-points.ts'
 import * as orders from '../../../db/powerbank/orders.ts'
+import type { OrderStatus } from '../../../db/powerbank/words.ts'
 import { testDb } from '../../postgres.ts'
 import { act, bank, cabinet, person } from '../world.ts'
 import { rules } from './points.ts'
@@ -19,7 +20,7 @@ async function rental() {
     values (${stationId}, ${userId}, ${bankId}, 1, 'borrow', now()) returning id`
   return { userId, orderId: order!.id }
 }
-const finish = (id: number, to: orders.OrderStatus = 'return') =>
+const finish = (id: number, to: OrderStatus = 'return') =>
   act(db, (tx) => orders.move(tx, id, { to, evidence: 'test' }))
 const reward = (orderId: number) => act(db, (tx) => rentals.reward(tx, orderId, rules))
 const dueIds = async () => (await rentals.due(db.sql)).map(({ id }) => id)

@@ -1,0 +1,1 @@
+export const holdStatuses = ['held', 'confirmed', 'released'] as const
