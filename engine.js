@@ -6,3 +6,14 @@ if (major < 24) {
   )
   process.exit(1)
 }
+
+// npm hands SIGTERM and SIGINT on; of its own end by anything else its script hears nothing but a new parent.
+const lookMs = 250
+const npm = process.ppid
+if (process.env.npm_lifecycle_event) {
+  const looking = setInterval(() => {
+    if (process.ppid === npm) return
+    clearInterval(looking)
+    process.kill(process.pid, 'SIGTERM')
+  }, lookMs).unref()
+}

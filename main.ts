@@ -6,6 +6,7 @@ import { startApi } from './api/main.ts'
 import { DEMO_PASSWORD, type Demo, demo } from './db/demo.ts'
 import { databaseSettings, describeSettings, readSettings, secret, startOrExit } from './db/platform/config.ts'
 import { jsonLog, type Log } from './db/platform/log.ts'
+import { endOnSignals } from './db/platform/signals.ts'
 import { type Opened, open } from './db/postgres/open.ts'
 import { gatewayConfig, gatewaySettings } from './gateway/config.ts'
 import { type Gateway, startGateway } from './gateway/main.ts'
@@ -51,6 +52,7 @@ async function main() {
   }
   const settings = readSettings(shape)
   const log = jsonLog()
+  const ending = endOnSignals()
   const opened = await open({ databaseUrl: settings.DATABASE_URL, dataDir: settings.DATA_DIR, log })
   const { gateway, api, keysSecret } = await startHalves(settings, opened, log).catch(async (error) => {
     await opened.stop()
@@ -74,14 +76,13 @@ async function main() {
     ms: Math.round(performance.now()),
   }
   process.stdout.write(`${JSON.stringify(ready)}\n`)
-  const end = async (signal: string) => {
+  ending.by(async (signal) => {
     log('voltbay.stopping', { signal })
     fleet?.kill()
     await api.close()
     await gateway.close()
     await opened.stop()
-  }
-  process.once('SIGTERM', end).once('SIGINT', end)
+  })
 }
 
 await startOrExit(main)

@@ -5,6 +5,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client'
 import { answers } from '../db/devices/answers.ts'
 import { describeSettings, readSettings, secret, startOrExit } from '../db/platform/config.ts'
 import { jsonLog, type Log } from '../db/platform/log.ts'
+import { endOnSignals } from '../db/platform/signals.ts'
 import type { Db } from '../db/postgres/connect.ts'
 import { open } from '../db/postgres/open.ts'
 import { type ApiConfig, apiConfig, apiSettings } from './config.ts'
@@ -89,6 +90,7 @@ async function main() {
   }
   const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir, ...settings } = readSettings(apiSettings)
   const log = jsonLog()
+  const ending = endOnSignals()
   const { db, embedded, stop } = await open({ databaseUrl, dataDir, log })
   const start = () => {
     const keep = (name: string) => secret(name, dataDir, embedded)
@@ -105,12 +107,11 @@ async function main() {
       throw error
     })
   log('api.ready', { port: running.port })
-  const end = async (signal: string) => {
+  ending.by(async (signal) => {
     log('api.stopping', { signal })
     await running.close()
     await stop()
-  }
-  process.once('SIGTERM', end).once('SIGINT', end)
+  })
 }
 
 if (import.meta.main) await startOrExit(main)

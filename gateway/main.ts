@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client'
 import { z } from 'zod'
 import { databaseSettings, describeSettings, readSettings, secret, startOrExit } from '../db/platform/config.ts'
 import { jsonLog, type Log } from '../db/platform/log.ts'
+import { endOnSignals } from '../db/platform/signals.ts'
 import { COMMAND_CHANNEL, STATION_CHANNEL } from '../db/postgres/channels.ts'
 import type { Db } from '../db/postgres/connect.ts'
 import { open } from '../db/postgres/open.ts'
@@ -131,6 +132,7 @@ async function main() {
   }
   const { DATABASE_URL, DATA_DIR, ...settings } = readSettings(known)
   const log = jsonLog()
+  const ending = endOnSignals()
   const { db, embedded, stop } = await open({ databaseUrl: DATABASE_URL, dataDir: DATA_DIR, log })
   const gateway = await startGateway({
     config: gatewayConfig(settings, secret('KEYS_SECRET', DATA_DIR, embedded)),
@@ -141,13 +143,11 @@ async function main() {
     throw error
   })
   log('gateway.ready', gateway.ports)
-  const end = async (signal: string) => {
+  ending.by(async (signal) => {
     log('gateway.stopping', { signal })
     await gateway.close()
     await stop()
-  }
-  process.once('SIGTERM', end)
-  process.once('SIGINT', end)
+  })
 }
 
 if (import.meta.main) await startOrExit(main)

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { text as textOf } from 'node:stream/consumers'
 import type { ArgsDef, ParsedArgs } from 'citty'
 import type { BankId } from '../protocol/cabinet.ts'
@@ -17,6 +16,7 @@ import { dialling, fileOf, numberOf, portOf, tool, wholeOf } from './options.ts'
 import { wireLine } from './screen.ts'
 import type { ScriptLine } from './script.ts'
 import { play, readScript, scriptHelp } from './script.ts'
+import { stopped } from './stopped.ts'
 
 /** `4` is so many generated banks, `DCHA54000016,…` or `40818048,…` are those. */
 function banksFrom(banks: string, boxId: string, dialect: 'A' | 'B' | 'mqtt', slots: number): BankId[] {
@@ -51,8 +51,6 @@ function logged(cab: Cabinet) {
   for (const entry of cab.journal.entries) log(jsonLine(entry))
   cab.journal.watch((entry) => log(jsonLine(entry)))
 }
-
-const stopped = () => Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
 
 /** For --help. */
 export const cabinetManual: string = [

@@ -4,6 +4,7 @@ import type { DemoFleet, DemoSettings, DemoStation } from './demo.ts'
 import { demoFleet } from './demo.ts'
 import { jsonLine } from './journal.ts'
 import { tool } from './options.ts'
+import { stopped } from './stopped.ts'
 
 /** For --help. */
 export const demoManual = `Settings are one line of JSON on standard input, because keys do not belong on a command line:
@@ -38,9 +39,7 @@ export const demoTool = tool({
   args: { quiet: { type: 'boolean', default: false, description: 'No line of JSON for what happens to the metal' } },
   async run({ quiet }) {
     const lines = createInterface({ input: process.stdin })
-    const stop = () => lines.close()
-    process.once('SIGTERM', stop)
-    process.once('SIGINT', stop)
+    void stopped().then(() => lines.close())
     let running: DemoFleet | undefined
     let people: { close(): void } | undefined
     try {

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { RecordableHistogram } from 'node:perf_hooks'
 import { setTimeout as after } from 'node:timers/promises'
 import type { ArgsDef, ParsedArgs } from 'citty'
@@ -8,6 +7,7 @@ import { fleet, fleetLatency, fleetSlotsMax } from './fleet.ts'
 import { mqttFleet, together } from './fleet-mqtt.ts'
 import { imeiOf, imeiSerialMax } from './imei.ts'
 import { dialling, fileOf, numberOf, portOf, tool, wholeOf } from './options.ts'
+import { stopped } from './stopped.ts'
 
 const cabinetsMax = 100_000
 /** Whole cabinets, with a box and a journal each. */
@@ -69,7 +69,7 @@ async function watched(running: RunningFleet, seconds: number, json: boolean) {
     () => second(running, Math.round((performance.now() - start) / 1000), json),
     reportMilliseconds,
   )
-  await Promise.race([after(seconds * 1000), once(process, 'SIGINT'), once(process, 'SIGTERM')])
+  await Promise.race([after(seconds * 1000), stopped()])
   clearInterval(timer)
   const { online } = running
   await running.stop()

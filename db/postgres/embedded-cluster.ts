@@ -55,11 +55,14 @@ async function initdb(engine: Engine, draft: string, passwordFile: string) {
 
 async function run(engine: Engine, args: string[]) {
   const child = engine.run('initdb', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const drop = () => child.kill()
+  process.once('exit', drop)
   let said = ''
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-messageCharsMax)))
   const code = await new Promise<number | null>((done, fail) =>
     child.once('close', done).once('error', (cause) => fail(new EmbeddedFailed(`initdb: ${cause.message}`, { cause }))),
   )
+  process.removeListener('exit', drop)
   if (code !== 0) throw new EmbeddedFailed(`initdb failed (${code}): ${said.trim().replace(/\s+/g, ' ')}`)
 }
 

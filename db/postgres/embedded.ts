@@ -59,6 +59,8 @@ interface Keeper {
   logFile: string
   port: number
   pid: number
+  /** The one this process started, whoever may serve by now. */
+  launched: number | undefined
   stopped: boolean
 }
 
@@ -72,7 +74,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const engine = install(home, account)
   const cluster = await makeCluster(home, engine, account)
   const logFile = join(resolve(options.dataDir), 'postgres.log')
-  const keeper: Keeper = { cluster, engine, options, logFile, port: rememberedPort(options), pid: 0, stopped: false }
+  const port = rememberedPort(options)
+  const keeper: Keeper = { cluster, engine, options, logFile, port, pid: 0, launched: undefined, stopped: false }
+  // Not one that was found: its owner may have only been killed, and somebody else may have taken it up.
+  const drop = () => keeper.pid === keeper.launched && signal(keeper.pid, 'SIGINT')
+  process.once('exit', drop)
   const found = await up(keeper)
   remember(keeper)
   options.log(found ? 'database.found' : 'database.started', { port: keeper.port, pid: keeper.pid })
@@ -82,18 +88,16 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     limitLog(keeper.logFile)
     if (!isPostgres(keeper.pid)) mending ??= mend(keeper).finally(() => (mending = undefined))
   }, watchMs).unref()
-  const dropped = () => signal(keeper.pid, 'SIGINT')
-  if (!found) process.once('exit', dropped)
   return {
     url: urlOf(keeper),
     pid: () => keeper.pid,
     found,
     stop: async () => {
       clearInterval(watch)
-      process.removeListener('exit', dropped)
       keeper.stopped = true
       await mending
       await shutDown(keeper)
+      process.removeListener('exit', drop)
     },
   }
 }
@@ -131,9 +135,8 @@ async function launch(keeper: Keeper): Promise<boolean> {
   })
   fs.closeSync(output)
   child.unref()
-  if (!(await isReady(child, cluster))) return false
-  Object.assign(keeper, { port, pid: child.pid })
-  return true
+  Object.assign(keeper, { port, pid: child.pid ?? 0, launched: child.pid })
+  return isReady(child, cluster)
 }
 
 /** False when the child ended before it served. */

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { hashOf } from '../../db/ledger/ledger-hash.ts'
+import { endOnSignals } from '../../db/platform/signals.ts'
 import type { Db } from '../../db/postgres/connect.ts'
 import { newGround } from './stage.ts'
 
@@ -98,7 +99,7 @@ async function main() {
   if (values.help) return void process.stdout.write(manual)
   const [postings, count] = [Math.ceil(Number(values.entries) / 2), Number(values.books)]
   const stage = newGround({ quick: false })
-  process.once('SIGINT', () => stage.close().finally(() => process.exit(1)))
+  endOnSignals().by(() => stage.close().finally(() => process.exit(1)))
   try {
     const { db, url } = await stage.database()
     await fill(db, postings, count, stage.progress)

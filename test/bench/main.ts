@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { endOnSignals } from '../../db/platform/signals.ts'
 import { borrow } from './borrow.ts'
 import { codec } from './codec.ts'
 import { command } from './command.ts'
@@ -91,7 +92,7 @@ async function main() {
     await stage.close().finally(() => process.exit())
   }
   const watchdog = setTimeout(() => giveUp(`not done after ${minutesMax} minutes`), minutesMax * 60_000)
-  process.once('SIGINT', giveUp).once('SIGTERM', giveUp)
+  endOnSignals().by(giveUp)
   try {
     const rows = await measure(stage, given.names)
     const about = [machine(), stage.server].filter(Boolean).join(', ')
