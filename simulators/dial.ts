@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { connect, isIP } from 'node:net'
-import type { ServerAddress } from './box.ts'
+import type { ServerAddress } from './cabinet/box.ts'
 
 const keepAliveMilliseconds = 60_000
 const askMilliseconds = 15_000

@@ -1,9 +1,9 @@
 /** Simulators by hand: `npm run sim -- cabinet|fleet|demo …`; each has its --help. */
 import type { ArgsDef, CommandDef } from 'citty'
 import { defineCommand, renderUsage, runMain } from 'citty'
-import { cabinetManual, cabinetTool } from './cabinet-cli.ts'
-import { demoManual, demoTool } from './demo-cli.ts'
-import { fleetManual, fleetTool } from './fleet-cli.ts'
+import { cabinetManual, cabinetTool } from './cabinet/cabinet-cli.ts'
+import { demoManual, demoTool } from './demo/demo-cli.ts'
+import { fleetManual, fleetTool } from './fleet/fleet-cli.ts'
 
 // A subcommand more is a line more.
 const subCommands = { cabinet: cabinetTool, fleet: fleetTool, demo: demoTool }

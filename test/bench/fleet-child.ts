@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { fleet, type RunningFleet } from '../../simulators/fleet.ts'
+import { fleet, type RunningFleet } from '../../simulators/fleet/tcp-fleet.ts'
 import { boxIdOf, stationKey } from './cabinets.ts'
 import { serve } from './child.ts'
 

@@ -1,6 +1,6 @@
 import type { BankId } from '../../protocol/cabinet.ts'
-import { freeSlots } from '../../simulators/box.ts'
-import type { Cabinet } from '../../simulators/cabinet.ts'
+import { freeSlots } from '../../simulators/cabinet/box.ts'
+import type { Cabinet } from '../../simulators/cabinet/simulated-cabinet.ts'
 import { type Dice, dice } from './dice.ts'
 
 /** A cabinet of the run and its row. */

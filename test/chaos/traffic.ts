@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { banksOf } from '../../simulators/box.ts'
+import { banksOf } from '../../simulators/cabinet/box.ts'
 import type { Ask } from './customer.ts'
 import { dice } from './dice.ts'
 import { REST_SECONDS_MAX } from './limits.ts'

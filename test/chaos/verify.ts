@@ -1,5 +1,5 @@
 import type { Queryable } from '../../db/postgres/connect.ts'
-import { banksOf } from '../../simulators/box.ts'
+import { banksOf } from '../../simulators/cabinet/box.ts'
 import type { Ask } from './customer.ts'
 import { type Act, type Loan, loansOf } from './physical.ts'
 import type { World } from './world.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Cabinet } from '../../simulators/cabinet.ts'
+import type { Cabinet } from '../../simulators/cabinet/simulated-cabinet.ts'
 import { newBank, town, ways } from './town.ts'
 
 const { call, db, open, station, settled, order, becomes, unit, customer, person } = await town()

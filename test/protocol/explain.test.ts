@@ -10,7 +10,7 @@ const root = new URL('../..', import.meta.url)
 
 /** The workbench as people run it. */
 async function frame(args: string[], input = '') {
-  const child = spawn(process.execPath, ['--import', './engine.js', 'simulators/frame.ts', ...args], { cwd: root })
+  const child = spawn(process.execPath, ['--import', './engine.js', 'simulators/workbench.ts', ...args], { cwd: root })
   child.stdin.end(input)
   const closed = new Promise<number | null>((done) => child.once('close', done))
   const [out, code] = await Promise.all([text(child.stdout), closed])

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import * as mqtt from '../../protocol/cabinet-mqtt/index.ts'
-import type { Cabinet } from '../../simulators/cabinet.ts'
-import { kindOf } from '../../simulators/journal.ts'
+import { kindOf } from '../../simulators/cabinet/journal.ts'
+import type { Cabinet } from '../../simulators/cabinet/simulated-cabinet.ts'
 import { banks, imei, pair, stranger } from './broker.ts'
 
 const ejected = (cab: Cabinet) =>

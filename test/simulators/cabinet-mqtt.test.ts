@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import * as mqtt from '../../protocol/cabinet-mqtt/index.ts'
-import type { Cabinet } from '../../simulators/cabinet.ts'
-import { mqttCabinet } from '../../simulators/cabinet-mqtt.ts'
+import { mqttCabinet } from '../../simulators/cabinet/cabinet-mqtt.ts'
+import { jsonLine, kindOf } from '../../simulators/cabinet/journal.ts'
+import { wireLine } from '../../simulators/cabinet/screen.ts'
+import type { Cabinet } from '../../simulators/cabinet/simulated-cabinet.ts'
 import { asker, dialer } from '../../simulators/dial.ts'
-import { jsonLine, kindOf } from '../../simulators/journal.ts'
-import { wireLine } from '../../simulators/screen.ts'
 import { banks, imei, pair, server, stranger } from './broker.ts'
 
 const [connect] = mqtt.connectPaths

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { duplexPair } from 'node:stream'
 import { afterEach, describe, expect, test } from 'vitest'
 import { open } from '../../protocol/cabinet-tcp/frame.ts'
-import type { Cabinet } from '../../simulators/cabinet.ts'
-import { cabinet } from '../../simulators/cabinet-tcp.ts'
+import { cabinet } from '../../simulators/cabinet/cabinet-tcp.ts'
+import type { Cabinet } from '../../simulators/cabinet/simulated-cabinet.ts'
 import { banks, boxId, key, pair, server, stranger, unixSeconds } from './answering-server.ts'
 
 const running: Cabinet[] = []

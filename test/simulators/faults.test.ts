@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
-import type { Cabinet } from '../../simulators/cabinet.ts'
-import type { CabinetSettings } from '../../simulators/cabinet-tcp.ts'
-import type { Fault, FaultName } from '../../simulators/faults.ts'
-import { faultNames, faults } from '../../simulators/faults.ts'
+import type { CabinetSettings } from '../../simulators/cabinet/cabinet-tcp.ts'
+import type { Fault, FaultName } from '../../simulators/cabinet/faults.ts'
+import { faultNames, faults } from '../../simulators/cabinet/faults.ts'
+import type { Cabinet } from '../../simulators/cabinet/simulated-cabinet.ts'
 import { banks, pair, stranger } from './answering-server.ts'
 
 const running: Cabinet[] = []

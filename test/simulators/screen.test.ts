@@ -1,10 +1,10 @@
 import { PassThrough } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
 import { afterEach, expect, test } from 'vitest'
-import type { Cabinet } from '../../simulators/cabinet.ts'
-import { jsonLine } from '../../simulators/journal.ts'
-import { play } from '../../simulators/keyboard.ts'
-import { labelOf, render, wireLine } from '../../simulators/screen.ts'
+import { jsonLine } from '../../simulators/cabinet/journal.ts'
+import { play } from '../../simulators/cabinet/keyboard.ts'
+import { labelOf, render, wireLine } from '../../simulators/cabinet/screen.ts'
+import type { Cabinet } from '../../simulators/cabinet/simulated-cabinet.ts'
 import { banks, key, pair } from './answering-server.ts'
 
 const running: Cabinet[] = []

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
-import type { Cabinet } from '../../simulators/cabinet.ts'
-import { play, readScript } from '../../simulators/script.ts'
+import { play, readScript } from '../../simulators/cabinet/script.ts'
+import type { Cabinet } from '../../simulators/cabinet/simulated-cabinet.ts'
 import { banks, pair } from './answering-server.ts'
 
 const running: Cabinet[] = []

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { MqttClient } from 'mqtt'
-import type * as mqtt from '../protocol/cabinet-mqtt/index.ts'
-import type { Actor } from './actor.ts'
+import type * as mqtt from '../../protocol/cabinet-mqtt/index.ts'
+import type { Ask } from '../dial.ts'
 import type { ServerAddress } from './box.ts'
 import type { Web } from './cabinet-http.ts'
 import * as http from './cabinet-http.ts'
-import type { Ask } from './dial.ts'
+import type { Actor } from './machine.ts'
 
 const keepaliveSeconds = 120
 const connackMilliseconds = 30_000

@@ -1,15 +1,15 @@
 import { setTimeout as after } from 'node:timers/promises'
-import type { Bank, Command, Report } from '../protocol/cabinet.ts'
+import type { Bank, Command, Report } from '../../protocol/cabinet.ts'
 import type { Overrides, Reach, Reply } from './behaviours.ts'
 import { behave, obey } from './behaviours.ts'
 import type { Box, BoxSettings } from './box.ts'
 import { asReturned, makeBox, place, take } from './box.ts'
-import type { Cabinet, Heard, Latency } from './cabinet.ts'
-import { latencyOf } from './cabinet.ts'
 import type { Fault, FaultName } from './faults.ts'
 import { faultOf } from './faults.ts'
 import type { Journal } from './journal.ts'
 import { journal, kindOf } from './journal.ts'
+import type { Cabinet, Heard, Latency } from './simulated-cabinet.ts'
+import { latencyOf } from './simulated-cabinet.ts'
 
 /** Returns kept until they are acknowledged; older ones give way. */
 const unacknowledgedMax = 256

@@ -1,10 +1,10 @@
 import { createInterface } from 'node:readline'
+import { jsonLine } from '../cabinet/journal.ts'
+import { tool } from '../options.ts'
+import { stopped } from '../stopped.ts'
 import { customers } from './customers.ts'
-import type { DemoFleet, DemoSettings, DemoStation } from './demo.ts'
-import { demoFleet } from './demo.ts'
-import { jsonLine } from './journal.ts'
-import { tool } from './options.ts'
-import { stopped } from './stopped.ts'
+import type { DemoFleet, DemoSettings, DemoStation } from './demo-fleet.ts'
+import { demoFleet } from './demo-fleet.ts'
 
 /** For --help. */
 export const demoManual = `Settings are one line of JSON on standard input, because keys do not belong on a command line:

@@ -1,4 +1,4 @@
-import type { Acknowledgement, BankId, Command, Report } from '../protocol/cabinet.ts'
+import type { Acknowledgement, BankId, Command, Report } from '../../protocol/cabinet.ts'
 import type { Box } from './box.ts'
 import type { FaultName } from './faults.ts'
 import type { Journal } from './journal.ts'

@@ -1,6 +1,6 @@
 import { hash, randomBytes, randomInt } from 'node:crypto'
-import type { Bank, BankId } from '../protocol/cabinet.ts'
-import * as mqtt from '../protocol/cabinet-mqtt/index.ts'
+import type { Bank, BankId } from '../../protocol/cabinet.ts'
+import * as mqtt from '../../protocol/cabinet-mqtt/index.ts'
 
 /** How many banks a box remembers to have let go, newest last. */
 const goneMax = 256

@@ -1,4 +1,4 @@
-import type { Acknowledgement, BankId, Command, Report } from '../protocol/cabinet.ts'
+import type { Acknowledgement, BankId, Command, Report } from '../../protocol/cabinet.ts'
 
 /** Older entries are forgotten: a cabinet may run for weeks. */
 const entriesMax = 5_000

@@ -1,16 +1,16 @@
 import { once } from 'node:events'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Acknowledgement, Command, DeviceCodec, Report } from '../protocol/cabinet.ts'
-import type { Framer } from '../protocol/cabinet-tcp/index.ts'
-import { deviceCodec, newFramer } from '../protocol/cabinet-tcp/index.ts'
-import { BrokenStream, MalformedBody } from '../protocol/errors.ts'
-import type { Actor, ActorSettings, Wire } from './actor.ts'
-import { forget, makeActor, makeCabinet, perform, reachOf, sayAgain } from './actor.ts'
+import type { Acknowledgement, Command, DeviceCodec, Report } from '../../protocol/cabinet.ts'
+import type { Framer } from '../../protocol/cabinet-tcp/index.ts'
+import { deviceCodec, newFramer } from '../../protocol/cabinet-tcp/index.ts'
+import { BrokenStream, MalformedBody } from '../../protocol/errors.ts'
 import type { ServerAddress } from './box.ts'
 import { banksOf } from './box.ts'
-import type { Cabinet } from './cabinet.ts'
 import { flipped } from './faults.ts'
+import type { Actor, ActorSettings, Wire } from './machine.ts'
+import { forget, makeActor, makeCabinet, perform, reachOf, sayAgain } from './machine.ts'
+import type { Cabinet } from './simulated-cabinet.ts'
 
 /** Behind length, command and version (docs/protocol.md 2.1). */
 const checksumAt = 4

@@ -1,11 +1,11 @@
 import { setTimeout as after } from 'node:timers/promises'
-import type { BankId } from '../protocol/cabinet.ts'
-import { bankIdsOf, charge, fits, freeSlots } from './box.ts'
-import type { Cabinet, Latency } from './cabinet.ts'
-import { realLatency, realLatencyMqtt } from './cabinet.ts'
-import { mqttCabinet } from './cabinet-mqtt.ts'
-import { cabinet } from './cabinet-tcp.ts'
-import { asker, dialer, mayDial } from './dial.ts'
+import type { BankId } from '../../protocol/cabinet.ts'
+import { bankIdsOf, charge, fits, freeSlots } from '../cabinet/box.ts'
+import { mqttCabinet } from '../cabinet/cabinet-mqtt.ts'
+import { cabinet } from '../cabinet/cabinet-tcp.ts'
+import type { Cabinet, Latency } from '../cabinet/simulated-cabinet.ts'
+import { realLatency, realLatencyMqtt } from '../cabinet/simulated-cabinet.ts'
+import { asker, dialer, mayDial } from '../dial.ts'
 
 /** A bank at somebody's comes back this much later, with this much charge left. */
 const returnSecondsStandard: readonly [number, number] = [20, 90]

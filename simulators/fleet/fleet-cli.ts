@@ -1,13 +1,13 @@
 import type { RecordableHistogram } from 'node:perf_hooks'
 import { setTimeout as after } from 'node:timers/promises'
 import type { ArgsDef, ParsedArgs } from 'citty'
-import { mayDial } from './dial.ts'
-import type { FleetLatency, RunningFleet } from './fleet.ts'
-import { fleet, fleetLatency, fleetSlotsMax } from './fleet.ts'
-import { mqttFleet, together } from './fleet-mqtt.ts'
-import { imeiOf, imeiSerialMax } from './imei.ts'
-import { dialling, fileOf, numberOf, portOf, tool, wholeOf } from './options.ts'
-import { stopped } from './stopped.ts'
+import { imeiOf, imeiSerialMax } from '../cabinet/imei.ts'
+import { mayDial } from '../dial.ts'
+import { dialling, fileOf, numberOf, portOf, tool, wholeOf } from '../options.ts'
+import { stopped } from '../stopped.ts'
+import { mqttFleet, together } from './mqtt-fleet.ts'
+import type { FleetLatency, RunningFleet } from './tcp-fleet.ts'
+import { fleet, fleetLatency, fleetSlotsMax } from './tcp-fleet.ts'
 
 const cabinetsMax = 100_000
 /** Whole cabinets, with a box and a journal each. */

@@ -1,4 +1,4 @@
-import type { Command, Report } from '../protocol/cabinet.ts'
+import type { Command, Report } from '../../protocol/cabinet.ts'
 import type { Box } from './box.ts'
 import { banksOf, take } from './box.ts'
 

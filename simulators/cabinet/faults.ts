@@ -1,4 +1,4 @@
-import type { Report } from '../protocol/cabinet.ts'
+import type { Report } from '../../protocol/cabinet.ts'
 import type { Overrides, Reach, Reply } from './behaviours.ts'
 import type { Family } from './box.ts'
 

@@ -1,10 +1,10 @@
 import { setTimeout as after } from 'node:timers/promises'
-import type { Command } from '../protocol/cabinet.ts'
+import type { Command } from '../../protocol/cabinet.ts'
 import { bankIdOf, strangersBank } from './box.ts'
-import type { Cabinet } from './cabinet.ts'
 import { faultNames, isFault } from './faults.ts'
 import type { Act, Entry } from './journal.ts'
 import { kindOf } from './journal.ts'
+import type { Cabinet } from './simulated-cabinet.ts'
 
 const withinMilliseconds = 30_000
 const stepsMax = 10_000

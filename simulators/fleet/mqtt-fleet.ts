@@ -1,14 +1,14 @@
 /** Many MQTT cabinets in one process: each a whole one, because its broker's client is one anyway. */
-import type { BankId } from '../protocol/cabinet.ts'
-import { bankIdsOf } from './box.ts'
-import type { Cabinet } from './cabinet.ts'
-import { mqttCabinet } from './cabinet-mqtt.ts'
-import { asker, dialer } from './dial.ts'
-import type { FleetLatency, RunningFleet } from './fleet.ts'
-import { fleetLatency } from './fleet.ts'
-import type { Entry } from './journal.ts'
-import { kindOf } from './journal.ts'
+import type { BankId } from '../../protocol/cabinet.ts'
+import { bankIdsOf } from '../cabinet/box.ts'
+import { mqttCabinet } from '../cabinet/cabinet-mqtt.ts'
+import type { Entry } from '../cabinet/journal.ts'
+import { kindOf } from '../cabinet/journal.ts'
+import type { Cabinet } from '../cabinet/simulated-cabinet.ts'
+import { asker, dialer } from '../dial.ts'
 import type { FleetCounts } from './member.ts'
+import type { FleetLatency, RunningFleet } from './tcp-fleet.ts'
+import { fleetLatency } from './tcp-fleet.ts'
 
 const tickMilliseconds = 10
 

@@ -1,9 +1,9 @@
 import { emitKeypressEvents } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { strangersBank } from './box.ts'
-import type { Cabinet } from './cabinet.ts'
 import type { Entry } from './journal.ts'
 import { faultKeys, render, slotsDeep } from './screen.ts'
+import type { Cabinet } from './simulated-cabinet.ts'
 
 const wireLinesMax = 200
 const redrawMilliseconds = 40

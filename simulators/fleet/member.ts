@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net'
 import { connect } from 'node:net'
 import type { RecordableHistogram } from 'node:perf_hooks'
-import type { Acknowledgement, Command, DeviceCodec, Report } from '../protocol/cabinet.ts'
-import type { Framer } from '../protocol/cabinet-tcp/index.ts'
-import { newFramer } from '../protocol/cabinet-tcp/index.ts'
-import { BrokenStream, MalformedBody } from '../protocol/errors.ts'
-import { obey } from './behaviours.ts'
-import type { Box } from './box.ts'
-import { banksOf, makeBox } from './box.ts'
+import type { Acknowledgement, Command, DeviceCodec, Report } from '../../protocol/cabinet.ts'
+import type { Framer } from '../../protocol/cabinet-tcp/index.ts'
+import { newFramer } from '../../protocol/cabinet-tcp/index.ts'
+import { BrokenStream, MalformedBody } from '../../protocol/errors.ts'
+import { obey } from '../cabinet/behaviours.ts'
+import type { Box } from '../cabinet/box.ts'
+import { banksOf, makeBox } from '../cabinet/box.ts'
 
 /** A source address has some 28,000 ports on loopback; beyond this many cabinets another address is used. */
 const cabinetsPerSourceMax = 20_000

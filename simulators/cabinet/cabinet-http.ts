@@ -1,7 +1,7 @@
-import type { Bank } from '../protocol/cabinet.ts'
-import * as mqtt from '../protocol/cabinet-mqtt/index.ts'
+import type { Bank } from '../../protocol/cabinet.ts'
+import * as mqtt from '../../protocol/cabinet-mqtt/index.ts'
+import type { Ask } from '../dial.ts'
 import type { Box } from './box.ts'
-import type { Ask } from './dial.ts'
 import type { Journal, Question } from './journal.ts'
 
 /** What an MQTT cabinet says over HTTP: always signed, never secret (docs/protocol.md 5.1). */

@@ -1,9 +1,9 @@
-import type { Command, Report } from '../protocol/cabinet.ts'
-import { seal } from '../protocol/cabinet-mqtt/frame.ts'
-import type { Firmware, Heard } from '../protocol/cabinet-mqtt/index.ts'
-import { uplinks } from '../protocol/cabinet-mqtt/index.ts'
-import { wifiList } from '../protocol/cabinet-mqtt/settings.ts'
-import { encodeBody } from '../protocol/field.ts'
+import type { Command, Report } from '../../protocol/cabinet.ts'
+import { seal } from '../../protocol/cabinet-mqtt/frame.ts'
+import type { Firmware, Heard } from '../../protocol/cabinet-mqtt/index.ts'
+import { uplinks } from '../../protocol/cabinet-mqtt/index.ts'
+import { wifiList } from '../../protocol/cabinet-mqtt/settings.ts'
+import { encodeBody } from '../../protocol/field.ts'
 import type { FaultName } from './faults.ts'
 
 /** States of a pop-up that was not tried (docs/protocol.md 5.5). */
