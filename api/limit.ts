@@ -1,6 +1,8 @@
+import type { Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
 import { HTTPException } from 'hono/http-exception'
+import type { Env } from './context.ts'
 
 const secondMs = 1_000
 
@@ -41,6 +43,22 @@ export function limiter(max: number, windowSeconds: number, keysMax = keysMaxDef
     wait: (key, now = performance.now()) => secondsLeft(current(key, now), now, max - 1),
     clear: (key) => void windows.delete(key),
   }
+}
+
+/** Tells a client to wait so many seconds (429), unless there is nothing to wait for. */
+export function slowDown(c: Pick<Context, 'header'>, seconds: number): void {
+  if (seconds === 0) return
+  c.header('Retry-After', String(seconds))
+  throw new HTTPException(429)
+}
+
+/** So many requests of one address in a window; counted once the request is known to be the surface's. */
+export function limitRequests(max: number, windowSeconds: number) {
+  const requests = limiter(max, windowSeconds)
+  return createMiddleware<Env>(async (c, next) => {
+    slowDown(c, requests.take(c.env.address))
+    await next()
+  })
 }
 
 /** Refuses a body over `bytesMax` with 413. A declared length is believed (HTTP holds the client to it) and costs nothing. */

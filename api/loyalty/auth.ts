@@ -7,11 +7,11 @@ import * as referrals from '../../db/loyalty/referrals-events.ts'
 import { Refused } from '../../db/platform/refused.ts'
 import type { ApiConfig } from '../config.ts'
 import type { Env } from '../context.ts'
-import { limiter } from '../limit.ts'
+import { limiter, slowDown } from '../limit.ts'
 import { hashInTime, inTime } from '../passwords.ts'
 import { Email, FullName, Password, Phone } from '../user-fields.ts'
-import { Misshapen, missing } from './refusals.ts'
-import { json, no, router, slowDown, textOrNull } from './surface.ts'
+import { misshapen, missing } from './refusals.ts'
+import { json, no, router, textOrNull } from './surface.ts'
 import { open, renew, Tokens, User, user } from './tokens.ts'
 
 const tags = ['Лояльность: авторизация']
@@ -112,7 +112,7 @@ const meRoute = createRoute({
 function given(form: z.infer<typeof Form> | object, body: { email: string; password: string } | object) {
   if ('username' in form) return { email: form.username, plain: form.password }
   if ('email' in body) return { email: body.email, plain: body.password }
-  throw new Misshapen(missing('body', 'username'), missing('body', 'password'))
+  throw misshapen(missing('body', 'username'), missing('body', 'password'))
 }
 
 /** The token in a JSON body; null for any other body. */
@@ -179,7 +179,7 @@ export function auth(config: ApiConfig) {
   app.openapi(refreshRoute, async (c) => {
     slowDown(c, attempts.take(c.env.address))
     const old = c.req.valid('query').refresh_token ?? tokenIn(await c.req.text())
-    if (old === null) throw new Misshapen(missing('query', 'refresh_token'))
+    if (old === null) throw misshapen(missing('query', 'refresh_token'))
     const renewed = await renew(old, { config, transaction: c.var.db.transaction })
     // Somebody has a token that was traded already: the operator should know.
     if (renewed && 'reused' in renewed) c.var.log('session.reused', { sessionId: renewed.reused })

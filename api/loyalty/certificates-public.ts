@@ -2,10 +2,10 @@ import { createRoute, z } from '@hono/zod-openapi'
 import * as certificates from '../../db/loyalty/certificates.ts'
 import { expire } from '../../db/loyalty/certificates-changes.ts'
 import type { CertificateStatus } from '../../db/loyalty/words.ts'
-import { limiter } from '../limit.ts'
+import { limiter, slowDown } from '../limit.ts'
 import { Code, PublicCertificate, spellPublic } from './certificate-view.ts'
 import { toUnitsText } from './money.ts'
-import { json, no, router, slowDown } from './surface.ts'
+import { json, no, router } from './surface.ts'
 
 const minuteSeconds = 60
 

@@ -7,7 +7,7 @@ import { IdempotencyKey, idempotencyOf } from '../idempotency.ts'
 import { Email } from '../user-fields.ts'
 import { Certificate, Code, spellCertificate } from './certificate-view.ts'
 import { Amount, toUnits, Units } from './money.ts'
-import { Misshapen, missing } from './refusals.ts'
+import { misshapen, missing } from './refusals.ts'
 import { idBody, idParam, json, no, router, textOrNull } from './surface.ts'
 
 const tags = ['Лояльность: сертификаты']
@@ -141,8 +141,8 @@ certificates.openapi(
     const { certificate_id: id, code, to_user_email, recipient_email, message } = c.req.valid('json')
     const email = to_user_email ?? recipient_email
     const which = id !== undefined ? { id } : code !== undefined ? { code } : null
-    if (which === null) throw new Misshapen(missing('body', 'certificate_id'))
-    if (email === undefined) throw new Misshapen(missing('body', 'to_user_email'))
+    if (which === null) throw misshapen(missing('body', 'certificate_id'))
+    if (email === undefined) throw misshapen(missing('body', 'to_user_email'))
     const given = { email, message: orNull(message) }
     const done = unlessLapsed(await c.var.db.transaction((tx) => changes.transfer(tx, c.var.actor, which, given)))
     return c.json({ message: 'Сертификат успешно передан', recipient_email: done.email }, 200)

@@ -4,12 +4,12 @@ import { HTTPException } from 'hono/http-exception'
 import type { WebhookEvent } from '../../db/messages/inbox.ts'
 import type { ApiConfig } from '../config.ts'
 import type { Env } from '../context.ts'
-import { type Limiter, limitBody, limiter } from '../limit.ts'
+import { type Limiter, limitBody, limiter, slowDown } from '../limit.ts'
 import { type Provider, Unreadable } from '../providers/provider.ts'
 import * as webhookEvents from '../providers/webhook-events.ts'
 import { toUnits, Units } from './money.ts'
-import { explain, Misshapen } from './refusals.ts'
-import { json, no, router, slowDown } from './surface.ts'
+import { faultsOf, misshapen } from './refusals.ts'
+import { json, no, router } from './surface.ts'
 
 /** Ample for any notice (docs/providers.md 0). */
 const bodyBytesMax = 262_144
@@ -54,7 +54,7 @@ function apiRouter(
       if (!(error instanceof Unreadable)) throw error
       c.var.log('notice.unread', { provider: name, reason: error.message })
       if (error.issues.length === 0) return answer(c, 400, 'Тело запроса не читается')
-      throw new Misshapen(...error.issues.map((issue) => explain(issue, 'body', error.body)))
+      throw misshapen(...faultsOf(error.issues, 'json', error.body))
     }
   }
 }

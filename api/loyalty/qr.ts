@@ -2,8 +2,8 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { toBuffer } from 'qrcode'
 import * as certificates from '../../db/loyalty/certificates.ts'
 import { Refused } from '../../db/platform/refused.ts'
-import { limiter } from '../limit.ts'
-import { no, router, slowDown } from './surface.ts'
+import { limiter, slowDown } from '../limit.ts'
+import { no, router } from './surface.ts'
 
 const minuteSeconds = 60
 /** The picture of a code never changes. */

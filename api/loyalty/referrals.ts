@@ -3,8 +3,9 @@ import * as verbs from '../../db/loyalty/referrals.ts'
 import * as events from '../../db/loyalty/referrals-events.ts'
 import { eventTypes, rewardTypes } from '../../db/loyalty/words.ts'
 import { may } from '../auth.ts'
+import { wholeQuery } from '../surface.ts'
 import { AmountOrZero, toUnits, toUnitsOrNull, Units } from './money.ts'
-import { idBody, json, no, router, rowsOf, Time, textOrNull, time, timeOrNull, wholeQuery } from './surface.ts'
+import { idBody, json, no, router, rowsOf, Time, textOrNull, time, timeOrNull } from './surface.ts'
 
 const tags = ['Лояльность: рефералы']
 const path = '/referrals'

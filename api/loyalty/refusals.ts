@@ -1,17 +1,10 @@
-import type { z } from '@hono/zod-openapi'
-import type { Context } from 'hono'
-import { HTTPException } from 'hono/http-exception'
-import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { type RefusalCode, Refused } from '../../db/platform/refused.ts'
-import type { Env } from '../context.ts'
-import { faultStatus } from '../error-status.ts'
-import { loggedPath } from '../logged-path.ts'
+import { type Failure, type Issue, Misshapen, type Target, type Words } from '../surface.ts'
 import { toUnitsText } from './money.ts'
 
 const elsewhere = [400, 'Операция невозможна в текущем состоянии'] as const
 
 /** Every refusal on this surface: its status (docs/contracts.md 3, "Коды ошибок") and its words. */
-export const status: Record<RefusalCode, readonly [ContentfulStatusCode, string]> = {
+export const words: Words = {
   not_found: [404, 'Не найдено'],
   conflict: [400, 'Операция невозможна в текущем состоянии'],
   duplicate: [400, 'Такая запись уже существует'],
@@ -21,7 +14,11 @@ export const status: Record<RefusalCode, readonly [ContentfulStatusCode, string]
   not_yours: [403, 'Недостаточно прав'],
   limit_reached: [400, 'Достигнут предел'],
   idempotency_mismatch: [400, 'Ключ идемпотентности уже использован для другой операции'],
-  insufficient_funds: [400, 'Недостаточно средств'],
+  insufficient_funds: [
+    400,
+    ({ available }) =>
+      `Недостаточно средств${typeof available === 'number' ? `. Доступно: ${toUnitsText(available)}` : ''}`,
+  ],
   // What only devices and their fleets refuse: no verb of this surface asks them.
   station_not_found: elsewhere,
   station_inactive: elsewhere,
@@ -39,17 +36,24 @@ export const status: Record<RefusalCode, readonly [ContentfulStatusCode, string]
   no_open_order: elsewhere,
   eject_failed: elsewhere,
   too_many_commands: elsewhere,
+  unreadable: [422, 'Тело запроса не читается'],
+  media_type: [422, 'Тело запроса другого типа'],
+  no_method: [405, 'Метод не поддерживается'],
+  too_large: [413, 'Тело запроса слишком велико'],
+  limit: [429, 'Слишком много запросов, повторите позже'],
+  unavailable: [503, 'Сервис временно недоступен, повторите позже'],
+  internal: [500, 'Внутренняя ошибка сервера'],
 }
 
 /** A `duplicate` says what is taken. */
-const taken: Record<string, string> = {
+export const taken = {
   email: 'Пользователь с таким email уже зарегистрирован',
   phone: 'Пользователь с таким телефоном уже зарегистрирован',
   custom_code: 'Такой реферальный код уже занят',
 }
 
 /** The words for `about.reason`, where a verb says more than its code. */
-const reasons: Record<string, string> = {
+export const reasons = {
   account_unknown: 'Счёт лояльности не найден',
   account_inactive: 'Счёт лояльности не активен',
   rule_unknown: 'Правило не найдено',
@@ -69,16 +73,6 @@ const reasons: Record<string, string> = {
   referrer_type_foreign: 'Этот тип назначает только администратор',
 }
 
-/** Refusals that are HTTP's own: no verb was asked. */
-const httpStatus: Record<number, readonly [ContentfulStatusCode, string]> = {
-  404: [404, 'Не найдено'],
-  405: [405, 'Метод не поддерживается'],
-  413: [413, 'Тело запроса слишком велико'],
-  429: [429, 'Слишком много запросов, повторите позже'],
-  503: [503, 'Сервис временно недоступен, повторите позже'],
-}
-const faultText = { 400: 'Неверные данные', 500: 'Внутренняя ошибка сервера', 503: httpStatus[503]![1] }
-
 /** What is wrong with the shape of a request, in FastAPI's words: where, what, and which kind of mistake. */
 export interface Fault {
   loc: (string | number)[]
@@ -87,59 +81,20 @@ export interface Fault {
 }
 
 /** A request whose shape no schema could judge: 422 with these faults. */
-export class Misshapen extends Error {
-  readonly faults: Fault[]
-  constructor(...faults: Fault[]) {
-    super('the request has another shape')
-    this.name = 'Misshapen'
-    this.faults = faults
-  }
-}
+export const misshapen = (...faults: Fault[]) => new Misshapen({ detail: faults })
 
 /** The fault of a field that is required and not there. */
 export const missing = (...loc: string[]): Fault => ({ loc, msg: 'Обязательное поле', type: 'missing' })
 
-/** Hono's words for a body that is not what its content type says, or of a type that the route does not take. */
-const unreadable: Record<number, Fault> = {
-  400: { loc: ['body'], msg: 'Тело запроса не читается', type: 'json_invalid' },
-  415: { loc: ['body'], msg: 'Тело запроса другого типа', type: 'model_attributes_type' },
-}
+/** A body that is not what its content type says, or of a type that the route does not take: a fault as well. */
+const faultTypes: Record<string, string> = { unreadable: 'json_invalid', media_type: 'model_attributes_type' }
 
-/** The words of a refusal: `about.text` of a route of this surface, else those for `about.reason`, else the code's. */
-export function words({ code, about }: Refused): string {
-  const { text, field, reason, available } = about
-  if (typeof text === 'string') return text
-  if (code === 'insufficient_funds' && typeof available === 'number')
-    return `${status[code][1]}. Доступно: ${toUnitsText(available)}`
-  if (typeof reason === 'string' && reasons[reason]) return reasons[reason]
-  if (code === 'duplicate' && typeof field === 'string' && taken[field]) return taken[field]
-  return status[code][1]
-}
+/** Every error of the surface as `{detail}`. */
+export const failure = ({ code, words, requestId }: Failure) => ({
+  detail: faultTypes[code] ? [{ loc: ['body'], msg: words, type: faultTypes[code] }] : words,
+  ...(requestId === undefined ? {} : { request_id: requestId }),
+})
 
-/** Every error of the surface as `{detail}`. Only what nobody threw on purpose is logged, with the request's id. */
-export function failure(error: Error, c: Context<Env>): Response {
-  if (error instanceof Refused) {
-    const [code] = status[error.code]
-    if (code === 401) c.header('WWW-Authenticate', 'Bearer')
-    return c.json({ detail: words(error) }, code)
-  }
-  if (error instanceof Misshapen) return c.json({ detail: error.faults }, 422)
-  if (error instanceof HTTPException) {
-    const fault = unreadable[error.status]
-    if (fault) return c.json({ detail: [fault] }, 422)
-    const [code, detail] = httpStatus[error.status] ?? [500, faultText[500]]
-    return c.json({ detail }, code)
-  }
-  const code = faultStatus(error)
-  if (code === 400) return c.json({ detail: faultText[400] }, 400)
-  c.var.log('request.failed', { requestId: c.env.requestId, path: loggedPath(c.req.path), error })
-  return c.json({ detail: faultText[code], request_id: c.env.requestId }, code)
-}
-
-/** What the door refuses for this surface, before any route is asked. */
-export const refuse = (code: 405 | 413) => Response.json({ detail: httpStatus[code]![1] }, { status: code })
-
-type Issue = z.core.$ZodIssue
 const kinds: Record<string, readonly [string, string]> = {
   string: ['string_type', 'ожидается строка'],
   number: ['float_type', 'ожидается число'],
@@ -149,14 +104,21 @@ const kinds: Record<string, readonly [string, string]> = {
   array: ['list_type', 'ожидается список'],
 }
 
+/** Where FastAPI says a fault is. */
+const parts: Partial<Record<Target, string>> = { json: 'body', form: 'body', param: 'path' }
+
 const valueAt = (data: unknown, path: PropertyKey[]): unknown =>
   path.reduce<any>((value, step) => (typeof value === 'object' ? value?.[step] : undefined), data)
+
+/** What zod found wrong with this part of a request, as FastAPI would list it. */
+export const faultsOf = (issues: Issue[], target: Target, data: unknown): Fault[] =>
+  issues.map((issue) => explain(issue, parts[target] ?? target, data))
 
 /**
  * One validation issue as FastAPI would list it; `part` is where in the request, `data` what stood there, where it is
  * known. A schema's own Russian message wins.
  */
-export function explain(issue: Issue, part: string, data?: unknown): Fault {
+function explain(issue: Issue, part: string, data?: unknown): Fault {
   const loc = [part, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))]
   const told = (type: string, msg: string): Fault => ({
     loc,

@@ -1,8 +1,6 @@
 import { except } from 'hono/combine'
 import type { Surface } from '../app.ts'
-import { bearer } from '../auth.ts'
 import type { AppContext } from '../context.ts'
-import { arrive } from '../context.ts'
 import { limitBody } from '../limit.ts'
 import { bulkImport, isLarge } from './import/bulk-import.ts'
 import { importJobs } from './import/import-jobs.ts'
@@ -25,7 +23,6 @@ import { profile } from './people/profile.ts'
 import { userProfile } from './people/user-profile.ts'
 import { userRoles } from './people/user-roles.ts'
 import { users } from './people/users.ts'
-import { failure, refuse } from './refusals.ts'
 import { adminFleet } from './stations/admin-fleet.ts'
 import { adminPowerbanks } from './stations/admin-powerbanks.ts'
 import { brokerAccess } from './stations/broker-access.ts'
@@ -40,7 +37,7 @@ import { stationCommands } from './stations/station-commands.ts'
 import { stationPowerbanks } from './stations/station-powerbanks.ts'
 import { stations } from './stations/stations.ts'
 import { userStations } from './stations/user-stations.ts'
-import { router } from './surface.ts'
+import { app } from './surface.ts'
 
 const bodyBytesMax = 1_048_576
 const importing = [bulkImport, importJobs]
@@ -64,15 +61,10 @@ const lending = [borrowLook, borrow, userStations, userPowerbanks, favorites, re
 const rental = [orders, orderChanges, ...lending, stationCommands, deviceState, forceEject]
 
 /** The power-bank rental surface (docs/contracts.md 4). */
-export function powerbank(ground: AppContext): Surface {
-  const app = router()
-  app.onError(failure)
-  // A file is larger: its routes limit it themselves, once they know who sends it.
-  app.use(arrive(ground), except(isLarge, limitBody(bodyBytesMax)))
-  app.route('/api', auth(ground.config))
-  // Registered after the open routes: everything below needs a token, without having to say so.
-  app.use(bearer('powerbank'))
-  for (const part of [...importing, ...people, ...fleet, ...rental]) app.route('/api', part)
-  app.route('/', faultReports)
-  return { name: 'powerbank', app, refuse }
-}
+export const powerbank = (ground: AppContext): Surface =>
+  app(ground, {
+    // A file is larger: its routes limit it themselves, once they know who sends it.
+    limits: [except(isLarge, limitBody(bodyBytesMax))],
+    open: [auth(ground.config)],
+    closed: [...importing, ...people, ...fleet, ...rental, ['/', faultReports]],
+  })

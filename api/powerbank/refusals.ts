@@ -1,13 +1,7 @@
-import type { z } from '@hono/zod-openapi'
-import type { Context } from 'hono'
-import { HTTPException } from 'hono/http-exception'
-import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { type RefusalCode, Refused } from '../../db/platform/refused.ts'
-import type { Env } from '../context.ts'
-import { faultStatus } from '../error-status.ts'
+import type { Failure, Issue, Words } from '../surface.ts'
 
 /** Every refusal on this surface: its status (docs/contracts.md 4, "Коды ответов") and its words. */
-export const status: Record<RefusalCode, readonly [ContentfulStatusCode, string]> = {
+export const words: Words = {
   not_found: [404, 'Ресурс не найден'],
   conflict: [400, 'Операция невозможна в текущем состоянии'],
   duplicate: [400, 'Такая запись уже существует'],
@@ -34,10 +28,18 @@ export const status: Record<RefusalCode, readonly [ContentfulStatusCode, string]
   too_many_commands: [429, 'Слишком много команд в очереди станции, повторите позже'],
   idempotency_mismatch: [400, 'Ключ идемпотентности уже использован для другого запроса'],
   insufficient_funds: [400, 'Недостаточно средств'],
+  unreadable: [400, 'Тело запроса не читается: ожидается корректный JSON или форма'],
+  no_method: [405, 'Метод не поддерживается'],
+  too_large: [413, 'Тело запроса слишком велико'],
+  // 415 is not among the document's codes.
+  media_type: [400, 'Ожидается тело запроса в формате application/json'],
+  limit: [429, 'Слишком много запросов, повторите позже'],
+  unavailable: [503, 'Сервис временно недоступен, повторите позже'],
+  internal: [500, 'Внутренняя ошибка сервера'],
 }
 
 /** A `duplicate` says what is taken. */
-const taken: Record<string, string> = {
+export const taken = {
   phone: 'Пользователь с таким телефоном уже существует',
   email: 'Пользователь с таким email уже существует',
   username: 'Пользователь с таким именем уже существует',
@@ -50,7 +52,7 @@ const taken: Record<string, string> = {
 }
 
 /** The words for `about.reason`, where a verb says more than its code. */
-const reasons: Record<string, string> = {
+export const reasons = {
   unit_unknown: 'Организационная единица не найдена',
   unit_in_use: 'Нельзя удалить: есть связанные подгруппы, станции, повербанки или пользователи',
   group_has_parent: 'У группы не может быть родителя',
@@ -82,18 +84,6 @@ const reasons: Record<string, string> = {
   pending_device_unknown: 'Запись карантина не найдена',
 }
 
-/** Refusals that are HTTP's own: no verb was asked. 415 is not among the document's codes, so it is a 400 here. */
-const httpStatus: Record<number, readonly [ContentfulStatusCode, string]> = {
-  400: [400, 'Тело запроса не читается: ожидается корректный JSON или форма'],
-  404: [404, 'Ресурс не найден'],
-  405: [405, 'Метод не поддерживается'],
-  413: [413, 'Тело запроса слишком велико'],
-  415: [400, 'Ожидается тело запроса в формате application/json'],
-  429: [429, 'Слишком много запросов, повторите позже'],
-  503: [503, 'Сервис временно недоступен, повторите позже'],
-}
-const faultText = { 400: 'Неверные параметры запроса', 500: 'Внутренняя ошибка сервера', 503: httpStatus[503]![1] }
-
 const snake = (name: string) => name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`)
 /** Names of a verb's data in this surface's spelling, those inside (a `limit`) too. */
 const snakeKeys = (data: object): Record<string, unknown> =>
@@ -104,39 +94,14 @@ const snakeKeys = (data: object): Record<string, unknown> =>
     ]),
   )
 
-/**
- * The words of a refusal: `about.text` of a route of this surface, else those for `about.reason`, else the code's.
- * Every other key of `about` goes into the body, snake_case.
- */
-export function refusalBody({ code, about }: Refused) {
-  const { text, ...rest } = about
-  const { field, reason } = about
-  const words =
-    text ??
-    (typeof reason === 'string' ? reasons[reason] : undefined) ??
-    (code === 'duplicate' && typeof field === 'string' ? taken[field] : undefined) ??
-    status[code][1]
-  return { ...snakeKeys(rest), success: false as const, error: String(words) }
-}
+/** `{success: false, error}`, with what a verb says beside it in snake_case. */
+export const failure = ({ words, about, requestId }: Failure) => ({
+  ...snakeKeys(about),
+  success: false as const,
+  error: words,
+  ...(requestId === undefined ? {} : { request_id: requestId }),
+})
 
-/** Every error of the surface as `{success: false, error}`. Only what nobody threw on purpose is logged, with the request's id. */
-export function failure(error: Error, c: Context<Env>): Response {
-  if (error instanceof Refused) return c.json(refusalBody(error), status[error.code][0])
-  if (error instanceof HTTPException) {
-    const [code, words] = httpStatus[error.status] ?? [500, faultText[500]]
-    return c.json({ success: false, error: words }, code)
-  }
-  const code = faultStatus(error)
-  if (code === 400) return c.json({ success: false, error: faultText[400] }, 400)
-  c.var.log('request.failed', { requestId: c.env.requestId, path: c.req.path, error })
-  return c.json({ success: false, error: faultText[code], request_id: c.env.requestId }, code)
-}
-
-/** What the door refuses for this surface, before any route is asked. */
-export const refuse = (code: 405 | 413) =>
-  Response.json({ success: false, error: httpStatus[code]![1] }, { status: httpStatus[code]![0] })
-
-type Issue = z.core.$ZodIssue
 const kindName: Record<string, string> = {
   string: 'строка',
   number: 'число',
@@ -146,8 +111,14 @@ const kindName: Record<string, string> = {
   array: 'список',
 }
 
+/** A request of another shape: the first mistake as the error, and all of them. */
+export function misshapen(issues: Issue[]) {
+  const errors = issues.map(explain)
+  return { success: false, error: errors[0]?.error ?? words.invalid[1], errors }
+}
+
 /** One validation issue in the surface's words, always naming the field. A schema's own Russian message wins. */
-export function explain(issue: Issue): { field: string; error: string } {
+function explain(issue: Issue): { field: string; error: string } {
   const field = issue.path.map(String).join('.') || 'body'
   if (/[а-яё]/i.test(issue.message)) return { field, error: `Поле ${field}: ${issue.message}` }
   if (/received undefined$/.test(issue.message)) return { field, error: `Отсутствует обязательное поле ${field}` }

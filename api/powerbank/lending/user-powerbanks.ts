@@ -9,9 +9,9 @@ import * as returns from '../../../db/powerbank/returns.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import type { Env } from '../../context.ts'
 import { IdempotencyKey, idempotencyOf } from '../../idempotency.ts'
-import { refusalBody } from '../refusals.ts'
+import { failure } from '../refusals.ts'
 import { stationOf } from '../stations/station-view.ts'
-import { idBody, idParam, json, no, ok, pagingBy, router, Time, time, yes } from '../surface.ts'
+import { failureOf, idBody, idParam, json, no, ok, pagingBy, router, Time, time, yes } from '../surface.ts'
 import { lend } from './borrow.ts'
 import { Bank, toJson } from './borrow-look.ts'
 import { Selection, spellSelection } from './selection.ts'
@@ -158,7 +158,7 @@ userPowerbanks.openapi(
       )
     } catch (error) {
       if (!(error instanceof Refused) || !Object.hasOwn(otherwise, error.code)) throw error
-      return c.json(refusalBody(error), otherwise[error.code as keyof typeof otherwise])
+      return c.json(failure(failureOf(error)), otherwise[error.code as keyof typeof otherwise])
     }
   },
 )

@@ -1,11 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { HTTPException } from 'hono/http-exception'
 import * as identity from '../../../db/identity/identity.ts'
 import * as password from '../../../db/identity/password.ts'
 import { Refused } from '../../../db/platform/refused.ts'
 import * as admission from '../../../db/powerbank/admission.ts'
 import type { ApiConfig } from '../../config.ts'
-import { limiter } from '../../limit.ts'
+import { limiter, slowDown } from '../../limit.ts'
 import { hashInTime, inTime } from '../../passwords.ts'
 import { sign } from '../../token.ts'
 import { Email, FullName, Password, Phone } from '../../user-fields.ts'
@@ -112,10 +111,4 @@ export function auth(config: ApiConfig) {
   })
 
   return app
-}
-
-function slowDown(c: { header(name: string, value: string): void }, seconds: number): void {
-  if (seconds === 0) return
-  c.header('Retry-After', String(seconds))
-  throw new HTTPException(429)
 }

@@ -6,8 +6,7 @@ import * as powerbanks from '../../../db/powerbank/powerbanks.ts'
 import { writeOff } from '../../../db/powerbank/write-off.ts'
 import type { Env } from '../../context.ts'
 import { admins, assertSelf } from '../people/rights.ts'
-import { refusalBody } from '../refusals.ts'
-import { idBody, json, no, ok, router, Time, time, yes } from '../surface.ts'
+import { failureOf, idBody, json, no, ok, router, Time, time, yes } from '../surface.ts'
 import { Powerbank, toJson } from './powerbanks.ts'
 
 const tags = ['Административные функции']
@@ -85,8 +84,9 @@ async function activateOne(c: Context<Env>, id: number, orgUnitId: number | null
     return { powerbank_id: id, success: true, message: 'Повербанк активирован', status: bank.status }
   } catch (error) {
     if (!(error instanceof Refused)) throw error
-    const { error: words, status } = refusalBody(error) as { error: string; status?: string }
-    return { powerbank_id: id, success: false, error: words, ...(status === undefined ? {} : { status }) }
+    const { words, about } = failureOf(error)
+    const status = about.status === undefined ? {} : { status: String(about.status) }
+    return { powerbank_id: id, success: false, error: words, ...status }
   }
 }
 
