@@ -12,20 +12,11 @@ import { deviceCodec, greet, newFramer } from '../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../protocol/errors.ts'
 import type { Hints, Tongue } from '../protocol/explain.ts'
 import { explain, isMqtt } from '../protocol/explain.ts'
+import { bytesOf, isOpenArray } from './hex.ts'
 
 const lineCharsMax = 1_048_576
 
 type Answer = { ok: boolean } & Record<string, unknown>
-
-// A serial console prints CSBOX:"<hex>" (docs/protocol.md 2.2); people paste 0x, blanks and colons, and JSON as it is.
-function bytesOf(line: string): Buffer {
-  if (line.length > lineCharsMax) throw new RangeError(`a line of more than ${lineCharsMax} characters`)
-  if (line.trimStart().startsWith('{')) return Buffer.from(line.trim())
-  const quoted = /^\s*CSBOX(?:GET)?:"([^"]*)"/i.exec(line)
-  const digits = (quoted?.[1] ?? line).replace(/0x|[\s:]/gi, '')
-  if (!/^([0-9a-f]{2})*$/i.test(digits)) throw new RangeError('not hex')
-  return Buffer.from(digits, 'hex')
-}
 
 function inWords(frame: Buffer, hints: Hints): object {
   const { checksumOk, tokenOk, body, also, ...said } = explain(frame, hints)
@@ -36,6 +27,7 @@ function decodeLine(line: string, hints: Hints): Answer {
   const framer = newFramer()
   const frames: object[] = []
   try {
+    if (line.length > lineCharsMax) throw new RangeError(`a line of more than ${lineCharsMax} characters`)
     const bytes = bytesOf(line)
     if (isMqtt(bytes, hints)) return { ok: true, frames: [inWords(bytes, hints)], rest: '' }
     for (const frame of framer.push(bytes)) frames.push(inWords(frame, hints))
@@ -74,8 +66,15 @@ function refusal(error: unknown): Answer {
 }
 
 async function* linesOf(input: string): AsyncGenerator<string> {
-  if (input === '-') yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
-  else yield input
+  if (input !== '-') return yield input
+  let begun = ''
+  for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+    begun += begun === '' ? line : `\n${line}`
+    if (begun.length <= lineCharsMax && isOpenArray(begun)) continue
+    yield begun
+    begun = ''
+  }
+  if (begun !== '') yield begun
 }
 
 async function each(input: string, work: (line: string) => Answer) {
@@ -113,11 +112,13 @@ const decode = defineCommand({
     input: {
       type: 'positional',
       required: true,
-      description: 'Hex (or an MQTT command as its JSON text), or - for such lines on standard input',
+      description:
+        'Hex in any spelling, quoted or not (or an MQTT command as its JSON text), or - for such lines on standard input',
     },
     ...options,
   },
-  run: ({ args }) => each(args.input, (line) => decodeLine(line, hintsOf(args))),
+  // What was not quoted comes as words; all of them are one line.
+  run: ({ args }) => each(args._.join(' '), (line) => decodeLine(line, hintsOf(args))),
 })
 
 const encode = defineCommand({

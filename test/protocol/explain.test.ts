@@ -105,3 +105,12 @@ test('a serial console line is read as it is printed', async () => {
   const { answers } = await frame(['decode', 'CSBOX:"00 07 61 01 00 11 22 33 44"'])
   expect(answers[0]).toMatchObject({ ok: true, frames: [{ command: '0x61' }] })
 })
+
+test('a frame is taken as it was pasted: in words without quotes, and as a C array over lines', async () => {
+  const unquoted = await frame(['decode', '00', '07', '61,01', '--dialect', 'A', '0x00', '11:22', '33-44'])
+  expect(unquoted.answers).toMatchObject([{ ok: true, frames: [{ command: '0x61', dialect: 'A' }] }])
+  const array = 'unsigned char f[] = {\n  0x00, 0x07, 0x61, // heartbeat\n  1, 0, 0x11, 0x22, 0x33, 0x44\n};\n'
+  const lines = await frame(['decode', '-'], `${array}000761010011223344\n{"cmd":"check"}\nf[] = { 0x00\n`)
+  expect(lines.answers.map(({ frames: [first] }) => first?.command)).toEqual(['0x61', '0x61', 'check', undefined])
+  expect(lines.code).toBe(1)
+})
