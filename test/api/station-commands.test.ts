@@ -131,6 +131,8 @@ test('the queried volume is shown, and kept for the reader', async () => {
   })
 })
 
+const longest = `${'a.'.repeat(125)}org`
+
 test.each([
   ['192.168.1.100', {}, { host: '192.168.1.100', port: '9066', heartbeatSeconds: 30 }],
   ['gw-1.example.org', { server_port: 9067 }, { host: 'gw-1.example.org', port: '9067', heartbeatSeconds: 30 }],
@@ -139,6 +141,8 @@ test.each([
     { server_port: '10001', heartbeat_interval: 255 },
     { host: 'localhost', port: '10001', heartbeatSeconds: 255 },
   ],
+  // As long as DNS lets a name be (RFC 1035 2.3.4).
+  [longest, {}, { host: longest, port: '9066', heartbeatSeconds: 30 }],
 ])('server address %s with %o is told whole', async (server_address, more, told) => {
   const box = await cabinet(stage, { orgUnitId: group })
   const sent = await send('set-server-address', box, { server_address, ...more })
@@ -170,6 +174,7 @@ test.each([
   { server_address: 'хост.рф' },
   { server_address: `${'a'.repeat(64)}.org` },
   { server_address: 'x.'.repeat(70) },
+  { server_address: `a${longest}` },
   { server_address: 'example.org', server_port: 0 },
   { server_address: 'example.org', server_port: 65_536 },
   { server_address: 'example.org', server_port: '90x' },

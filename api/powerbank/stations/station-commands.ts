@@ -14,7 +14,8 @@ import { Address, InventorySlot, spellAddress, spellSlot, spellVolume, Volume } 
 
 const tags = ['Управление станциями (команды)']
 const description = 'Команда уходит сразу; ответ ждёт станцию. 400: не подключена, 408: не ответила.'
-const hostCharactersMax = 128
+/** A domain name's characters (RFC 1035 2.3.4, without the final dot). */
+const hostCharactersMax = 253
 const portMax = 65_535
 const heartbeatSecondsMax = 255
 const heartbeatSecondsDefault = 30
