@@ -22,7 +22,7 @@ export interface Counts {
   ended: Tally
   /** Reports our side could not store. */
   failures: number
-  /** What devices published to the broker, by what became of it: `acknowledged`, `poisoned`, `refused`, `failed`. */
+  /** What devices published to the broker, by what became of it: `acknowledged`, `poisoned`, `refused`, `failed`, `retained`. */
   publishes: Tally
   /** HTTP calls of cabinets, by call and answer: `connect_200`. */
   calls: Tally

@@ -19,7 +19,10 @@ const packetBytesMax = 66_560
  * known for one (db/powerbank/inventory.ts): said again later than that it would end the bank's next loan.
  */
 const sessionSeconds = 600
-/** Messages kept at the broker from before we subscribed are old pictures: not sent (MQTT 5, 3.8.3.1). */
+/**
+ * What the broker has kept from before we subscribed is an old picture, and an old return would end the bank's next loan:
+ * not sent (MQTT 5, 3.8.3.1). Said of shared subscriptions too: Mosquitto 2.0.11 sends what it keeps to every member.
+ */
 const nothingRetained = 2
 /** Marks our own heartbeats: another node of the group may hear them, and must not answer again. */
 const echoMark = 'voltbay-echo'
@@ -42,6 +45,8 @@ export interface Incoming {
   qos: 0 | 1 | 2
   /** It is a heartbeat that a node of ours has sent back. */
   isEcho: boolean
+  /** It was said before we subscribed; nobody can tell when. */
+  isRetained: boolean
   /** Tells the broker that it need not keep this any longer, once all before it are done with. Said once. */
   acknowledge(): void
 }
@@ -90,7 +95,7 @@ export function brokerClient({ access, filters, log, onMessage, onReady }: Broke
     if (client.stream !== stream) return
     isShared = isSharing
     if (!isShared) log('broker.shares_nothing', { message: 'every gateway node hears everything: run one' })
-    const granted = await client.subscribeAsync(wanted(), { qos: 1, rh: isShared ? 0 : nothingRetained })
+    const granted = await client.subscribeAsync(wanted(), { qos: 1, rh: nothingRetained })
     if (granted.some(({ qos }) => qos === subscriptionRefused)) throw new Error('the broker refused a subscription')
     log('broker.subscribed', { shared: isShared })
     isReady = true
@@ -178,7 +183,7 @@ async function sharesWithUs(
   const patience = setTimeout(resolve, shareCheckMs, false)
   hear(() => resolve(true))
   try {
-    const [granted] = await client.subscribeAsync(shared(group, topic), { qos: 0 })
+    const [granted] = await client.subscribeAsync(shared(group, topic), { qos: 0, rh: nothingRetained })
     if (!granted || granted.qos === subscriptionRefused) return false
     client.publish(topic, 'hello', { qos: 0 })
     return await promise
@@ -231,12 +236,16 @@ function acknowledgements(client: MqttClient) {
 
 type Acknowledgements = ReturnType<typeof acknowledgements>
 
-function incoming({ topic, payload, qos, messageId, properties }: IPublishPacket, acks: Acknowledgements): Incoming {
+function incoming(
+  { topic, payload, qos, retain, messageId, properties }: IPublishPacket,
+  acks: Acknowledgements,
+): Incoming {
   return {
     topic,
     payload: Buffer.isBuffer(payload) ? payload : Buffer.from(payload),
     qos,
     isEcho: properties?.userProperties?.[echoMark] !== undefined,
+    isRetained: retain,
     acknowledge: qos === 0 ? () => {} : acks.owe(messageId!),
   }
 }

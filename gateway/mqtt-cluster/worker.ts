@@ -153,6 +153,10 @@ export function worker(desk: Desk): Worker {
       const topic = topicOf(message.topic)
       // Our own echo has been heard when it was a heartbeat.
       if (!topic || message.isEcho) return message.acknowledge()
+      if (message.isRetained) {
+        count(node.counts.publishes, 'retained')
+        return message.acknowledge()
+      }
       const heard = { boxId: topic.uuid, channel: topic.channel, message }
       const device = devices.remembered(topic.uuid)
       if (topic.channel !== 'heart' || !device?.isOpen) return queue(heard)

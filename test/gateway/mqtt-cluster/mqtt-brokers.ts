@@ -119,6 +119,7 @@ export async function tap(port: number) {
   })
   return {
     url: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    packets,
     said: (cmd: string) => packets.filter((packet) => packet.cmd === cmd).length,
     ids: (cmd: string) => packets.filter((packet) => packet.cmd === cmd).map(({ messageId }) => messageId!),
     cut() {
