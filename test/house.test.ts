@@ -12,6 +12,8 @@ test.for([
   ['protocol/a.ts', 'protocol imports db', "import { b } from '../db/b.ts'"],
   ['protocol/a.ts', 'protocol uses node:net', "import { createServer } from 'node:net'"],
   ['protocol/a.ts', 'not pure: Date.now', 'const now = Date.now()'],
+  ['db/powerbank/decide/a.ts', 'not pure: Date.now', 'const now = Date.now()'],
+  ['db/powerbank/decide/a.ts', 'not pure: ../orders.ts', "import { move } from '../orders.ts'"],
   ['db/a.ts', 'db imports protocol', "import type { Report } from '../protocol/cabinet.ts'"],
   ['db/ledger/a.ts', 'no arrow db/ledger -> db/loyalty (../loyalty/b.ts)', "import { b } from '../loyalty/b.ts'"],
   [
@@ -52,6 +54,11 @@ test.for([
     'gateway/a.ts',
     'a gateway translates',
     "import { A } from '../protocol/cabinet-tcp/index.ts'\nimport { connect } from '../db/postgres/connect.ts'",
+  ],
+  [
+    'db/powerbank/decide/a.ts',
+    'a decision knows rows by their types',
+    "import type { orders } from '../schema.ts'\nimport { orderStatuses } from '../words.ts'\nimport { b } from './b.ts'",
   ],
   ['db/messages/schema.ts', 'a foreign key points at people', "import { users } from '../identity/schema.ts'"],
   ['db/loyalty/a.ts', 'a plain table', "import { tableOf } from '../table.ts'"],

@@ -123,9 +123,15 @@ const reach =
 const bare = (text: string) =>
   text.replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/gm, '')
 
+/** What a report means is decided without a database, a clock or dice. */
+const isDecision = (path: string) => /^db\/\w+\/decide\//.test(path)
+
 const purity: Rule = ({ path, text }) => {
-  const found = roomOf(path) === 'protocol' && impure.exec(bare(text))
-  return found ? [`not pure: ${found[0]}`] : []
+  if (roomOf(path) !== 'protocol' && !isDecision(path)) return []
+  const found = impure.exec(bare(text))
+  const code = text.replace(/^import type [^;]*? from '.*'$/gm, '')
+  const reached = isDecision(path) ? importsOf(code).filter((name) => !/^\.\/|\/words\.ts$/.test(name)) : []
+  return [...(found ? [found[0]] : []), ...reached].map((what) => `not pure: ${what}`)
 }
 
 const environment: Rule = ({ path, text }) =>

@@ -1,10 +1,13 @@
 import { record } from '../messages/events.ts'
 import { ring } from '../postgres/channels.ts'
 import type { Tx } from '../postgres/connect.ts'
-import { ensure, type KnownBank } from '../powerbank/bank-ids.ts'
-import { saidAt } from '../powerbank/inventory.ts'
+import { ensure } from '../powerbank/bank-ids.ts'
+import { SETTLE_SECONDS } from '../powerbank/decide/changes.ts'
+import { heardAt } from '../powerbank/decide/returned.ts'
+import type { KnownBank } from '../powerbank/decide/snapshot.ts'
 import * as orders from '../powerbank/orders.ts'
 import * as places from '../powerbank/slots.ts'
+import { heardReturns } from '../powerbank/snapshots.ts'
 import { askInventory, COLUMNS, type CommandRow, withdraw } from './commands.ts'
 
 /** A command that was sent and not answered; `queued`, because a silent query waits there for its second time. */
@@ -156,11 +159,17 @@ async function elsewhere(tx: Tx, { id, stationId }: CommandRow, bankId: number):
  * Has the bank come back, into another cabinet, before the answer to its eject came? A return heard there since says
  * so; a list may be an older picture, so that cabinet is asked again. (By a command: its row may not be locked here.)
  */
-async function backAlready(tx: Tx, command: CommandRow, bankId: number): Promise<Elsewhere | undefined> {
-  const place = await elsewhere(tx, command, bankId)
+async function backAlready(
+  tx: Tx,
+  now: Date,
+  command: CommandRow,
+  powerbankId: number,
+): Promise<Elsewhere | undefined> {
+  const place = await elsewhere(tx, command, powerbankId)
   if (!place || place.hasEnded) return place
-  const heardAt = await saidAt(tx, place.stationId, bankId, place.slotNumber)
-  if (heardAt !== null && command.sentAt !== null && heardAt >= command.sentAt) return place
+  const at = { stationId: place.stationId, slotNumber: place.slotNumber, powerbankId }
+  const heard = heardAt({ now, returns: await heardReturns(tx, at) }, at)
+  if (heard !== null && command.sentAt !== null && heard >= command.sentAt) return place
   await askInventory(tx, place.stationId, 'policy')
   return undefined
 }
@@ -169,9 +178,9 @@ async function backAlready(tx: Tx, command: CommandRow, bankId: number): Promise
 async function moved(tx: Tx, station: places.Place, command: CommandRow, said: Answer): Promise<number | null> {
   const banks = said.bankId ? await ensure(tx, station, [said.bankId]) : undefined
   const bank = banks?.get(said.bankId!)
-  const back = bank && said.kind === 'eject' ? await backAlready(tx, command, bank.id) : undefined
+  const back = bank && said.kind === 'eject' ? await backAlready(tx, station.now, command, bank.id) : undefined
   await places.vacate(tx, station.id, command.slot!, back ? null : (bank?.id ?? null))
-  await places.lookWithin(tx, station.id, orders.SETTLE_SECONDS)
+  await places.lookWithin(tx, station.id, SETTLE_SECONDS)
   if (said.kind === 'force_eject') return forceEjected(tx, station.id, command, bank)
   const late = command.status === 'unknown' ? 'late ' : ''
   const orderId = await orders.ejected(tx, command.id, bank?.id ?? null, `${late}eject answer`)

@@ -31,18 +31,23 @@ const POLL_MS = 2_000
 const HELD_BACK_MS = 20
 
 /**
- * Appends one event inside the transaction that makes it true, and rings the bell on its commit (docs/decisions.md "Events
+ * Appends events inside the transaction that makes them true, and rings the bell on its commit (docs/decisions.md "Events
  * are written by the transaction that made them true").
  */
-export async function record(tx: Tx, kind: string, about: EventAbout = {}): Promise<void> {
-  const { stationId = null, userId = null, orderId = null, data = {} } = about
+export async function recordAll(tx: Tx, happened: readonly ({ kind: string } & EventAbout)[]): Promise<void> {
   await tx`
     with written as (
       insert into events (kind, station_id, user_id, order_id, data)
-      values (${kind}, ${stationId}, ${userId}, ${orderId}, ${tx.json(data as any)})
+      select kind, "stationId", "userId", "orderId", coalesce(data, '{}')
+      from jsonb_to_recordset(${tx.json(happened as any)})
+        as i (kind text, "stationId" bigint, "userId" bigint, "orderId" bigint, data jsonb)
     )
     select pg_notify(${EVENT_CHANNEL}, '')`
 }
+
+/** Appends one event. */
+export const record = (tx: Tx, kind: string, about: EventAbout = {}): Promise<void> =>
+  recordAll(tx, [{ kind, ...about }])
 
 /** The end of the log as it stands, to tail from. */
 export async function end(q: Queryable): Promise<Position> {

@@ -1,5 +1,6 @@
 import { record } from '../messages/events.ts'
 import type { Tx } from '../postgres/connect.ts'
+import type { KnownBank } from './decide/snapshot.ts'
 
 /** The MQTT family counts its banks with four bytes; its labels show them in decimal, eight or nine digits (5.5). */
 const NUMBER_MAX = 0xffff_ffff
@@ -23,12 +24,6 @@ export function deviceIdOf(serialNumber: string): string | null {
 export const serialOf = (deviceId: string): string =>
   /^[0-9A-F]{8}$/.test(deviceId) ? String(Number.parseInt(deviceId, 16)) : deviceId
 
-export interface KnownBank {
-  id: number
-  deviceId: string
-  status: string
-}
-
 /** Strangers' banks one cabinet may make known within an hour: a full one of the largest kind, and never the disk. */
 const DISCOVERIES_PER_HOUR_MAX = 300
 /** How far back in a station's log they are counted. A cabinet about which more was written within the hour is raving. */
@@ -44,7 +39,7 @@ async function discoveriesLeft(tx: Tx, stationId: number): Promise<number> {
 }
 
 /**
- * The rows of these power banks, locked by rising id (see `lock` in places.ts). One that nobody has registered
+ * The rows of these power banks, locked by rising id (see `lock` in slots.ts). One that nobody has registered
  * becomes `unknown`, in the station's unit, for an administrator to activate (docs/contracts.md 4.9); one whose id or label
  * somebody typed as its serial number is that bank. A cabinet that invents banks without end is not believed: those
  * beyond its measure are absent from the answer.
@@ -55,7 +50,7 @@ export async function ensure(
   deviceIds: readonly string[],
 ): Promise<Map<string, KnownBank>> {
   const find = () => tx<KnownBank[]>`
-    select id, device_id, status from powerbanks where device_id = any(${[...deviceIds]}) and deleted_at is null
+    select id, device_id, status, soh from powerbanks where device_id = any(${[...deviceIds]}) and deleted_at is null
     order by id for no key update`
   let banks = await find()
   if (banks.length < deviceIds.length) {

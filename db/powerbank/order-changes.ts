@@ -6,6 +6,8 @@ import { Refused } from '../platform/refused.ts'
 import { ring } from '../postgres/channels.ts'
 import type { Tx } from '../postgres/connect.ts'
 import { assertMayActFor, assertWithinLimit } from './borrow.ts'
+import { SETTLE_SECONDS } from './decide/changes.ts'
+import { EVENT, mayMove } from './decide/order-states.ts'
 import * as orders from './orders.ts'
 import { assertNotLent, unplace } from './powerbank-changes.ts'
 import { administered, assertInScope } from './scope.ts'
@@ -73,7 +75,7 @@ async function assertFree(tx: Tx, powerbankId: number): Promise<void> {
 async function takeOut(tx: Tx, powerbankId: number, place: { stationId: number } | null): Promise<void> {
   if (!place) return
   await unplace(tx, powerbankId)
-  await places.lookWithin(tx, place.stationId, orders.SETTLE_SECONDS)
+  await places.lookWithin(tx, place.stationId, SETTLE_SECONDS)
 }
 
 const note = (tx: Tx, actor: Actor, act: 'create' | 'update' | 'delete', entityId: number, values: object) =>
@@ -103,7 +105,7 @@ export async function create(tx: Tx, actor: Actor, given: NewOrder): Promise<num
     returning id`
   const { id } = row!
   await note(tx, actor, 'create', id, { newValues: given })
-  await record(tx, orders.EVENT[status], { stationId, userId, orderId: id, data: { evidence: EVIDENCE, powerbankId } })
+  await record(tx, EVENT[status], { stationId, userId, orderId: id, data: { evidence: EVIDENCE, powerbankId } })
   return id
 }
 
@@ -161,7 +163,7 @@ async function write(tx: Tx, before: orders.Order, after: References, to: OrderS
 }
 
 /**
- * Changes an order by hand, on the ways that a cabinet may take it too (`mayMove` in orders.ts); one that still waits
+ * Changes an order by hand, on the ways that a cabinet may take it too (`mayMove` in order-states.ts); one that still waits
  * for its cabinet only moves. Said twice counts once.
  * @throws Refused not_found, not_yours, invalid (a reference leads nowhere), conflict (no such way; its cabinet is at it;
  *   somebody was faster), power_bank_on_loan, power_bank_not_active, limit_reached
@@ -182,7 +184,7 @@ export async function change(tx: Tx, actor: Actor, id: number, given: OrderChang
   const place = onlyMoves && !isOpen(status) ? null : await hold(tx, actor, after)
   const before = await lock(tx, seen)
   if (onlyMoves && status === before.status) return
-  if (status !== before.status && !orders.mayMove(before.status, status))
+  if (status !== before.status && !mayMove(before.status, status))
     throw new Refused('conflict', '', { reason: 'order_move', from: before.status, to: status })
   if (isOpen(status)) await assertMayLend(tx, before, after)
   if (isOpen(status) && powerbankId !== null) await takeOut(tx, powerbankId, place)

@@ -1,8 +1,9 @@
 import { record } from '../messages/events.ts'
 import { ring } from '../postgres/channels.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import type { Move } from './decide/changes.ts'
+import { EVENT, mayLeave } from './decide/order-states.ts'
 import type { orders } from './schema.ts'
-import type { OrderStatus } from './words.ts'
 
 type Row = typeof orders.$inferSelect
 const COLUMNS = [
@@ -25,32 +26,6 @@ const COLUMNS = [
 
 export type Order = Pick<Row, (typeof COLUMNS)[number]>
 
-/** After a movement the cabinet checks itself for some seconds; only then is a look worth something (docs/protocol.md 5.4). */
-export const SETTLE_SECONDS = 6
-
-/**
- * The ways an order may go. `cancelled` is left only when a late answer proves that the bank went out after
- * all; `pending` goes straight to `return` when the bank is seen coming back before its eject was confirmed.
- */
-const MOVES: Record<OrderStatus, readonly OrderStatus[]> = {
-  pending: ['borrow', 'cancelled', 'return'],
-  borrow: ['return', 'force_eject'],
-  return: [],
-  force_eject: [],
-  cancelled: ['borrow'],
-}
-/** The event that tells of an order's present status. */
-export const EVENT: Record<OrderStatus, string> = {
-  pending: 'order.requested',
-  borrow: 'order.borrowed',
-  return: 'order.returned',
-  force_eject: 'order.force_ejected',
-  cancelled: 'order.cancelled',
-}
-
-/** Whether an order may go this way, whoever sends it: a cabinet, the clock or an administrator. */
-export const mayMove = (from: OrderStatus, to: OrderStatus) => MOVES[from].includes(to)
-
 /** An order as it stands, or undefined. */
 export async function get(q: Queryable, id: number): Promise<Order | undefined> {
   const [order] = await q<Order[]>`
@@ -58,29 +33,19 @@ export async function get(q: Queryable, id: number): Promise<Order | undefined> 
   return order
 }
 
-export interface Change {
-  to: OrderStatus
-  /** Which evidence settled it, in words; kept on the row. */
-  evidence: string
-  powerbankId?: number | null
-  returnStationId?: number | null
-  returnSlot?: number | null
-}
-
 /**
  * Moves one order, if it still stands where its way begins: one conditional update, so of two at once one
  * wins and the other hears false. Writes the event and wakes whoever waits.
  */
-export async function move(tx: Tx, id: number, change: Change): Promise<boolean> {
+export async function move(tx: Tx, id: number, change: Move): Promise<boolean> {
   const { to, evidence, powerbankId = null, returnStationId = null, returnSlot = null } = change
-  const from = (Object.keys(MOVES) as OrderStatus[]).filter((status) => MOVES[status].includes(to))
   const [moved] = await tx<{ stationId: number; userId: number; powerbankId: number | null }[]>`
     update orders set status = ${to}, evidence = ${evidence},
       powerbank_id = coalesce(${powerbankId}::bigint, powerbank_id),
       borrowed_at = case when ${to}::text in ('borrow', 'return') then coalesce(borrowed_at, now()) else borrowed_at end,
       completed_at = case when ${to}::text = 'borrow' then null else now() end,
       return_station_id = ${returnStationId}::bigint, return_slot = ${returnSlot}::int
-    where id = ${id} and status = any(${from}) and deleted_at is null
+    where id = ${id} and status = any(${mayLeave(to)}) and deleted_at is null
     returning station_id, user_id, powerbank_id`
   if (!moved) return false
   const data = { evidence, powerbankId: moved.powerbankId, returnStationId, returnSlot }

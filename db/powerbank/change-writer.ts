@@ -1,0 +1,81 @@
+import { askInventory, withdraw } from '../devices/commands.ts'
+import { record, recordAll } from '../messages/events.ts'
+import type { Tx } from '../postgres/connect.ts'
+import type { Change, ChangeOf } from './decide/changes.ts'
+import * as orders from './orders.ts'
+
+/** Orders move and commands are withdrawn one by one: what became of a withdrawal is only known then. */
+async function settle(tx: Tx, change: Change): Promise<void> {
+  if (change.kind === 'order') await orders.move(tx, change.id, change)
+  if (change.kind !== 'withdraw') return
+  const { commandId, orderId, evidence } = change
+  if (await withdraw(tx, commandId, evidence)) await orders.move(tx, orderId, { to: 'cancelled', evidence })
+}
+
+const vacate = (tx: Tx, gone: readonly ChangeOf<'vacate'>[]) => tx`
+  delete from station_powerbanks where powerbank_id = any(${gone.map(({ powerbankId }) => powerbankId)}::bigint[])`
+
+/** One row per bank. What a report does not say stays as it was. */
+const put = (tx: Tx, rows: readonly ChangeOf<'put'>[]) => tx`
+  insert into station_powerbanks as sp (station_id, powerbank_id, slot_number, level, voltage, current, temperature,
+    error_typec, error_lightning, error_microusb, powerbank_error)
+  select i."stationId", i."powerbankId", i.slot, i."levelPercent", i.millivolts, i.milliamps, i.celsius,
+    coalesce((i.faults->>'typeC')::boolean, false), coalesce((i.faults->>'lightning')::boolean, false),
+    coalesce((i.faults->>'microUsb')::boolean, false), coalesce((i.faults->>'bank')::boolean, false)
+  from jsonb_to_recordset(${tx.json(rows.map(({ bank, stationId, powerbankId }) => ({ ...bank, stationId, powerbankId })) as any)})
+    as i ("stationId" bigint, "powerbankId" bigint, slot int, "levelPercent" int, millivolts int, milliamps int,
+      celsius int, faults jsonb)
+  on conflict (powerbank_id) do update set level = coalesce(excluded.level, sp.level),
+    voltage = coalesce(excluded.voltage, sp.voltage), current = coalesce(excluded.current, sp.current),
+    temperature = coalesce(excluded.temperature, sp.temperature), error_typec = excluded.error_typec,
+    error_lightning = excluded.error_lightning, error_microusb = excluded.error_microusb,
+    powerbank_error = excluded.powerbank_error, last_update = now()`
+
+const writeBanks = (tx: Tx, rows: readonly ChangeOf<'bank'>[]) => tx`
+  update powerbanks p set soh = coalesce(i."sohPercent", p.soh),
+    status = case when i."isBroken" then 'system_error' else p.status end, updated_at = now()
+  from jsonb_to_recordset(${tx.json(rows as any)}) as i ("powerbankId" bigint, "sohPercent" int, "isBroken" boolean)
+  where p.id = i."powerbankId"`
+
+/** Files a report, and tells of it. */
+async function file(tx: Tx, { stationId, slot, event, bankId }: ChangeOf<'file'>): Promise<void> {
+  const [filed] = await tx<{ id: number }[]>`
+    insert into slot_abnormal_reports (station_id, slot_number, terminal_id, event_type, reported_at)
+    values (${stationId}, ${slot}, ${bankId}, ${String(event)}, now()) returning id`
+  await record(tx, 'slot.abnormal', { stationId, data: { reportId: filed!.id, event, slot, bankId } })
+}
+
+/** Notes whole lists, and when each station is to be looked into next. */
+const writeLooks = (tx: Tx, listed: readonly ChangeOf<'listed'>[], looks: readonly ChangeOf<'look'>[]) => tx`
+  update stations s set inventory_at = case when i."isListed" then now() else s.inventory_at end,
+    slots_declared = coalesce(i.slots, s.slots_declared),
+    inventory_due_at = least(case when i."isListed" and s.inventory_due_at <= now() then null else s.inventory_due_at end,
+      now() + make_interval(secs => i."withinSeconds"))
+  from (
+    select "stationId", bool_or("isListed") as "isListed", max(slots) as slots, min("withinSeconds") as "withinSeconds"
+    from jsonb_to_recordset(${tx.json([
+      ...listed.map(({ stationId, slots }) => ({ stationId, slots, isListed: true })),
+      ...looks.map(({ stationId, withinSeconds }) => ({ stationId, withinSeconds, isListed: false })),
+    ])}) as r ("stationId" bigint, slots int, "withinSeconds" int, "isListed" boolean)
+    group by 1
+  ) i where s.id = i."stationId"`
+
+/** Writes what was decided, in few statements whatever it is; for one report or for many. */
+export async function write(tx: Tx, changes: readonly Change[]): Promise<void> {
+  const of = <K extends Change['kind']>(kind: K) =>
+    changes.filter((change): change is ChangeOf<K> => change.kind === kind)
+  for (const change of changes) await settle(tx, change)
+  const [gone, here, banks, events] = [of('vacate'), of('put'), of('bank'), of('event')]
+  if (gone.length > 0) await vacate(tx, gone)
+  if (here.length > 0) await put(tx, here)
+  if (banks.length > 0) await writeBanks(tx, banks)
+  for (const change of of('file')) await file(tx, change)
+  if (events.length > 0)
+    await recordAll(
+      tx,
+      events.map(({ name, ...about }) => ({ ...about, kind: name })),
+    )
+  const [listed, looks] = [of('listed'), of('look')]
+  if (listed.length + looks.length > 0) await writeLooks(tx, listed, looks)
+  for (const { stationId } of of('ask')) await askInventory(tx, stationId, 'policy')
+}

@@ -1,0 +1,117 @@
+import type { CommandStatus } from '../../devices/commands.ts'
+import type { orders, powerbanks } from '../schema.ts'
+
+/** A power bank in a slot, as a cabinet reports it. Units: percent, millivolts, milliamperes, degrees Celsius. */
+export interface SeenBank {
+  slot: number
+  bankId: string
+  levelPercent?: number
+  millivolts?: number
+  milliamps?: number
+  celsius?: number
+  sohPercent?: number
+  faults?: { bank: boolean; typeC: boolean; lightning: boolean; microUsb: boolean }
+}
+
+/** All that a cabinet's slots hold: unasked, as an answer, or with its login (TCP-B). */
+export interface InventoryReport {
+  kind: 'inventory' | 'login'
+  /** How many slots it has. */
+  slots?: number
+  banks: readonly SeenBank[]
+}
+
+/** A bank was put into a slot. */
+export interface ReturnReport {
+  kind: 'returned'
+  bank: SeenBank
+}
+
+/** A slot went wrong. `event`: 0x83's number for what happened. */
+export interface AbnormalReport {
+  kind: 'abnormal'
+  event: number
+  slot: number
+  bankId: string | null
+}
+
+/** What a cabinet says that means something for orders, slots or banks, in the words of the protocol. */
+export type Report = InventoryReport | ReturnReport | AbnormalReport
+
+/** A power bank of ours. `deviceId`: its id on the wire. */
+export interface KnownBank extends Pick<typeof powerbanks.$inferSelect, 'id' | 'status' | 'soh'> {
+  deviceId: string
+}
+
+/** A slot, and the bank that was thought to sit there. */
+export interface FilledSlot {
+  stationId: number
+  slotNumber: number
+  powerbankId: number
+}
+
+/** An order with what its eject has come to. */
+export interface LiveOrder
+  extends Pick<
+    typeof orders.$inferSelect,
+    'id' | 'status' | 'stationId' | 'powerbankId' | 'slotNumber' | 'createdAt' | 'borrowedAt' | 'commandId'
+  > {
+  commandStatus: CommandStatus | null
+  commandSentAt: Date | null
+}
+
+/** A return that a cabinet told of. */
+export interface HeardReturn extends FilledSlot {
+  at: Date
+}
+
+/** An abnormal report on file. */
+export interface FiledReport {
+  slot: number
+  event: string
+  bankId: string | null
+  at: Date
+}
+
+/**
+ * What is known when a report is worked, all of it the database's: no clock but `now` counts. Whatever a kind of report
+ * does not ask for is empty.
+ */
+export interface Snapshot {
+  now: Date
+  station: { id: number; connectedAt: Date | null }
+  /** The banks that the report names, by their id on the wire. One that is absent was not let in (`ensure` in bank-ids.ts). */
+  banks: ReadonlyMap<string, KnownBank>
+  /** What the cabinet was thought to hold, and where else the named banks were thought to be. */
+  slots: readonly FilledSlot[]
+  /** The open orders of the named banks, and those that wait for this cabinet, by rising id. */
+  orders: readonly LiveOrder[]
+  /** When the cabinet was sent those questions for its slots that the report may answer. */
+  askedAt: readonly Date[]
+  /** The returns of the named bank into the named slot. */
+  returns: readonly HeardReturn[]
+  /** The newest abnormal reports of the cabinet. */
+  filed: readonly FiledReport[]
+}
+
+const MS = 1_000
+
+/** That instant so many seconds earlier. */
+export const before = (at: Date, seconds: number) => new Date(at.getTime() - seconds * MS)
+
+/** After a login a cabinet needs this long to check its power banks (docs/protocol.md 3, 0x60). */
+const SETTLING_SECONDS = 7
+
+/** It dialled in seconds ago and may not have looked at all its slots yet: what it does not list is not proved absent. */
+export const isSettling = ({ now, station: { connectedAt } }: Snapshot) =>
+  connectedAt !== null && connectedAt > before(now, SETTLING_SECONDS)
+
+/** A cabinet that was asked before a bank left may still list it; such a sighting closes no fresh loan. */
+const FRESH_LOAN_SECONDS = 5
+
+/** The loan began so recently that an older picture of the slots may still show the bank. */
+export const isFresh = ({ now }: Snapshot, { borrowedAt }: LiveOrder) =>
+  borrowedAt !== null && borrowedAt > before(now, FRESH_LOAN_SECONDS)
+
+/** Its eject was sent, and nobody knows what came of it. */
+export const isDoubtful = ({ commandStatus }: LiveOrder) => commandStatus === 'unknown' || commandStatus === 'failed'
