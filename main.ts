@@ -1,14 +1,21 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { apiConfig, apiSettings } from './api/config.ts'
+import { apiConfig, apiRules, apiSettings } from './api/config.ts'
 import { startApi } from './api/main.ts'
 import { DEMO_PASSWORD, type Demo, demo } from './db/demo.ts'
-import { databaseSettings, describeSettings, readSettings, secret, startOrExit } from './db/platform/config.ts'
+import {
+  databaseRule,
+  databaseSettings,
+  describeSettings,
+  readSettings,
+  secret,
+  startOrExit,
+} from './db/platform/config.ts'
 import { jsonLog, type Log } from './db/platform/log.ts'
 import { endOnSignals } from './db/platform/signals.ts'
 import { type Opened, open } from './db/postgres/open.ts'
-import { gatewayConfig, gatewaySettings } from './gateway/config.ts'
+import { gatewayConfig, gatewayRules, gatewaySettings } from './gateway/config.ts'
 import { type Gateway, startGateway } from './gateway/main.ts'
 
 const shape = z.object({ ...databaseSettings, ...apiSettings.shape, ...gatewaySettings })
@@ -50,7 +57,7 @@ async function main() {
     process.stdout.write(`Settings, from the environment or .env:\n${describeSettings(shape).join('\n')}\n`)
     return
   }
-  const settings = readSettings(shape)
+  const settings = await readSettings(shape, [databaseRule('JWT_SECRET', 'KEYS_SECRET'), ...apiRules, ...gatewayRules])
   const log = jsonLog()
   const ending = endOnSignals()
   const opened = await open({ databaseUrl: settings.DATABASE_URL, dataDir: settings.DATA_DIR, log })

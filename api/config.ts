@@ -1,23 +1,27 @@
 import { z } from 'zod'
 import type { PointRules } from '../db/loyalty/points.ts'
-import { BadSettings, databaseSettings, port, whole } from '../db/platform/config.ts'
+import { address, databaseSettings, hostRule, port, type Rule, readBy, refuse, whole } from '../db/platform/config.ts'
 import { proxies } from './client-ip.ts'
-import { type ProviderConfig, providerConfig, providerSettings } from './providers/config.ts'
+import { type ProviderConfig, providerConfig, providerRules, providerSettings } from './providers/config.ts'
 import type { Smtp } from './tasks/mailer.ts'
 
 const minorPerPoint = 100
+
+const list = (text: string) => text.split(/[\s,]+/).filter(Boolean)
+const isRising = (tiers: string) => {
+  const points = tiers.split(',').map(Number)
+  return points.every((tier, at) => at === 0 || tier >= points[at - 1]!)
+}
 
 /** What the API may be told by the environment. */
 export const apiSettings = z.object({
   ...databaseSettings,
   HOST: z.string().default('0.0.0.0').describe('address to listen on'),
   API_PORT: port().default(8000).describe('HTTP port of the API and its documentation'),
-  PUBLIC_URL: z
-    .url({ protocol: /^https?$/, error: 'must be an http(s) address' })
+  PUBLIC_URL: address(['http', 'https'], 'https://voltbay.example.org')
     .optional()
     .describe('what the API calls itself in links and in its description; unset: relative'),
-  TRUSTED_PROXIES: z
-    .string()
+  TRUSTED_PROXIES: readBy((text) => proxies(list(text)))
     .optional()
     .describe('addresses and networks whose X-Forwarded-For is believed, as 127.0.0.1,10.0.0.0/8'),
   TOKEN_HOURS: whole(1, 8_760).default(24).describe('how long a login lasts'),
@@ -36,6 +40,7 @@ export const apiSettings = z.object({
   LOYALTY_TIERS: z
     .string()
     .regex(/^\d{1,9},\d{1,9},\d{1,9}$/, 'must look like 1000,5000,15000')
+    .refine(isRising, 'must rise: silver, gold, platinum')
     .default('1000,5000,15000')
     .describe('points ever earned that make a card silver, gold and platinum'),
   RETURN_CONFIRMATION_TIMEOUT_SECONDS: whole(1, 60)
@@ -48,8 +53,7 @@ export const apiSettings = z.object({
   PHONE_FAILURES: whole(1, 1_000_000).default(10).describe('wrong passwords for one phone before it has to wait'),
   PHONE_FAILURE_MINUTES: whole(1, 1_440).default(5).describe('within how long, and how long it waits'),
   LEDGER_VERIFY_HOUR: whole(0, 23).default(3).describe('from which hour (UTC) on the ledger is proved, once a day'),
-  SMTP_URL: z
-    .url({ protocol: /^smtps?$/, error: 'must look like smtp://user:password@host:587 or smtps://…:465' })
+  SMTP_URL: address(['smtp', 'smtps'], 'smtp://user:password@host:587 or smtps://…:465')
     .optional()
     .describe('mail server for letters to users; unset: letters stay in the outbox table, and none goes out'),
   SMTP_FROM: z
@@ -59,6 +63,14 @@ export const apiSettings = z.object({
     .describe('sender of the letters; required with SMTP_URL'),
   ...providerSettings,
 })
+
+type ApiSettings = z.output<typeof apiSettings>
+
+const senderMistakes = (given: Partial<ApiSettings>) =>
+  given.SMTP_URL && !given.SMTP_FROM ? ['SMTP_FROM is required when SMTP_URL is set'] : []
+
+/** What is wrong between the API's settings. */
+export const apiRules: Rule<ApiSettings>[] = [hostRule, senderMistakes, ...providerRules]
 
 /** The loyalty programme's settings (docs/contracts.md 3). */
 export interface LoyaltyConfig {
@@ -106,40 +118,29 @@ export interface ApiConfig {
   smtp: Smtp | null
 }
 
-/** @throws BadSettings */
 function pointRules(tiers: string, pointsDays: number | undefined): PointRules {
   const [silverMinor = 0, goldMinor = 0, platinumMinor = 0] = tiers
     .split(',')
     .map((points) => Number(points) * minorPerPoint)
-  if (!(silverMinor <= goldMinor && goldMinor <= platinumMinor))
-    throw new BadSettings(['LOYALTY_TIERS must rise: silver, gold, platinum'])
   return { silverMinor, goldMinor, platinumMinor, pointsDays: pointsDays ?? null }
 }
-
-const list = (text: string) => text.split(/[\s,]+/).filter(Boolean)
 
 /**
  * The API's configuration out of its settings.
  * @throws BadSettings
  */
 export function apiConfig(
-  settings: Omit<z.output<typeof apiSettings>, keyof typeof databaseSettings>,
+  settings: Omit<ApiSettings, keyof typeof databaseSettings>,
   secrets: Pick<ApiConfig, 'jwtSecret' | 'keysSecret'>,
 ): ApiConfig {
-  const trustedProxies = list(settings.TRUSTED_PROXIES ?? '')
-  try {
-    proxies(trustedProxies)
-  } catch (cause) {
-    throw new BadSettings([`TRUSTED_PROXIES ${(cause as Error).message}`])
-  }
   const { SMTP_URL: smtpUrl, SMTP_FROM: smtpFrom } = settings
-  if (smtpUrl && !smtpFrom) throw new BadSettings(['SMTP_FROM is required when SMTP_URL is set'])
+  refuse(senderMistakes(settings))
   return {
     ...secrets,
     host: settings.HOST,
     port: settings.API_PORT,
     publicUrl: settings.PUBLIC_URL?.replace(/\/$/, '') ?? null,
-    trustedProxies,
+    trustedProxies: list(settings.TRUSTED_PROXIES ?? ''),
     tokenHours: settings.TOKEN_HOURS,
     accessMinutes: settings.ACCESS_MINUTES,
     refreshDays: settings.REFRESH_DAYS,

@@ -108,7 +108,7 @@ async function main() {
     process.exitCode = asked ? 0 : 2
     return
   }
-  const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir, ...settings } = readSettings(apiSettings)
+  const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir, ...settings } = await readSettings(apiSettings)
   // Nobody logs in here: the secrets of logins are not asked for.
   const config = apiConfig(settings, { jwtSecret: '', keysSecret: '' })
   const { db, stop } = await open({ databaseUrl, dataDir, log: jsonLog({ level: 'error' }) })

@@ -3,12 +3,12 @@ import type { AddressInfo } from 'node:net'
 import { type HttpBindings, serve } from '@hono/node-server'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { answers } from '../db/devices/answers.ts'
-import { describeSettings, readSettings, secret, startOrExit } from '../db/platform/config.ts'
+import { databaseRule, describeSettings, readSettings, secret, startOrExit } from '../db/platform/config.ts'
 import { jsonLog, type Log } from '../db/platform/log.ts'
 import { endOnSignals } from '../db/platform/signals.ts'
 import type { Db } from '../db/postgres/connect.ts'
 import { open } from '../db/postgres/open.ts'
-import { type ApiConfig, apiConfig, apiSettings } from './config.ts'
+import { type ApiConfig, apiConfig, apiRules, apiSettings } from './config.ts'
 import { prover } from './ledger-check.ts'
 import { live } from './live.ts'
 import { providersOf } from './providers/webhook-events.ts'
@@ -88,7 +88,11 @@ async function main() {
     process.stdout.write(`Settings of the API:\n${describeSettings(apiSettings).join('\n')}\n`)
     return
   }
-  const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir, ...settings } = readSettings(apiSettings)
+  const {
+    DATABASE_URL: databaseUrl,
+    DATA_DIR: dataDir,
+    ...settings
+  } = await readSettings(apiSettings, [databaseRule('JWT_SECRET', 'KEYS_SECRET'), ...apiRules])
   const log = jsonLog()
   const ending = endOnSignals()
   const { db, embedded, stop } = await open({ databaseUrl, dataDir, log })

@@ -137,7 +137,7 @@ async function main() {
     return
   }
   if (values.password === '-') values.password = (await text(process.stdin)).replace(/\r?\n$/, '')
-  const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir } = readSettings(z.object(databaseSettings))
+  const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir } = await readSettings(z.object(databaseSettings))
   const { db, stop } = await open({ databaseUrl, dataDir, log: jsonLog({ level: 'error' }) })
   try {
     process.stdout.write(`${JSON.stringify(await command(db, values))}\n`)

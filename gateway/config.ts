@@ -1,7 +1,9 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { BadSettings, flag, port, whole } from '../db/platform/config.ts'
+import { address, flag, hostRule, port, type Rule, readBy, refuse, whole } from '../db/platform/config.ts'
 import type { BrokerAccess } from './mqtt-cluster/broker-client.ts'
+import { networks } from './networks.ts'
 
 const list = (text: string) => text.split(/[\s,]+/).filter(Boolean)
 
@@ -12,7 +14,9 @@ export const gatewaySettings = {
   CABINET_TLS_PORT: port().optional().describe('the same over TLS, for cabinets behind a TLS tunnel; unset: none'),
   CABINET_TLS_CERT: z.string().optional().describe('certificate chain of the TLS port, a PEM file'),
   CABINET_TLS_KEY: z.string().optional().describe('its private key, a PEM file'),
-  CABINET_ALLOW: z.string().optional().describe('networks cabinets may dial from, as 10.20.0.0/16,…; unset: any'),
+  CABINET_ALLOW: readBy((text) => networks(list(text)))
+    .optional()
+    .describe('networks cabinets may dial from, as 10.20.0.0/16,…; unset: any'),
   CABINET_REUSE_PORT: flag().default(false).describe('true: several gateway processes share the port'),
   METRICS_PORT: port().default(9090).describe('port of /metrics and /health'),
   CABINET_CONNECTIONS: whole(1, 1_000_000).default(50_000).describe('connections at most'),
@@ -30,24 +34,24 @@ export const gatewaySettings = {
   MQTT_PORT: port().default(1883).describe('port of the embedded broker, for cabinets that speak MQTT'),
   MQTT_WS_PORT: port().default(8083).describe('the same over WebSocket'),
   MQTT_TLS_PORT: port().optional().describe('the same over TLS, with CABINET_TLS_CERT and _KEY; unset: none'),
-  MQTT_URL: z
-    .url({ protocol: /^(mqtts?|wss?)$/ })
+  MQTT_URL: address(['mqtt', 'mqtts', 'ws', 'wss'], 'mqtts://broker:8883')
     .optional()
     .describe('a broker of your own (MQTT 5), as mqtts://broker:8883: no broker is embedded then'),
   MQTT_USERNAME: z.string().optional().describe('how we show ourselves to it; or in the URL'),
   MQTT_PASSWORD: z.string().optional().describe('the password with it'),
   MQTT_SHARE_GROUP: z
     .string()
-    .regex(/^[^/+#\s]+$/)
+    .regex(/^[^/+#\s]+$/, 'must be a word without / + and #')
     .default('voltbay')
     .describe('gateway nodes of one group split what this broker brings'),
   MQTT_CLIENT_ID: z
     .string()
-    .regex(/^[\w.:-]{1,64}$/)
+    .regex(/^[\w.:-]{1,64}$/, 'must have 1 to 64 letters, digits, or . : - _')
     .optional()
     .describe('one per node, kept from start to start: the broker then keeps what a node that died had in hand'),
   MQTT_PUBLIC_HOST: z
     .string()
+    .regex(/^[\w.:-]+$/, 'must be a host name or an address, without a port')
     .optional()
     .describe("the broker's host as cabinets are told it; unset: of MQTT_URL, PUBLIC_URL, HOST, or as they call us"),
   MQTT_PUBLIC_PORT: whole(1, 65_535)
@@ -217,16 +221,40 @@ function mqttOf(settings: GatewaySettings & Public): MqttConfig {
   }
 }
 
-function tlsOf(settings: GatewaySettings, name: 'CABINET_TLS_PORT' | 'MQTT_TLS_PORT'): GatewayConfig['tls'] {
+function tlsOf(settings: GatewaySettings, name: TlsPort): GatewayConfig['tls'] {
   const { [name]: tlsPort, CABINET_TLS_CERT: cert, CABINET_TLS_KEY: key } = settings
   if (tlsPort === undefined) return null
-  if (!cert || !key) throw new BadSettings([`${name} needs CABINET_TLS_CERT and CABINET_TLS_KEY`])
-  const read = (name: string, path: string) => {
+  refuse(pairMistakes(name, cert, key))
+  return { port: tlsPort, cert: readFileSync(cert!), key: readFileSync(key!) }
+}
+
+type TlsPort = 'CABINET_TLS_PORT' | 'MQTT_TLS_PORT'
+
+/** What is wrong with the two files a TLS port needs. */
+function pairMistakes(name: TlsPort, certFile: string | undefined, keyFile: string | undefined): string[] {
+  if (!certFile || !keyFile) return [`${name} needs CABINET_TLS_CERT and CABINET_TLS_KEY`]
+  const mistakes: string[] = []
+  const read = <T>(setting: string, path: string, parse: (pem: string) => T, wanted: string) => {
     try {
-      return readFileSync(path)
-    } catch (cause) {
-      throw new BadSettings([`${name} cannot be read: ${(cause as NodeJS.ErrnoException).code}`])
+      return parse(readFileSync(path, 'utf8'))
+    } catch (error) {
+      const { code, syscall } = error as NodeJS.ErrnoException
+      mistakes.push(`${setting} ${syscall === undefined ? `holds no ${wanted} in PEM` : `cannot be read: ${code}`}`)
+      return null
     }
   }
-  return { port: tlsPort, cert: read('CABINET_TLS_CERT', cert), key: read('CABINET_TLS_KEY', key) }
+  const cert = read('CABINET_TLS_CERT', certFile, (pem) => new X509Certificate(pem), 'certificate')
+  const key = read('CABINET_TLS_KEY', keyFile, createPrivateKey, 'private key without a password')
+  if (cert && key && !cert.checkPrivateKey(key)) mistakes.push('CABINET_TLS_KEY is not the key of CABINET_TLS_CERT')
+  return mistakes
 }
+
+/** What is wrong between the gateway's settings. */
+export const gatewayRules: Rule<GatewaySettings>[] = [
+  hostRule,
+  ({ CABINET_TLS_PORT, MQTT_TLS_PORT, CABINET_TLS_CERT, CABINET_TLS_KEY }) => {
+    const name = CABINET_TLS_PORT === undefined ? 'MQTT_TLS_PORT' : 'CABINET_TLS_PORT'
+    const isAsked = CABINET_TLS_PORT !== undefined || MQTT_TLS_PORT !== undefined
+    return isAsked ? pairMistakes(name, CABINET_TLS_CERT, CABINET_TLS_KEY) : []
+  },
+]

@@ -1,8 +1,8 @@
-import { type AddressInfo, BlockList, createServer, isIPv6, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import { BadSettings } from '../db/platform/config.ts'
 import type { GatewayConfig } from './config.ts'
 import { count } from './counts.ts'
+import { family, networks, plain } from './networks.ts'
 import type { GatewayNode } from './node.ts'
 import { serve } from './tcp/tcp-frames.ts'
 
@@ -21,33 +21,10 @@ export interface Listeners {
   close(): void
 }
 
-/** IPv4 in an IPv6 socket is the IPv4 address. */
-export const plain = (address: string) => address.replace(/^::ffff:(?=\d+\.)/, '')
-const family = (address: string) => (isIPv6(address) ? 'ipv6' : 'ipv4')
-
-/**
- * Networks as `10.20.0.0/16` or single addresses; null: no list, everybody may.
- * @throws BadSettings
- */
-export function networks(entries: readonly string[]): BlockList | null {
-  if (entries.length === 0) return null
-  const list = new BlockList()
-  for (const entry of entries) {
-    const [address = '', bits] = entry.split('/')
-    try {
-      if (bits === undefined) list.addAddress(address, family(address))
-      else list.addSubnet(address, Number(bits), family(address))
-    } catch {
-      throw new BadSettings([`CABINET_ALLOW ${entry} is no network`])
-    }
-  }
-  return list
-}
-
 /** Who may come in at any of the doors: by address, by number, by number of one address. Counts it until it is closed. */
 export type MayEnter = (socket: Socket) => boolean
 
-/** @throws BadSettings */
+/** @throws RangeError */
 export function connectionGuard(node: GatewayNode, allow: readonly string[]): MayEnter {
   const { connectionsMax, connectionsPerAddressMax } = node.limits
   const allowed = networks(allow)

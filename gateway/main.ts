@@ -1,13 +1,20 @@
 import type { Registry } from 'prom-client'
 import { z } from 'zod'
-import { databaseSettings, describeSettings, readSettings, secret, startOrExit } from '../db/platform/config.ts'
+import {
+  databaseRule,
+  databaseSettings,
+  describeSettings,
+  readSettings,
+  secret,
+  startOrExit,
+} from '../db/platform/config.ts'
 import { jsonLog, type Log } from '../db/platform/log.ts'
 import { endOnSignals } from '../db/platform/signals.ts'
 import { COMMAND_CHANNEL, STATION_CHANNEL } from '../db/postgres/channels.ts'
 import type { Db } from '../db/postgres/connect.ts'
 import { open } from '../db/postgres/open.ts'
 import { doubt, lookAgain } from './cabinet/identity-check.ts'
-import { type GatewayConfig, gatewayConfig, gatewaySettings, type MqttConfig } from './config.ts'
+import { type GatewayConfig, gatewayConfig, gatewayRules, gatewaySettings, type MqttConfig } from './config.ts'
 import { type More, serveMetrics } from './http.ts'
 import { connectionGuard, type Listeners, listen, type MayEnter } from './listeners.ts'
 import { listenBootstrap } from './mqtt/bootstrap.ts'
@@ -130,7 +137,10 @@ async function main() {
     process.stdout.write(`Settings of the gateway:\n${describeSettings(known).join('\n')}\n`)
     return
   }
-  const { DATABASE_URL, DATA_DIR, ...settings } = readSettings(known)
+  const { DATABASE_URL, DATA_DIR, ...settings } = await readSettings(known, [
+    databaseRule('KEYS_SECRET'),
+    ...gatewayRules,
+  ])
   const log = jsonLog()
   const ending = endOnSignals()
   const { db, embedded, stop } = await open({ databaseUrl: DATABASE_URL, dataDir: DATA_DIR, log })

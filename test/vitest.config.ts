@@ -16,5 +16,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    // What is waited for comes in milliseconds; on a machine that others use too it may take longer.
+    expect: { poll: { timeout: 10_000 } },
   },
 })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { BadSettings } from '../../db/platform/config.ts'
+import { address, type Rule, refuse } from '../../db/platform/config.ts'
 import type { BitrixConfig } from './bitrix.ts'
 import type { OnecConfig } from './onec.ts'
 
@@ -38,8 +38,7 @@ export const providerSettings = {
     .min(1)
     .optional()
     .describe('the member_id of the portal; required with BITRIX_APPLICATION_TOKEN'),
-  BITRIX_WEBHOOK_URL: z
-    .url({ protocol: /^https?$/, error: 'must look like https://example.bitrix24.ru/rest/1/secret' })
+  BITRIX_WEBHOOK_URL: address(['http', 'https'], 'https://example.bitrix24.ru/rest/1/secret')
     .optional()
     .describe('incoming webhook of the portal, to ask for contacts that native webhooks only name'),
 }
@@ -55,25 +54,33 @@ export interface ProviderConfig {
 
 const given = (...tokens: (string | undefined)[]) => tokens.filter((token) => token !== undefined)
 const schema = z.object(providerSettings)
+type ProviderSettings = z.output<typeof schema>
 
-function bitrixConfig(settings: z.output<typeof schema>): BitrixConfig | null {
+const memberMistakes = (given: Partial<ProviderSettings>) =>
+  given.BITRIX_AUTH_MODE === 'application_token' && given.BITRIX_APPLICATION_TOKEN && !given.BITRIX_MEMBER_ID
+    ? ['BITRIX_MEMBER_ID is required when BITRIX_APPLICATION_TOKEN is set']
+    : []
+
+/** What is wrong between the providers' settings. */
+export const providerRules: Rule<ProviderSettings>[] = [memberMistakes]
+
+function bitrixConfig(settings: ProviderSettings): BitrixConfig | null {
   if (settings.BITRIX_AUTH_MODE === 'header') {
     if (!settings.BITRIX_WEBHOOK_TOKEN) return null
     return { mode: 'header', tokens: given(settings.BITRIX_WEBHOOK_TOKEN, settings.BITRIX_WEBHOOK_TOKEN_PREVIOUS) }
   }
   if (!settings.BITRIX_APPLICATION_TOKEN) return null
-  if (!settings.BITRIX_MEMBER_ID)
-    throw new BadSettings(['BITRIX_MEMBER_ID is required when BITRIX_APPLICATION_TOKEN is set'])
+  refuse(memberMistakes(settings))
   return {
     mode: 'application_token',
     tokens: [settings.BITRIX_APPLICATION_TOKEN],
-    memberId: settings.BITRIX_MEMBER_ID,
+    memberId: settings.BITRIX_MEMBER_ID!,
     restUrl: settings.BITRIX_WEBHOOK_URL ?? null,
   }
 }
 
 /** @throws BadSettings */
-export function providerConfig(settings: z.output<typeof schema>): ProviderConfig {
+export function providerConfig(settings: ProviderSettings): ProviderConfig {
   const { ONEC_WEBHOOK_TOKEN: token, ONEC_WEBHOOK_TOKEN_PREVIOUS: previous, ONEC_TIME_ZONE: timeZone } = settings
   return { timeZone, onec: token ? { tokens: given(token, previous), timeZone } : null, bitrix: bitrixConfig(settings) }
 }

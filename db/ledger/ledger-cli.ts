@@ -29,7 +29,7 @@ async function main() {
     process.exitCode = isHelp ? 0 : 2
     return
   }
-  const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir } = readSettings(z.object(databaseSettings))
+  const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir } = await readSettings(z.object(databaseSettings))
   const { db, stop } = await open({ databaseUrl, dataDir, log: jsonLog({ level: 'error' }) })
   try {
     const began = performance.now()

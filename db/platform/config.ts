@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import * as fs from 'node:fs'
-import { join } from 'node:path'
+import { createServer } from 'node:net'
+import { dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 
 /** Settings as the environment has them: names to texts. */
@@ -21,6 +23,9 @@ export class BadSettings extends Error {
 
 const secretBytes = 32
 const secretCharsMin = 32
+const tooShort = `must have at least ${secretCharsMin} characters`
+const requiredBesideUrl = 'is required when DATABASE_URL is set'
+const long = () => z.string().min(secretCharsMin, tooShort)
 
 /** A whole number within bounds. */
 export const whole = (min: number, max: number) =>
@@ -36,38 +41,141 @@ export const port = () => whole(0, 65_535)
 /** `true` or `false` (1 and 0 do as well). */
 export const flag = () => z.enum(['true', 'false', '1', '0'], 'must be true or false').transform((v) => /^[t1]/.test(v))
 
+/** A text that `read` takes; the message of what it throws says what is wrong with it. */
+export const readBy = (read: (text: string) => unknown) =>
+  z.string().superRefine((text, about) => {
+    try {
+      read(text)
+    } catch (error) {
+      about.addIssue({ code: 'custom', message: (error as Error).message })
+    }
+  })
+
+/** An address with a host, by one of these protocols (without colon), whose name and password can be read. */
+export const address = (protocols: string[], example: string) =>
+  z.string().refine((text) => {
+    const url = URL.parse(text)
+    return url !== null && protocols.includes(url.protocol.slice(0, -1)) && url.hostname !== '' && isDecodable(text)
+  }, `must look like ${example}`)
+
+const isDecodable = (text: string) => {
+  try {
+    return Boolean(decodeURIComponent(text))
+  } catch {
+    return false
+  }
+}
+
+/** As the driver takes it: several hosts with commas between them, or none. */
+const isDatabase = (text: string) => {
+  const [, before, hosts = ''] = /^(postgres(?:ql)?:\/\/(?:[^/?@]*@)?)([^/?]*)\S*$/.exec(text) ?? []
+  return before !== undefined && isDecodable(text) && hosts.split(',').every((host) => URL.canParse(`tcp://${host}`))
+}
+
 /** What every command needs to find its database. */
 export const databaseSettings = {
   DATABASE_URL: z
     .string()
-    .regex(/^postgres(ql)?:\/\/\S+$/, 'must look like postgres://user:password@host:5432/name')
+    .refine(isDatabase, 'must look like postgres://user:password@host:5432/name')
     .optional()
     .describe('PostgreSQL (15 or newer) to use; unset: an embedded one in DATA_DIR'),
   DATA_DIR: z.string().default('./data').describe('where the embedded database and generated secrets are kept'),
-  JWT_SECRET: z.string().optional().describe('signs logins; unset: made in DATA_DIR, required beside DATABASE_URL'),
-  KEYS_SECRET: z.string().optional().describe("closes the cabinets' keys at rest; unset: the same"),
+  JWT_SECRET: long().optional().describe('signs logins; unset: made in DATA_DIR, required beside DATABASE_URL'),
+  KEYS_SECRET: long().optional().describe("closes the cabinets' keys at rest; unset: the same"),
+}
+
+/**
+ * What is wrong between settings, or with what they point at: lines that begin with the name of a setting. It is given
+ * what could be read; what is wrong by itself is not there.
+ */
+export type Rule<T> = (given: Partial<T>) => string[] | Promise<string[]>
+
+/** @throws BadSettings unless there are none */
+export function refuse(mistakes: string[]) {
+  if (mistakes.length > 0) throw new BadSettings(mistakes)
+}
+
+/** Each setting by itself. */
+function readEach<S extends Settings>(schema: S, env: Environment) {
+  const mistakes: string[] = []
+  const values = Object.entries(schema.shape).map(([name, kind]) => {
+    const { success, data, error } = (kind as z.ZodType).safeParse(env[name] || undefined)
+    if (!success) mistakes.push(`${name} ${env[name] ? error.issues[0]!.message : 'is required'}`)
+    return [name, data]
+  })
+  // Whole where there are no mistakes: each value is what its own kind gave.
+  return { mistakes, given: Object.fromEntries(values) as z.output<S> }
 }
 
 /** Reads settings out of an environment. An empty text counts as unset. @throws BadSettings */
 export function parseSettings<S extends Settings>(schema: S, env: Environment): z.output<S> {
-  const given = Object.keys(schema.shape).map((name) => [name, env[name] === '' ? undefined : env[name]])
-  const result = schema.safeParse(Object.fromEntries(given))
-  if (result.success) return result.data
-  throw new BadSettings(
-    result.error.issues.map((issue) => {
-      const name = String(issue.path[0] ?? 'settings')
-      return `${name} ${env[name] ? issue.message : 'is required'}`
-    }),
-  )
+  const { mistakes, given } = readEach(schema, env)
+  refuse(mistakes)
+  return given
 }
 
+/** The same, and the rules: all mistakes at once, one for a setting. @throws BadSettings */
+export async function checkSettings<S extends Settings>(
+  schema: S,
+  rules: Rule<z.output<S>>[],
+  env: Environment,
+): Promise<z.output<S>> {
+  const { mistakes, given } = readEach(schema, env)
+  const wrong = new Set(mistakes.map(subjectOf))
+  for (const line of (await Promise.all(rules.map((rule) => rule(given)))).flat()) {
+    if (!wrong.has(subjectOf(line))) mistakes.push(line)
+    wrong.add(subjectOf(line))
+  }
+  refuse(mistakes)
+  return given
+}
+
+const subjectOf = (line: string) => line.split(' ')[0]
+
 /** The settings of this process (`.env` beside package.json included), or a line per mistake on stderr and exit 1. */
-export function readSettings<S extends Settings>(schema: S): z.output<S> {
+export async function readSettings<S extends Settings>(
+  schema: S,
+  rules: Rule<z.output<S>>[] = [],
+): Promise<z.output<S>> {
   try {
     if (fs.existsSync('.env')) process.loadEnvFile('.env')
-    return parseSettings(schema, process.env)
+    return await checkSettings(schema, rules, process.env)
   } catch (error) {
     return giveUp(error)
+  }
+}
+
+type DatabaseSettings = z.output<z.ZodObject<typeof databaseSettings>>
+
+/** What a process with a database of its own or a shared one needs: a place for it, or the secrets that are to be shared. */
+export const databaseRule =
+  (...secrets: ('JWT_SECRET' | 'KEYS_SECRET')[]): Rule<DatabaseSettings> =>
+  ({ DATABASE_URL, DATA_DIR, ...given }) => {
+    if (DATABASE_URL !== undefined)
+      return secrets.filter((name) => given[name] === undefined).map((name) => `${name} ${requiredBesideUrl}`)
+    if (DATA_DIR === undefined) return []
+    let place = resolve(DATA_DIR)
+    while (!fs.existsSync(place)) place = dirname(place)
+    try {
+      // With the dot it must be a directory.
+      fs.accessSync(`${place}/.`, fs.constants.W_OK | fs.constants.X_OK)
+      return []
+    } catch (error) {
+      return [`DATA_DIR cannot be used: ${(error as NodeJS.ErrnoException).code}`]
+    }
+  }
+
+/** HOST is an address of this machine. Only the system knows: names and addresses that wander are good ones too. */
+export const hostRule: Rule<{ HOST: string }> = async ({ HOST }) => {
+  if (HOST === undefined) return []
+  const server = createServer()
+  try {
+    await once(server.listen(0, HOST), 'listening')
+    return []
+  } catch (error) {
+    return [`HOST cannot be listened on: ${(error as NodeJS.ErrnoException).code}`]
+  } finally {
+    server.close()
   }
 }
 
@@ -126,11 +234,10 @@ export function exampleSettings(schema: Settings): string {
 export function secret(name: string, dataDir: string, embedded: boolean, env: Environment = process.env): string {
   const given = env[name]
   if (given) {
-    if (given.length < secretCharsMin)
-      throw new BadSettings([`${name} must have at least ${secretCharsMin} characters`])
+    if (given.length < secretCharsMin) throw new BadSettings([`${name} ${tooShort}`])
     return given
   }
-  if (!embedded) throw new BadSettings([`${name} is required when DATABASE_URL is set`])
+  if (!embedded) throw new BadSettings([`${name} ${requiredBesideUrl}`])
   const file = join(dataDir, `${name.toLowerCase()}.txt`)
   if (!fs.existsSync(file)) {
     const draft = `${file}.${process.pid}`

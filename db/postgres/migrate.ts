@@ -4,7 +4,7 @@ import { jsonLog } from '../platform/log.ts'
 import { open } from './open.ts'
 
 /** `npm run migrate`: brings the database to the schema of this version, and says so. */
-const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir } = readSettings(z.object(databaseSettings))
+const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir } = await readSettings(z.object(databaseSettings))
 await startOrExit(async () => {
   const { migrated, stop } = await open({ databaseUrl, dataDir, log: jsonLog({ level: 'error' }) })
   await stop()
