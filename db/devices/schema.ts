@@ -1,6 +1,17 @@
-import { sql } from 'drizzle-orm'
-import { bigint, boolean, check, index, integer, jsonb, pgTable, text, unique, uniqueIndex } from 'drizzle-orm/pg-core'
 import { at, createdAt, id, ref } from '../postgres/columns.ts'
+import {
+  bigint,
+  boolean,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  sql,
+  text,
+  unique,
+  uniqueIndex,
+} from '../postgres/drizzle.ts'
 import { stations } from '../powerbank/schema.ts'
 
 export const deviceSessions = pgTable(

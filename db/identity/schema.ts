@@ -1,18 +1,18 @@
-import { sql } from 'drizzle-orm'
+import type { AnyPgColumn } from 'drizzle-orm/pg-core'
+import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
 import {
-  type AnyPgColumn,
   boolean,
   check,
   date,
   index,
   integer,
   pgTable,
+  sql,
   text,
   unique,
   uniqueIndex,
   uuid,
-} from 'drizzle-orm/pg-core'
-import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
+} from '../postgres/drizzle.ts'
 import { roles, type Surface, unitTypes, userStatuses } from './words.ts'
 
 export const orgUnits = pgTable(

@@ -1,6 +1,17 @@
-import { sql } from 'drizzle-orm'
-import { bigint, check, customType, date, index, jsonb, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core'
 import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
+import {
+  bigint,
+  check,
+  customType,
+  date,
+  index,
+  jsonb,
+  pgTable,
+  primaryKey,
+  sql,
+  text,
+  unique,
+} from '../postgres/drizzle.ts'
 import { holdStatuses } from './words.ts'
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' })

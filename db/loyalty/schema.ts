@@ -1,8 +1,7 @@
-import { sql } from 'drizzle-orm'
-import { bigint, boolean, check, index, pgTable, text, unique, uniqueIndex } from 'drizzle-orm/pg-core'
 import { users } from '../identity/schema.ts'
 import { ledgerPostings } from '../ledger/schema.ts'
 import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
+import { bigint, boolean, check, index, pgTable, sql, text, unique, uniqueIndex } from '../postgres/drizzle.ts'
 import { cardTiers, certificateStatuses, currencies, eventTypes, rewardTypes, transactionTypes } from './words.ts'
 
 /** Hundredths of a point, a kopeck of cashback. */

@@ -1,7 +1,18 @@
-import { sql } from 'drizzle-orm'
-import { bigint, boolean, check, customType, index, integer, jsonb, pgTable, text, unique } from 'drizzle-orm/pg-core'
 import { users } from '../identity/schema.ts'
 import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
+import {
+  bigint,
+  boolean,
+  check,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  sql,
+  text,
+  unique,
+} from '../postgres/drizzle.ts'
 import { inboxStates, notificationStatuses } from './words.ts'
 
 const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' })

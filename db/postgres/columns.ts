@@ -1,5 +1,5 @@
-import { type SQLWrapper, sql } from 'drizzle-orm'
-import { bigint, timestamp } from 'drizzle-orm/pg-core'
+import type { SQLWrapper } from 'drizzle-orm'
+import { bigint, sql, timestamp } from './drizzle.ts'
 
 /** Every table's key. Numbers, not strings: 2^53 rows are out of reach. */
 export const id = () => bigint({ mode: 'number' }).primaryKey().generatedByDefaultAsIdentity()

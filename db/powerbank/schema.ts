@@ -1,8 +1,7 @@
-import { sql } from 'drizzle-orm'
-import { boolean, check, index, integer, jsonb, pgTable, text, unique, uniqueIndex } from 'drizzle-orm/pg-core'
 import { deviceCommands } from '../devices/schema.ts'
 import { orgUnits, users } from '../identity/schema.ts'
 import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
+import { boolean, check, index, integer, jsonb, pgTable, sql, text, unique, uniqueIndex } from '../postgres/drizzle.ts'
 import { importStatuses, orderStatuses, powerbankStatuses, stationStatuses, writeOffReasons } from './words.ts'
 
 export const stations = pgTable(

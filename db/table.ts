@@ -1,0 +1,275 @@
+import type { SQL } from 'drizzle-orm'
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core'
+import * as audit from './messages/audit.ts'
+import type { Actor } from './platform/actor.ts'
+import { Refused } from './platform/refused.ts'
+import type { Queryable, Tx } from './postgres/connect.ts'
+import {
+  and,
+  asc,
+  builder,
+  desc,
+  eq,
+  getTableColumns,
+  getTableConfig,
+  ilike,
+  isNull,
+  or,
+  sql,
+} from './postgres/drizzle.ts'
+import { unlessTaken } from './postgres/rows.ts'
+
+// Plain tables: rows that are listed, read, written and deleted as they are. What means something (a status that
+// moves, an owner, an amount) is a verb of its own beside it; `hold` is there for that.
+
+type Keyed = PgTable & { id: PgColumn }
+export type RowOf<T extends PgTable> = T['$inferSelect']
+type NameOf<T extends PgTable> = keyof RowOf<T> & string
+/** What is read beside the columns, from tables that are joined. */
+type Beside = Record<string, SQL<unknown>>
+/** A row as it is read: its columns, and what is beside them. */
+type Full<T extends PgTable, X extends Beside> = RowOf<T> & { [K in keyof X]: X[K] extends SQL<infer D> ? D : never }
+
+/** Whose rows somebody reaches: everybody's, or those of these ids. */
+export type Reach = 'all' | readonly number[]
+
+/** What a new row may be given; what is not given has the column's default. */
+export type New<T extends PgTable> = Omit<T['$inferInsert'], 'id' | 'createdAt' | 'updatedAt' | 'deletedAt'>
+/** What of a row may be changed; what is undefined stays. */
+export type Change<T extends PgTable> = { [K in keyof New<T>]?: New<T>[K] | undefined }
+
+/** What of a table is asked for. Rows come by `order`, and by id where that leaves a choice. */
+export interface Asked<R> {
+  filter?: { [K in keyof R]?: R[K] | undefined }
+  /** Words, divided by blanks: a row has each of them in one of these columns, in any case. */
+  search?: { words: string; in: readonly (keyof R & string)[] } | undefined
+  order?: readonly { by: keyof R & string; isDescending: boolean }[]
+  limit: number
+  offset: number
+}
+
+interface Options<T extends PgTable, X extends Beside> {
+  /** `soft` keeps the row and sets `deletedAt`. */
+  deletes: T extends { deletedAt: PgColumn } ? 'soft' | 'hard' : 'hard'
+  /** How a change is written down: what was given, or, with `values`, these columns whatever was given. */
+  audit?: { surface: string; as: string; values?: readonly NameOf<T>[] }
+  /** Rows are reached by one of their columns: `seen` to read, `changed` to write. */
+  scope?: {
+    by: NameOf<T>
+    seen(q: Queryable, actor: Actor): Promise<Reach>
+    changed(q: Queryable, actor: Actor): Promise<Reach>
+  }
+  /** To-one joins (left), for `beside` and `only`. */
+  joins?: readonly (readonly [PgTable, SQL])[]
+  beside?: X
+  /** Rows that are there at all. */
+  only?: SQL
+  /** Why there is no such row; `not_found` unless said. */
+  unknown?: (id: number) => Refused
+}
+
+/** The verbs of a plain table. Those that write take a transaction, lock the row, and write the audit. */
+export interface Table<T extends PgTable, X extends Beside> {
+  /** One row, whoever asks. */
+  find(q: Queryable, id: number): Promise<Full<T, X> | undefined>
+  /** A row the actor may see. @throws Refused not_found, not_yours */
+  get(q: Queryable, actor: Actor, id: number): Promise<Full<T, X>>
+  /** One page of the rows the actor may see, and how many there are in all. */
+  list(q: Queryable, actor: Actor, asked: Asked<RowOf<T>>): Promise<{ rows: Full<T, X>[]; total: number }>
+  /** A row the actor may write, locked until the transaction ends. @throws Refused not_found, not_yours */
+  hold(tx: Tx, actor: Actor, id: number): Promise<RowOf<T>>
+  /** @throws Refused not_yours, duplicate {field} */
+  create(tx: Tx, actor: Actor, given: New<T>): Promise<Full<T, X>>
+  /** Changes what is given. @throws Refused not_found, not_yours, duplicate {field} */
+  change(tx: Tx, actor: Actor, id: number, given: Change<T>): Promise<Full<T, X>>
+  /** @throws Refused not_found, not_yours */
+  remove(tx: Tx, actor: Actor, id: number): Promise<void>
+}
+
+/** The rows that a table's verbs read. */
+export type ReadBy<V extends { find(q: Queryable, id: number): Promise<any> }> = NonNullable<
+  Awaited<ReturnType<V['find']>>
+>
+
+/** One table of the schema as verbs; every statement is composed by drizzle's query builder and run by our own driver. */
+export function tableOf<T extends Keyed, X extends Beside = Record<never, never>>(
+  table: T,
+  options: Options<T, X>,
+): Table<T, X> {
+  // Inside, rows and columns go by names: drizzle's types of a query do not follow a table that is a type parameter.
+  // Every name was checked where it came in, by the types of these arguments and of `Table`.
+  const plain = parts(table, options as unknown as Options<any, Beside>)
+  const reads = reading(plain)
+  return { ...reads, ...writing(plain, reads.find) } as unknown as Table<T, X>
+}
+
+type Row = Record<string, any>
+type Parts = ReturnType<typeof parts>
+
+/** What the verbs of a table are made of. */
+function parts(
+  table: PgTable,
+  { deletes, joins = [], beside = {}, only, scope, audit: noted, ...rest }: Options<any, Beside>,
+) {
+  const columns: Record<string, any> = getTableColumns(table)
+  const { name } = getTableConfig(table)
+  const isSoft = deletes === 'soft'
+  const extras = Object.entries(beside).map(([as, what]) => [as, named(what, as)])
+  const kept = isSoft ? isNull(columns.deletedAt) : undefined
+  return {
+    table: table as any,
+    columns,
+    isSoft,
+    scope,
+    noted,
+    shown: { ...columns, ...Object.fromEntries(extras) },
+    there: and(kept, only),
+    is: (id: number) => and(kept, eq(columns.id, value(id))),
+    unknown: rest.unknown ?? ((id: number) => new Refused('not_found', `no ${name} ${id}`)),
+    select: (what: Row, where: SQL | undefined): any =>
+      joins
+        .reduce(
+          (query: any, [joined, on]) => query.leftJoin(joined, on),
+          build
+            .select(what)
+            .from(table as any)
+            .$dynamic(),
+        )
+        .where(where),
+    async assertReached(q: Queryable, actor: Actor, way: 'seen' | 'changed', row: Row): Promise<void> {
+      const reach = scope ? await scope[way](q, actor) : 'all'
+      if (reach !== 'all' && !reach.includes(row[scope!.by] ?? Number.NaN)) throw new Refused('not_yours')
+    },
+  }
+}
+
+function reading({ columns, shown, there, is, scope, unknown, select, assertReached }: Parts) {
+  async function find(q: Queryable, id: number): Promise<Row | undefined> {
+    const [row] = await run<Row>(q, select(shown, and(there, is(id))))
+    return row
+  }
+  async function get(q: Queryable, actor: Actor, id: number): Promise<Row> {
+    const row = await find(q, id)
+    if (!row) throw unknown(id)
+    await assertReached(q, actor, 'seen', row)
+    return row
+  }
+  async function list(q: Queryable, actor: Actor, asked: Asked<Row>): Promise<{ rows: Row[]; total: number }> {
+    const reach = scope ? await scope.seen(q, actor) : 'all'
+    const reached = reach === 'all' ? undefined : sql`${columns[scope!.by]} = any(${value([...reach])})`
+    const where = and(there, reached, ...conditions(columns, asked))
+    const order = [...(asked.order ?? []), { by: 'id', isDescending: asked.order?.[0]?.isDescending ?? false }]
+    const page = select(shown, where)
+      .orderBy(...order.map(({ by, isDescending }) => (isDescending ? desc : asc)(columns[by])))
+      .limit(value(asked.limit))
+      .offset(value(asked.offset))
+    const [counted] = await run<{ total: number }>(q, select({ total: named(sql`count(*)`, 'total') }, where))
+    return { rows: await run<Row>(q, page), total: counted!.total }
+  }
+  return { find, get, list }
+}
+
+function writing(plain: Parts, find: (q: Queryable, id: number) => Promise<Row | undefined>) {
+  const { table, columns, isSoft, scope, noted, is, unknown, assertReached } = plain
+  const taken = uniqueFields(table)
+  const now = (names: string[]) =>
+    Object.fromEntries(names.flatMap((name) => (columns[name] ? [[name, sql`now()`]] : [])))
+  const said = (row: Row, given: Row) => pick(row, noted?.values ?? Object.keys(given))
+  async function note(
+    tx: Tx,
+    actor: Actor,
+    act: string,
+    id: number,
+    values: Pick<audit.Change, 'oldValues' | 'newValues'>,
+  ) {
+    if (!noted) return
+    await audit.record(tx, actor, noted.surface, {
+      action: `${noted.as}.${act}`,
+      entityType: noted.as,
+      entityId: id,
+      ...values,
+    })
+  }
+
+  async function hold(tx: Tx, actor: Actor, id: number): Promise<Row> {
+    const [row] = await run<Row>(tx, build.select(columns).from(table).where(is(id)).for('update'))
+    if (!row) throw unknown(id)
+    await assertReached(tx, actor, 'changed', row)
+    return row
+  }
+  async function create(tx: Tx, actor: Actor, given: Row): Promise<Row> {
+    if (scope && scope.by !== 'id') await assertReached(tx, actor, 'changed', given)
+    const insert = build.insert(table).values(values(given)).returning({ id: columns.id })
+    const [made] = await unlessTaken(run<{ id: number }>(tx, insert), taken)
+    const row = (await find(tx, made!.id))!
+    await note(tx, actor, 'create', row.id, { newValues: said(row, given) })
+    return row
+  }
+  async function change(tx: Tx, actor: Actor, id: number, given: Row): Promise<Row> {
+    const before = await hold(tx, actor, id)
+    const set = values(given)
+    if (scope && scope.by in set) await assertReached(tx, actor, 'changed', given)
+    const moved = { ...set, ...now(['updatedAt']) }
+    if (Object.keys(moved).length > 0) await unlessTaken(run(tx, build.update(table).set(moved).where(is(id))), taken)
+    const row = (await find(tx, id))!
+    await note(tx, actor, 'update', id, { oldValues: said(before, set), newValues: said(row, set) })
+    return row
+  }
+  async function remove(tx: Tx, actor: Actor, id: number): Promise<void> {
+    const before = await hold(tx, actor, id)
+    const gone = isSoft ? build.update(table).set(now(['deletedAt', 'updatedAt'])) : build.delete(table)
+    await run(tx, gone.where(is(id)))
+    await note(tx, actor, 'delete', id, noted?.values ? { oldValues: said(before, {}) } : {})
+  }
+  return { hold, create, change, remove }
+}
+
+const build = builder(
+  () => {
+    throw new Error('only composes')
+  },
+  { casing: 'snake_case' },
+)
+
+/** Runs what was composed, prepared like every statement of ours. */
+const run = <R>(q: Queryable, query: { toSQL(): { sql: string; params: unknown[] } }): Promise<R[]> => {
+  const { sql: text, params } = query.toSQL()
+  // The driver serializes whatever the server says a parameter is; its types know a few of those only.
+  return q.unsafe(text, params as any[], { prepare: true }) as unknown as Promise<R[]>
+}
+
+/** A value as our driver takes it: drizzle's own encoders would make texts of instants, and JSON of JSON. */
+const value = (given: unknown): any => sql`${sql.param(given)}`
+/** An expression under a name; wrapped once, or drizzle takes the table off its columns where nothing is joined. */
+const named = (what: SQL<unknown>, as: string) => sql`${what}`.as(as)
+
+const values = (given: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(given).flatMap(([name, one]) => (one === undefined ? [] : [[name, value(one)]])))
+
+const pick = (row: object, names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [name, (row as Record<string, unknown>)[name]]))
+
+/** What was asked as conditions. */
+function conditions(columns: Record<string, any>, { filter = {}, search }: Asked<Row>): (SQL | undefined)[] {
+  const equal = Object.entries(filter).flatMap(([name, one]) =>
+    one === undefined ? [] : [one === null ? isNull(columns[name]) : eq(columns[name], value(one))],
+  )
+  const words = search?.words.split(/\s+/).filter(Boolean) ?? []
+  const holds = (word: string) => `%${word.replace(/[\\%_]/g, '\\$&')}%`
+  return [...equal, ...words.map((word) => or(...search!.in.map((name) => ilike(columns[name], value(holds(word))))))]
+}
+
+/** Of each unique constraint the field it is about: the last of its columns, snake_case. */
+function uniqueFields(table: PgTable): Record<string, string> {
+  const { indexes, uniqueConstraints, columns } = getTableConfig(table)
+  const field = (name: string) => name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`)
+  const named = [
+    ...uniqueConstraints.map((one) => [one.getName(), one.columns.at(-1)!.name]),
+    ...indexes.flatMap(({ config }) => {
+      const last = config.columns.at(-1)
+      return config.unique && last && 'name' in last ? [[config.name, last.name]] : []
+    }),
+    ...columns.flatMap((one) => (one.isUnique ? [[one.uniqueName, one.name]] : [])),
+  ]
+  return Object.fromEntries(named.map(([constraint, name]) => [constraint, field(name!)]))
+}
