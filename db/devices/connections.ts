@@ -16,9 +16,10 @@ const GRACE_SECONDS_MAX = 60
 /** Cabinets that knocked and are remembered; beyond, whoever has been quiet longest is forgotten. */
 const QUARANTINE_ROWS_MAX = 10_000
 
-/** SQL: is the cabinet behind this `device_sessions` row (alias `ds`) online? */
-export const isOnline = (q: Queryable) => q`
-  coalesce(ds.node is not null and ds.seen_at > now() - make_interval(secs => 2 * ds.heartbeat_seconds + ${ONLINE_SLACK_SECONDS}), false)`
+/** SQL as text: is the cabinet behind this `device_sessions` row (alias `ds`) online? */
+export const ONLINE = `coalesce(
+  ds.node is not null and ds.seen_at > now() - make_interval(secs => 2 * ds.heartbeat_seconds + ${ONLINE_SLACK_SECONDS}), false)`
+export const isOnline = (q: Queryable) => q`${q.unsafe(ONLINE)}`
 
 /**
  * SQL: may something be asked of this cabinet (alias `ds`)? A weak SIM hangs up and dials again every few minutes, so

@@ -51,7 +51,7 @@ export async function approve(
     select id from stations where box_id = ${pending.boxId} and deleted_at is null for update`
   // Adopting it again is how an operator says that its new SIM is right.
   if (pending.reason === 'sim_changed') await forgetSim(tx, { deviceKind: 'cabinet', deviceId: pending.boxId })
-  if (known) return (await stations.get(tx, known.id))!
+  if (known) return (await stations.find(tx, known.id))!
   const slotsDeclared = fields.slotsDeclared ?? pending.slots ?? SLOTS_DEFAULT
   return stations.create(tx, actor, {
     boxId: pending.boxId,

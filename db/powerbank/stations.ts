@@ -1,88 +1,45 @@
-import postgres from 'postgres'
-import { isOnline } from '../devices/connections.ts'
+import { ONLINE } from '../devices/connections.ts'
+import { deviceSessions } from '../devices/schema.ts'
+import { orgUnits } from '../identity/schema.ts'
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
 import { Refused } from '../platform/refused.ts'
-import type { Queryable, Tx } from '../postgres/connect.ts'
+import type { Tx } from '../postgres/connect.ts'
+import { alias, eq, sql } from '../postgres/drizzle.ts'
+import { type New, type ReadBy, tableOf } from '../table.ts'
 import { mustExist } from './org-units.ts'
-import { administered, assertInScope, type Scope, within } from './scope.ts'
-import type { StationStatus } from './words.ts'
-
-export interface Station {
-  id: number
-  orgUnitId: number | null
-  orgUnitName: string | null
-  boxId: string
-  iccid: string | null
-  slotsDeclared: number
-  status: StationStatus
-  nik: string | null
-  /** What the cabinet last said of itself, each part with its `at` (an ISO instant). */
-  deviceState: Record<string, any>
-  /** When the slots were last listed whole. */
-  inventoryAt: Date | null
-  /** Connected, and heard of within two heartbeats. */
-  isOnline: boolean
-  dialect: string | null
-  seenAt: Date | null
-  connectedAt: Date | null
-  /** Slots that hold a power bank. */
-  occupied: number
-  createdAt: Date
-  updatedAt: Date
-}
+import { stations } from './schema.ts'
+import { administered, of } from './scope.ts'
 
 /** What an operator may say about a station. */
-export interface StationFields {
-  boxId: string
-  slotsDeclared: number
-  orgUnitId?: number | null | undefined
-  iccid?: string | null | undefined
-  status?: StationStatus | undefined
-}
-
+export type StationFields = Pick<New<typeof stations>, 'boxId' | 'slotsDeclared' | 'orgUnitId' | 'iccid' | 'status'>
 /** What of it may be changed; what is undefined stays. */
 export type StationChange = { [K in keyof StationFields]?: StationFields[K] | undefined }
 
-/** What the list may be narrowed to; `page` is 1-based. */
-export interface StationFilter {
-  scope: Scope
-  orgUnitId?: number | undefined
-  status?: StationStatus | undefined
-  page: number
-  limit: number
-}
-
-const UNIQUE_VIOLATION = '23505'
-
-const view = (q: Queryable) => q`
-  select s.id, s.org_unit_id, u.name as org_unit_name, s.box_id, s.iccid, s.slots_declared, s.status, s.nik, s.device_state,
-    s.inventory_at, ${isOnline(q)} as is_online, ds.dialect, ds.seen_at, ds.connected_at,
-    (select count(*) from station_powerbanks sp where sp.station_id = s.id) as occupied, s.created_at, s.updated_at
-  from stations s
-  left join org_units u on u.id = s.org_unit_id
-  left join device_sessions ds on ds.station_id = s.id
-  where s.deleted_at is null`
-
-/** One page of the stations in scope, oldest first, and how many there are in all. */
-export async function list(q: Queryable, filter: StationFilter): Promise<{ rows: Station[]; total: number }> {
-  const { scope, orgUnitId, status, page, limit } = filter
-  const where = q`
-    ${within(q, scope, q`s.org_unit_id`)}
-    and (${orgUnitId ?? null}::bigint is null or s.org_unit_id = ${orgUnitId ?? null})
-    and (${status ?? null}::text is null or s.status = ${status ?? null})`
-  const [counted] = await q<{ total: number }[]>`
-    select count(*) as total from stations s where s.deleted_at is null and ${where}`
-  const rows = await q<Station[]>`${view(q)} and ${where} order by s.id limit ${limit} offset ${(page - 1) * limit}`
-  return { rows, total: counted!.total }
-}
-
-/** A station, or undefined. */
-export async function get(q: Queryable, id: number): Promise<Station | undefined> {
-  const [station] = await q<Station[]>`${view(q)} and s.id = ${id}`
-  return station
-}
+const ds = alias(deviceSessions, 'ds')
+const table = tableOf(stations, {
+  deletes: 'soft',
+  scope: { by: 'orgUnitId', seen: of, changed: administered },
+  joins: [
+    [orgUnits, eq(orgUnits.id, stations.orgUnitId)],
+    [ds, eq(ds.stationId, stations.id)],
+  ],
+  beside: {
+    orgUnitName: sql<string | null>`${orgUnits.name}`,
+    /** Connected, and heard of within two heartbeats. */
+    isOnline: sql<boolean>`${sql.raw(ONLINE)}`,
+    dialect: sql<string | null>`${ds.dialect}`,
+    seenAt: sql<Date | null>`${ds.seenAt}`,
+    connectedAt: sql<Date | null>`${ds.connectedAt}`,
+    /** Slots that hold a power bank. */
+    occupied: sql<number>`(select count(*) from station_powerbanks sp where sp.station_id = ${stations.id})`,
+  },
+  unknown: () => new Refused('station_not_found'),
+})
+export const { get, list, find } = table
+/** A station with what is known of its cabinet at the moment. */
+export type Station = ReadBy<typeof table>
 
 const note = (
   tx: Tx,
@@ -97,18 +54,13 @@ const note = (
  * @throws Refused not_yours, duplicate (the box id is taken), invalid (no such unit)
  */
 export async function create(tx: Tx, actor: Actor, fields: StationFields): Promise<Station> {
-  const { boxId, slotsDeclared, orgUnitId = null, iccid = null, status = 'pending' } = fields
-  if (orgUnitId !== null) await mustExist(tx, orgUnitId)
-  assertInScope(await administered(tx, actor), orgUnitId)
-  const [row] = await tx<{ id: number }[]>`
-    insert into stations (org_unit_id, box_id, iccid, slots_declared, status)
-    values (${orgUnitId}, ${boxId}, ${iccid}, ${slotsDeclared}, ${status})
-    on conflict (box_id) where deleted_at is null do nothing returning id`
-  if (!row) throw new Refused('duplicate', `box id ${boxId} is taken`, { field: 'box_id' })
+  if (fields.orgUnitId != null) await mustExist(tx, fields.orgUnitId)
+  const made = await table.create(tx, actor, fields)
+  const { id, boxId, orgUnitId, iccid, slotsDeclared, status } = made
   await tx`delete from quarantine where box_id = ${boxId}`
-  await note(tx, actor, 'create', row.id, { boxId, orgUnitId, iccid, slotsDeclared, status })
-  await record(tx, 'station.created', { stationId: row.id, data: { boxId, orgUnitId } })
-  return (await get(tx, row.id))!
+  await note(tx, actor, 'create', id, { boxId, orgUnitId, iccid, slotsDeclared, status })
+  await record(tx, 'station.created', { stationId: id, data: { boxId, orgUnitId } })
+  return made
 }
 
 /** Ends the present connection: its node hears at its next `seen` that the cabinet is no longer its own. */
@@ -116,14 +68,13 @@ const disown = (tx: Tx, id: number) => tx`
   update device_sessions set node = null, epoch = epoch + 1, disconnected_at = now()
   where station_id = ${id} and node is not null`
 
-/** The row to change, locked. @throws Refused station_not_found, not_yours */
-async function hold(tx: Tx, actor: Actor, id: number): Promise<{ boxId: string; topSlot: number | null }> {
-  const [held] = await tx<{ boxId: string; orgUnitId: number | null; topSlot: number | null }[]>`
-    select box_id, org_unit_id, (select max(slot_number) from station_powerbanks where station_id = s.id) as top_slot
-    from stations s where id = ${id} and deleted_at is null for update`
-  if (!held) throw new Refused('station_not_found')
-  assertInScope(await administered(tx, actor), held.orgUnitId)
-  return held
+/** A cabinet has no fewer slots than the highest that is occupied. @throws Refused invalid */
+async function assertSlots(tx: Tx, id: number, slotsDeclared: number): Promise<void> {
+  const [top] = await tx<{ slot: number | null }[]>`
+    select max(slot_number) as slot from station_powerbanks where station_id = ${id}`
+  const { slot } = top!
+  if (slot !== null && slotsDeclared < slot)
+    throw new Refused('invalid', `slot ${slot} is occupied`, { field: 'slots_declared', reason: 'slot_occupied', slot })
 }
 
 /**
@@ -131,29 +82,18 @@ async function hold(tx: Tx, actor: Actor, id: number): Promise<{ boxId: string; 
  * @throws Refused station_not_found, not_yours, duplicate, invalid (no such unit; fewer slots than are occupied)
  */
 export async function change(tx: Tx, actor: Actor, id: number, fields: StationChange): Promise<Station> {
-  const { boxId, topSlot } = await hold(tx, actor, id)
-  if (fields.slotsDeclared !== undefined && topSlot !== null && fields.slotsDeclared < topSlot) {
-    const about = { field: 'slots_declared', reason: 'slot_occupied', slot: topSlot }
-    throw new Refused('invalid', `slot ${topSlot} is occupied`, about)
-  }
-  if (fields.orgUnitId !== undefined) {
-    if (fields.orgUnitId !== null) await mustExist(tx, fields.orgUnitId)
-    assertInScope(await administered(tx, actor), fields.orgUnitId)
-  }
-  const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
-  try {
-    await tx`update stations set ${tx({ ...given, updatedAt: new Date() })} where id = ${id}`
-  } catch (error) {
-    if (!(error instanceof postgres.PostgresError) || error.code !== UNIQUE_VIOLATION) throw error
-    throw new Refused('duplicate', `box id ${fields.boxId} is taken`, { field: 'box_id' })
-  }
+  const { boxId } = await table.hold(tx, actor, id)
+  if (fields.slotsDeclared !== undefined) await assertSlots(tx, id, fields.slotsDeclared)
+  if (fields.orgUnitId != null) await mustExist(tx, fields.orgUnitId)
+  await table.change(tx, actor, id, fields)
   if (fields.boxId !== undefined && fields.boxId !== boxId) {
     await disown(tx, id)
     await tx`delete from quarantine where box_id = ${fields.boxId}`
   }
+  const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
   await note(tx, actor, 'change', id, given)
   await record(tx, 'station.changed', { stationId: id, data: given })
-  return (await get(tx, id))!
+  return (await find(tx, id))!
 }
 
 /**
@@ -162,8 +102,8 @@ export async function change(tx: Tx, actor: Actor, id: number, fields: StationCh
  * @throws Refused station_not_found, not_yours
  */
 export async function remove(tx: Tx, actor: Actor, id: number): Promise<void> {
-  await hold(tx, actor, id)
-  await tx`update stations set deleted_at = now(), updated_at = now(), inventory_due_at = null where id = ${id}`
+  await table.remove(tx, actor, id)
+  await tx`update stations set inventory_due_at = null where id = ${id}`
   await disown(tx, id)
   await tx`delete from station_powerbanks where station_id = ${id}`
   await tx`delete from station_secret_keys where station_id = ${id}`

@@ -59,7 +59,7 @@ const toJson = ({ row, fullName, email, phone }: imports.Entry) => ({ row, fio: 
 async function placeOf({ var: { db, actor } }: Context<Env>, given: number | undefined) {
   const reach = await scope.administered(db.sql, actor)
   if (given !== undefined) {
-    if (!(await org.get(db.sql, given)))
+    if (!(await org.find(db.sql, given)))
       throw new Refused('invalid', `unit ${given}`, { field: 'org_unit_id', reason: 'unit_unknown' })
     scope.assertInScope(reach, given)
   }

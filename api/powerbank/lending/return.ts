@@ -152,7 +152,7 @@ returning.openapi(
     const { db, actor, config } = c.var
     const { station_id, user_id, powerbank_id, message } = c.req.valid('json')
     await assertMayActFor(db.sql, actor, user_id)
-    if (!(await stations.get(db.sql, station_id))) throw new Refused('station_not_found')
+    if (!(await stations.find(db.sql, station_id))) throw new Refused('station_not_found')
     const question = { stationId: station_id, userId: user_id, powerbankId: powerbank_id ?? null }
     const waitMs = config.returnConfirmationTimeoutSeconds * secondMs
     const found = await returns.confirmation(db, question, waitMs, c.req.raw.signal)

@@ -5,7 +5,9 @@ import type { Queryable } from '../../../db/postgres/connect.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import * as stations from '../../../db/powerbank/stations.ts'
 import { stationStatuses } from '../../../db/powerbank/words.ts'
-import { Time, time, timeOrNull } from '../surface.ts'
+import { published } from '../../resource.ts'
+import { shown } from '../resources.ts'
+import { Time, timeOrNull } from '../surface.ts'
 
 export const StationStatus = z.enum(stationStatuses)
 
@@ -35,25 +37,16 @@ export const Station = z
 /** The value of `Station`. */
 export function toJson(station: stations.Station): z.infer<typeof Station> {
   const free = freeSlots(station)
-  return {
+  return published(Station, {
+    ...shown(station),
     station_id: station.id,
-    org_unit_id: station.orgUnitId,
-    org_unit_name: station.orgUnitName,
-    box_id: station.boxId,
-    iccid: station.iccid,
-    status: station.status,
-    nik: station.nik,
-    slots_declared: station.slotsDeclared,
     total_ports: station.slotsDeclared,
     occupied_ports: station.occupied,
     free_ports: free,
     remain_num: free,
-    is_online: station.isOnline,
     last_seen: timeOrNull(station.seenAt),
     last_inventory_at: timeOrNull(station.inventoryAt),
-    created_at: time(station.createdAt),
-    updated_at: time(station.updatedAt),
-  }
+  })
 }
 
 /** Slots without a bank; a cabinet may list more banks than it was declared to have slots. */
@@ -64,7 +57,7 @@ export const freeSlots = ({ slotsDeclared, occupied }: stations.Station) => Math
  * @throws Refused station_not_found, not_yours
  */
 export async function stationOf(q: Queryable, actor: Actor, id: number, ...roles: string[]): Promise<stations.Station> {
-  const station = await stations.get(q, id)
+  const station = await stations.find(q, id)
   if (!station) throw new Refused('station_not_found')
   scope.assertInScope(await scope.of(q, actor, ...roles), station.orgUnitId)
   return station
