@@ -1,26 +1,24 @@
 import { requestOf, uplinkOf } from './cabinet-mqtt/dialect.ts'
 import * as a8 from './cabinet-mqtt/frame.ts'
 import { decodeMembers, parseCommand } from './cabinet-mqtt/json.ts'
-import type { Dialect } from './cabinet-tcp/dialect.ts'
-import { A, B } from './cabinet-tcp/dialect.ts'
-import type { Frame } from './cabinet-tcp/frame.ts'
-import { checksumOf, open, tokenOf, tokenText } from './cabinet-tcp/frame.ts'
+import { A, B, type Dialect } from './cabinet-tcp/dialect.ts'
+import { checksumOf, type Frame, open, tokenOf, tokenText } from './cabinet-tcp/frame.ts'
 import { tokenDefaultA } from './cabinet-tcp/token.ts'
 import { MalformedBody } from './errors.ts'
 import { decodeBody } from './field.ts'
 
 /** Which end of the wire said it. */
-export type From = 'device' | 'server'
+type From = 'device' | 'server'
 
 /** What a frame may be spoken in. */
 export type Tongue = 'A' | 'B' | 'mqtt'
 
 /** What is known about a frame; what is not given is found out. */
 export interface Hints {
-  dialect?: Tongue
-  from?: From
+  dialect?: Tongue | undefined
+  from?: From | undefined
   /** TCP-B's secret; without it `tokenOk` is null. */
-  key?: string
+  key?: string | undefined
 }
 
 /** One frame in words. `also` lists other dialects and directions whose layout the same bytes fit. */

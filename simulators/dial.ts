@@ -1,5 +1,4 @@
-import type { Socket } from 'node:net'
-import { connect, isIP } from 'node:net'
+import { connect, isIP, type Socket } from 'node:net'
 import type { ServerAddress } from './cabinet/box.ts'
 
 const keepAliveMilliseconds = 60_000
@@ -7,7 +6,7 @@ const askMilliseconds = 15_000
 const answerBytesMax = 16_384
 
 /** Whether a host is this machine: a simulator is a load, and a server says where to dial next (0x63). */
-export const isLoopback = (host: string): boolean =>
+const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 
 /**
@@ -31,6 +30,13 @@ export const dialer =
       keepAliveInitialDelay: keepAliveMilliseconds,
     })
   }
+
+/** The doors of a cabinet that speaks HTTP as well. */
+export interface Doors {
+  dial(server: Pick<ServerAddress, 'host' | 'port'>): Socket
+  /** Absent: it cannot speak HTTP. */
+  ask?: Ask
+}
 
 /** Something to be said to an HTTP server, whose answer is text. */
 export type Ask = (
@@ -56,3 +62,6 @@ export const asker =
     })
     return (await answer.text()).slice(0, answerBytesMax)
   }
+
+/** Both ways out. @throws RangeError see `mayDial` */
+export const doors = (allowRemote: boolean): Doors => ({ dial: dialer(allowRemote), ask: asker(allowRemote) })

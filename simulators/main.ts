@@ -1,6 +1,5 @@
 /** Simulators by hand: `npm run sim -- cabinet|fleet|demo …`; each has its --help. */
-import type { ArgsDef, CommandDef } from 'citty'
-import { defineCommand, renderUsage, runMain } from 'citty'
+import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runMain } from 'citty'
 import { cabinetManual, cabinetTool } from './cabinet/cabinet-cli.ts'
 import { demoManual, demoTool } from './demo/demo-cli.ts'
 import { fleetManual, fleetTool } from './fleet/fleet-cli.ts'

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import type { ArgsDef, CommandDef, ParsedArgs } from 'citty'
-import { defineCommand } from 'citty'
+import { type ArgsDef, type CommandDef, defineCommand, type ParsedArgs } from 'citty'
 
 /** A subcommand: what it is given, and what it does. `all` gives every value of an option that may repeat. */
 interface Tool<T extends ArgsDef> {

@@ -4,14 +4,12 @@
  */
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import type { ArgsDef, CommandDef } from 'citty'
-import { defineCommand, runMain } from 'citty'
+import { type ArgsDef, type CommandDef, defineCommand, runMain } from 'citty'
 import type { Command, Report } from '../protocol/cabinet.ts'
 import * as mqtt from '../protocol/cabinet-mqtt/index.ts'
 import { deviceCodec, greet, newFramer } from '../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../protocol/errors.ts'
-import type { Hints, Tongue } from '../protocol/explain.ts'
-import { explain, isMqtt } from '../protocol/explain.ts'
+import { explain, type Hints, isMqtt } from '../protocol/explain.ts'
 import { bytesOf, isOpenArray } from './hex.ts'
 
 const lineCharsMax = 1_048_576
@@ -91,16 +89,7 @@ const options = {
   dialect: { type: 'enum', options: ['A', 'B', 'mqtt'], description: 'Dialect; decode finds out when absent' },
   from: { type: 'enum', options: ['device', 'server'], description: 'Who sent it; decode tries both when absent' },
   key: { type: 'string', valueHint: 'K', description: "TCP-B's secret key, to check or make the token" },
-} satisfies ArgsDef
-
-type Given = Record<'dialect' | 'from' | 'key', string | undefined>
-
-// citty has checked the two lists.
-const hintsOf = ({ dialect, from, key }: Given): Hints => ({
-  ...(dialect !== undefined && { dialect: dialect as Tongue }),
-  ...(from !== undefined && { from: from as 'device' | 'server' }),
-  ...(key !== undefined && { key }),
-})
+} as const satisfies ArgsDef
 
 const decode = defineCommand({
   meta: {
@@ -118,7 +107,7 @@ const decode = defineCommand({
     ...options,
   },
   // What was not quoted comes as words; all of them are one line.
-  run: ({ args }) => each(args._.join(' '), (line) => decodeLine(line, hintsOf(args))),
+  run: ({ args }) => each(args._.join(' '), (line) => decodeLine(line, args)),
 })
 
 const encode = defineCommand({
@@ -131,7 +120,7 @@ const encode = defineCommand({
     input: { type: 'positional', required: true, description: 'JSON, or - for JSON lines on standard input' },
     ...options,
   },
-  run: ({ args }) => each(args.input, (line) => encodeLine(line, hintsOf(args))),
+  run: ({ args }) => each(args.input, (line) => encodeLine(line, args)),
 })
 
 const main: CommandDef = defineCommand({

@@ -1,6 +1,5 @@
 import { MalformedBody } from '../errors.ts'
-import type { Body, Field } from '../field.ts'
-import { decodeBody, encodeBody, flags, toTheEnd, u8, u32 } from '../field.ts'
+import { type Body, decodeBody, encodeBody, type Field, flags, toTheEnd, u8, u32 } from '../field.ts'
 import { holeState } from './states.ts'
 
 /** A control board's first six bytes (docs/protocol.md 5.5, 0x10). `config` may be the high byte of its area codes. */

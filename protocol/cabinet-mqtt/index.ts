@@ -2,7 +2,7 @@
 export { bankIdOf, snOf } from './bank.ts'
 export * from './bootstrap.ts'
 export type { Firmware, Make } from './define.ts'
-export type { MqttDeviceCodec, ReceivedCommand as Heard } from './device.ts'
+export type { MqttDeviceCodec, ReceivedCommand } from './device.ts'
 export { deviceCodec } from './device.ts'
 export { isAnswered, qosOf, requests, speaks, uplinks } from './dialect.ts'
 export { frameBytesMax } from './frame.ts'

@@ -1,8 +1,7 @@
 import type { Bank } from '../cabinet.ts'
 import { MalformedBody } from '../errors.ts'
 import { bankIdOf, snOf } from './bank.ts'
-import type { Board, Hole } from './boards.ts'
-import { boards } from './boards.ts'
+import { type Board, boards, type Hole } from './boards.ts'
 import { request, uplink } from './define.ts'
 
 /** As many as the platform numbers; beyond, hole numbers begin anew at 0 and nobody could tell two of them apart. */

@@ -1,14 +1,10 @@
 import type { Codec, Greeting } from '../cabinet.ts'
 import { MalformedBody } from '../errors.ts'
-import type { Layout } from '../field.ts'
-import { decodeBody, encodeBody } from '../field.ts'
-import type { Dialect } from './dialect.ts'
-import { A, B } from './dialect.ts'
-import type { Frame } from './frame.ts'
-import { checksumOf, headerBytes, open, seal } from './frame.ts'
+import { decodeBody, encodeBody, type Layout } from '../field.ts'
+import { A, B, type Dialect } from './dialect.ts'
+import { checksumOf, type Frame, headerBytes, open, seal } from './frame.ts'
 import { magicB } from './login.ts'
-import type { Tokens } from './token.ts'
-import { echoed, keyed } from './token.ts'
+import { echoed, keyed, type Tokens } from './token.ts'
 
 /** The VSN of our commands; cabinets of both dialects obey it (docs/protocol.md 2.5). */
 const vsnOfCommands = 1

@@ -6,8 +6,8 @@ import { checksumOf, open, seal } from './frame.ts'
 import { keyed, tokenDefaultA } from './token.ts'
 
 /** What a cabinet is made with. `key` is TCP-B's secret; `token` is TCP-A's constant in hex; `vsn` is 1 in A and 2 in B. */
-export interface CabinetSettings {
-  key?: string
+export interface DeviceSettings {
+  key?: string | undefined
   vsn?: number
   token?: string
 }
@@ -17,7 +17,7 @@ export interface CabinetSettings {
  * token of what it hears (docs/protocol.md 2.3, 2.4); a TCP-B cabinet checks both.
  * @throws RangeError TCP-B without a key, or a token that is not hex of four bytes
  */
-export function deviceCodec(letter: 'A' | 'B', settings: CabinetSettings = {}): DeviceCodec {
+export function deviceCodec(letter: 'A' | 'B', settings: DeviceSettings = {}): DeviceCodec {
   const dialect = letter === 'A' ? A : B
   const { key, vsn = letter === 'A' ? 1 : 2, token } = settings
   if (letter === 'B' && !key) throw new RangeError('a TCP-B cabinet needs its key')

@@ -1,6 +1,5 @@
 import { command } from '../define.ts'
-import type { Body } from '../field.ts'
-import { hex, oneOf, optional, rest, u8, u8In } from '../field.ts'
+import { type Body, hex, oneOf, optional, rest, u8, u8In } from '../field.ts'
 import { bankOrNull, noBank } from './slot.ts'
 
 const result = oneOf({ failed: 0, ejected: 1 })

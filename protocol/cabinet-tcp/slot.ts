@@ -1,6 +1,5 @@
 import type { Bank, BankId } from '../cabinet.ts'
-import type { Body } from '../field.ts'
-import { flags, hex, i8, u8, u16 } from '../field.ts'
+import { type Body, flags, hex, i8, u8, u16 } from '../field.ts'
 
 /** TCP-A's slot record, 10 bytes (docs/protocol.md 2.6). `bars` runs from 0 to 4. */
 export const slotA = { slot: u8, bankId: hex(8), bars: u8 }

@@ -1,5 +1,4 @@
-import type { Frame } from './frame.ts'
-import { tokenOf } from './frame.ts'
+import { type Frame, tokenOf } from './frame.ts'
 
 /** How a conversation signs and believes (docs/protocol.md 2.4). */
 export interface Tokens {

@@ -1,6 +1,5 @@
 import type { Command, Report } from '../../protocol/cabinet.ts'
-import type { Box } from './box.ts'
-import { banksOf, take } from './box.ts'
+import { type Box, banksOf, take } from './box.ts'
 
 type Kind = Command['kind']
 type Told<K extends Kind> = Extract<Command, { kind: K }>
@@ -75,6 +74,9 @@ const usual: { [K in Kind]: (box: Box, command: Told<K>) => Answer<K> } = {
   },
   software_version: ({ version }) => ({ kind: 'software_version', version }),
 }
+
+/** All commands there are. */
+export const commandKinds = Object.keys(usual) as Kind[]
 
 /** A well-behaved cabinet: does what it is told and says so. Metal and answer in one. */
 export function obey(box: Box, command: Command): Report {

@@ -20,7 +20,7 @@ export interface ServerAddress {
 }
 
 /** One access point (0x73, 0x74). */
-export interface Apn {
+interface Apn {
   valid: boolean
   operator: string
   apn: string
@@ -111,6 +111,9 @@ export const strangersBank = ({ family }: Box): BankId =>
   family === 'mqtt'
     ? mqtt.bankIdOf(randomInt(serialsFrom, serialsFrom + seriesCount * seriesLength))
     : `53494D42${randomBytes(4).toString('hex').toUpperCase()}`
+
+/** What somebody puts in who has no other wish: the bank that went out last, or one nobody has seen. */
+export const nextBank = (box: Box): BankId => box.gone.at(-1) ?? strangersBank(box)
 
 /**
  * A bank as people write it: 16 hex digits, its label of four letters and eight hex digits (`DCHA54000016`), or over MQTT

@@ -1,22 +1,20 @@
 import { text as textOf } from 'node:stream/consumers'
 import type { ArgsDef, ParsedArgs } from 'citty'
 import type { BankId } from '../../protocol/cabinet.ts'
-import { asker, dialer, mayDial } from '../dial.ts'
+import { dialer, doors, mayDial } from '../dial.ts'
 import { dialling, fileOf, numberOf, portOf, tool, wholeOf } from '../options.ts'
 import { stopped } from '../stopped.ts'
 import { bankIdOf, bankIdsOf } from './box.ts'
 import { mqttCabinet } from './cabinet-mqtt.ts'
 import { cabinet } from './cabinet-tcp.ts'
-import type { Fault } from './faults.ts'
-import { faultNames, faults, isFault } from './faults.ts'
+import { type Fault, faultNames, faults, isFault } from './faults.ts'
 import { imeiOf } from './imei.ts'
 import { jsonLine } from './journal.ts'
 import * as keyboard from './keyboard.ts'
+import { realLatency } from './latency.ts'
 import { wireLine } from './screen.ts'
-import type { ScriptLine } from './script.ts'
-import { play, readScript, scriptHelp } from './script.ts'
+import { play, readScript, type ScriptLine, scriptHelp } from './script.ts'
 import type { Cabinet } from './simulated-cabinet.ts'
-import { realLatency, realLatencyMqtt } from './simulated-cabinet.ts'
 
 /** `4` is so many generated banks, `DCHA54000016,…` or `40818048,…` are those. */
 function banksFrom(banks: string, boxId: string, dialect: 'A' | 'B' | 'mqtt', slots: number): BankId[] {
@@ -115,33 +113,32 @@ function tcp(given: Given, dialect: 'A' | 'B', faultsGiven: string[]): Cabinet {
   return cabinet(dialer(given['allow-remote']), {
     ...settingsOf(given, faultsGiven),
     dialect,
-    ...(key !== undefined && { key }),
+    key,
     server: { host, port: `${portOf(port, dialect)}`, heartbeatSeconds },
-    ...(!instant && { latency: realLatency }),
+    latency: instant ? undefined : realLatency.tcp,
   })
 }
 
 function mqtt(given: Given, faultsGiven: string[]): Cabinet {
-  const { host, port, username, password, firmware, persistent, heartbeat = '540', instant } = given
+  const { host, port, username, password, heartbeat = '540', instant } = given
   if ((username === undefined) !== (password === undefined)) throw new RangeError('--username goes with --password')
-  const clientId = given['client-id']
-  const server = { host, port: `${portOf(port, username === undefined ? 'mqtt' : 'broker')}` }
-  const remote = given['allow-remote']
-  return mqttCabinet(
-    { dial: dialer(remote), ask: asker(remote) },
-    {
-      ...settingsOf(given, faultsGiven),
-      ...(username !== undefined &&
-        password !== undefined && { login: { username, password, ...(clientId !== undefined && { clientId }) } }),
-      isPersistent: persistent,
-      firmware,
-      returnFrameBytes: ({ 13: 13, 14: 14, 15: 15 } as const)[given['return-bytes']],
-      holesPerBoard: wholeOf('board', given.board, 2, 255),
-      uploadSeconds: numberOf('upload', given.upload, 0, 86_400),
-      server: { ...server, heartbeatSeconds: numberOf('heartbeat', heartbeat, 0.01, 86_400) },
-      ...(!instant && { latency: realLatencyMqtt }),
+  const settings = settingsOf(given, faultsGiven)
+  return mqttCabinet(doors(given['allow-remote']), {
+    ...settings,
+    ...(username !== undefined &&
+      password !== undefined && { login: { username, password, clientId: given['client-id'] ?? settings.boxId } }),
+    isPersistent: given.persistent,
+    firmware: given.firmware,
+    returnFrameBytes: ({ 13: 13, 14: 14, 15: 15 } as const)[given['return-bytes']],
+    holesPerBoard: wholeOf('board', given.board, 2, 255),
+    uploadSeconds: numberOf('upload', given.upload, 0, 86_400),
+    server: {
+      host,
+      port: `${portOf(port, username === undefined ? 'mqtt' : 'broker')}`,
+      heartbeatSeconds: numberOf('heartbeat', heartbeat, 0.01, 86_400),
     },
-  )
+    latency: instant ? undefined : realLatency.mqtt,
+  })
 }
 
 /** `npm run sim -- cabinet`: one cabinet, by hand in a terminal, by script, or left to itself. */
@@ -157,10 +154,9 @@ export const cabinetTool = tool({
     const cab = dialect === 'mqtt' ? mqtt(given, all('fault')) : tcp(given, dialect, all('fault'))
     const byHand = script === undefined && process.stdin.isTTY && process.stdout.isTTY
     if (!byHand) logged(cab)
-    const hints = { dialect, ...(key !== undefined && { key }) }
     const title = `${cab.box.boxId} ${dialect === 'mqtt' ? 'MQTT' : `TCP-${dialect}`}`
     if (script) await Promise.race([scripted(cab, script), stopped()])
-    else if (byHand) await keyboard.play(cab, title, (entry) => wireLine(entry, hints))
+    else if (byHand) await keyboard.play(cab, title, (entry) => wireLine(entry, { dialect, key }))
     else await stopped()
     await cab.close()
   },

@@ -1,22 +1,21 @@
+import type { Socket } from 'node:net'
 import type { Command, Report } from '../../protocol/cabinet.ts'
 import * as mqtt from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
+import type { Doors } from '../dial.ts'
+import { switchOff } from '../line.ts'
 import { banksOf } from './box.ts'
 import * as http from './cabinet-http.ts'
 import { flipped } from './faults.ts'
-import type { Actor, ActorSettings, Wire } from './machine.ts'
-import { forget, makeActor, makeCabinet, perform, reachOf, sayAgain } from './machine.ts'
+import { forget, loggedIn, type MachineSettings, newMachine, perform, say, startHeartbeats } from './machine.ts'
 import { isSayable, refusalOf, wifiFrame, worded } from './mqtt-firmware.ts'
-import type { Doors, Line, LineSettings } from './mqtt-line.ts'
-import { forsake, hangUp, isOurs, reboot, switchOff, wake } from './mqtt-line.ts'
-import type { Cabinet } from './simulated-cabinet.ts'
+import { deafen, endAfterWrites, isOurs, type MqttLineSettings, type MqttMachine, reboot, wake } from './mqtt-line.ts'
+import { type Cabinet, simulated } from './simulated-cabinet.ts'
 
 /** Where MQTT itself says it there are no bytes of the cabinet's to show. */
 const nothing = Buffer.alloc(0)
 
-export interface MqttCabinetSettings extends ActorSettings, LineSettings, Partial<mqtt.Make> {
-  /** After so many unanswered heartbeats it reboots: 18 min at 9 min each (docs/protocol.md 5.6). 2 unless told. */
-  missedHeartbeatsMax?: number
+export interface MqttCabinetSettings extends MachineSettings, MqttLineSettings, Partial<mqtt.Make> {
   /** From power-on to the HTTP upload, 60 in the documentation (5.7). Absent: none but when told to. */
   uploadSeconds?: number
   /** Its clock; the real one unless told. */
@@ -29,82 +28,45 @@ export interface MqttCabinet extends Cabinet {
   upload(): Promise<void>
 }
 
-interface Volinks {
+interface Volinks extends MqttMachine {
   settings: MqttCabinetSettings
-  actor: Actor
-  wire: Wire
   codec: mqtt.MqttDeviceCodec
-  line: Line
-  unanswered: number
-  /** Said once more after the next login. */
-  again: { frame: Buffer; report: Report }[]
-  heartbeats: NodeJS.Timeout | undefined
   upload: NodeJS.Timeout | undefined
 }
 
-function loggedIn(cab: Volinks) {
-  const { actor, wire, settings } = cab
-  cab.unanswered = 0
-  cab.heartbeats = setInterval(() => tick(cab), actor.box.server.heartbeatSeconds * 1000)
-  actor.journal.add({ event: 'heard', words: { kind: 'acknowledged', report: 'login', result: 1 }, frame: nothing })
-  for (const { frame, report } of cab.again.splice(0)) {
-    publish(cab, report, frame, true)
-    actor.journal.add({ event: 'said', report, frame })
-  }
-  sayAgain(actor, { ...wire, say: (report) => say(cab, report, settings.isPersistent) })
+function ready(cab: Volinks) {
+  startHeartbeats(cab)
+  cab.journal.add({ event: 'heard', words: { kind: 'acknowledged', report: 'login', result: 1 }, frame: nothing })
+  loggedIn(cab, cab.settings.isPersistent)
 }
 
-function tick(cab: Volinks) {
-  const { missedHeartbeatsMax = 2 } = cab.settings
-  if (cab.unanswered >= missedHeartbeatsMax) restart(cab, 'the server is silent')
-  else beat(cab)
-}
+const canSay = (cab: Volinks, report: Report) => report.kind === 'login' || (cab.online && isSayable(report))
 
-function beat(cab: Volinks) {
-  cab.unanswered++
-  say(cab, { kind: 'heartbeat' })
-}
-
-function say(cab: Volinks, report: Report, isAgain = false) {
-  const { line, codec } = cab
-  if (line.online && !line.hushed && isSayable(report)) write(cab, report, codec.say(report), isAgain)
-}
-
-/** Each write that the faults leave of a frame is a publish of its own. */
-function write(cab: Volinks, report: Report, frame: Buffer, isAgain = false) {
-  const { actor, wire } = cab
-  const reach = reachOf(actor, wire)
-  let writes = [frame]
-  for (const { out } of actor.faults.values())
-    if (out) writes = writes.flatMap((bytes) => out(bytes, report, reach) ?? [bytes])
-  for (const bytes of writes) if (bytes !== nothing) publish(cab, report, bytes, isAgain)
-  actor.journal.add({ event: 'said', report, frame })
-}
-
-function publish(cab: Volinks, report: Report, frame: Buffer, dup: boolean) {
-  const { line } = cab
-  const { link, topics } = line
+function publish(cab: Volinks, frame: Buffer, report: Report, dup: boolean) {
+  // The login is said by MQTT itself.
+  if (report.kind === 'login') return
+  const { stream, topics, client } = cab
   const topic = report.kind === 'heartbeat' ? topics.heart : topics.update
-  link?.client.publish(topic, frame, { qos: 1, dup }, (error) => {
-    if (!error && isOurs(line, link)) acknowledged(cab, report)
+  client?.publish(topic, frame, { qos: 1, dup }, (error) => {
+    if (!error && isOurs(cab, stream)) acknowledged(cab, report)
   })
 }
 
-function acknowledged({ actor, line }: Volinks, report: Report) {
-  const { journal, faults } = actor
+function acknowledged(cab: Volinks, report: Report) {
+  const { journal, faults, web } = cab
   if (report.kind === 'abnormal')
     journal.add({ event: 'heard', words: { kind: 'acknowledged', report: 'abnormal' }, frame: nothing })
   if (report.kind !== 'returned') return
   const { slot } = report.bank
   journal.add({ event: 'heard', words: { kind: 'acknowledged', report: 'returned', slot, result: 1 }, frame: nothing })
-  forget(actor, slot)
+  forget(cab, slot)
   // The journal has what came of it.
-  if (line.web && faults.has('http-return')) http.sayReturn(line.web, report.bank).catch(() => {})
+  if (web && faults.has('http-return')) http.sayReturn(web, report.bank).catch(() => {})
 }
 
 function hear(cab: Volinks, topic: string, payload: Buffer) {
-  const { journal, faults } = cab.actor
-  if (topic === cab.line.topics.heart) {
+  const { journal, faults } = cab
+  if (topic === cab.topics.heart) {
     if (faults.has('unheard-echo')) return
     cab.unanswered = 0
     return journal.add({ event: 'heard', words: { kind: 'acknowledged', report: 'heartbeat' }, frame: payload })
@@ -117,131 +79,101 @@ function hear(cab: Volinks, topic: string, payload: Buffer) {
   }
 }
 
-function obey(cab: Volinks, heard: mqtt.Heard, frame: Buffer) {
-  const { actor, wire, settings } = cab
+function obey(cab: Volinks, heard: mqtt.ReceivedCommand, frame: Buffer) {
+  const { journal, settings, faults } = cab
   if (!heard.command) return obeyWordless(cab, heard.cmd, frame)
-  const command = found(actor, heard.command)
-  actor.journal.add({ event: 'heard', words: command, frame })
+  const command = found(cab, heard.command)
+  journal.add({ event: 'heard', words: command, frame })
   const now = settings.unixSeconds?.() ?? Math.floor(Date.now() / 1000)
-  const refusal = refusalOf(command, heard.when, now, actor.faults)
-  if (refusal) return wire.say(refusal)
-  perform(actor, wire, command, (reply) => worded(reply, heard.cmd, settings.firmware ?? 'current'))
+  const refusal = refusalOf(command, heard.when, now, faults)
+  if (refusal) return say(cab, refusal)
+  perform(cab, command, (reply) => worded(reply, heard.cmd, settings.firmware ?? 'current'))
 }
 
 /** The wire asks by serial number: the hole where the bank is now. */
-function found({ box }: Actor, command: Command): Command {
+function found({ box }: Volinks, command: Command): Command {
   if (command.kind !== 'eject' || command.bankId === undefined) return command
   return { ...command, slot: banksOf(box).find(({ bankId }) => bankId === command.bankId)?.slot ?? 0 }
 }
 
 /** What our words have nothing for. */
 function obeyWordless(cab: Volinks, command: string, frame: Buffer) {
-  cab.actor.journal.add({ event: 'told', command, frame })
+  cab.journal.add({ event: 'told', command, frame })
   // The journal has what came of it.
-  if (command === 'upload_all' && cab.line.web) upload(cab).catch(() => {})
+  if (command === 'upload_all' && cab.web) upload(cab).catch(() => {})
   if (command === 'getWifi') cab.wire.send(wifiFrame)
 }
 
-async function upload({ line, codec, actor: { box } }: Volinks): Promise<void> {
-  if (!line.web) throw new RangeError('this cabinet speaks no HTTP')
-  await http.upload(line.web, codec.say({ kind: 'inventory', slots: box.slots, banks: banksOf(box) }))
+async function upload({ web, codec, box }: Volinks): Promise<void> {
+  if (!web) throw new RangeError('this cabinet speaks no HTTP')
+  await http.upload(web, codec.say({ kind: 'inventory', slots: box.slots, banks: banksOf(box) }))
 }
 
 /** Some time after each power-on it says over HTTP what its holes hold. */
 function uploadLater(cab: Volinks, bootSeconds: number) {
   const { uploadSeconds } = cab.settings
   clearTimeout(cab.upload)
-  if (uploadSeconds === undefined || !cab.line.web) return
+  if (uploadSeconds === undefined || !cab.web) return
   // The journal has what came of it.
   cab.upload = setTimeout(() => void upload(cab).catch(() => {}), (bootSeconds + uploadSeconds) * 1000)
 }
 
 function restart(cab: Volinks, reason = 'restarted') {
-  cab.actor.journal.add({ event: 'did', act: 'restarted' })
+  cab.journal.add({ event: 'did', act: 'restarted' })
   uploadLater(cab, cab.settings.bootSeconds ?? 8)
-  reboot(cab.line, reason)
+  reboot(cab, reason)
 }
 
 /** @param of the cabinet, which is made with its wire */
-const wireOf = (of: () => Volinks): Wire => ({
-  get online() {
-    return of().line.online
+const wireOf = (of: () => Volinks): Volinks['wire'] => ({
+  dial: () => void wake(of()),
+  hangUp(stream) {
+    of().online = false
+    // Every stream of this wire is a socket.
+    endAfterWrites(stream as Socket)
   },
-  say: (report) => say(of(), report),
-  frameOf: (report) => of().codec.say(report),
+  deafen: () => deafen(of()),
+  canSay: (report) => canSay(of(), report),
+  frameOf: (report) => (report.kind === 'login' ? nothing : of().codec.say(report)),
   // The last byte is the check byte (5.3).
   spoiled: (frame) => flipped(frame, frame.length - 1),
-  again: (frame, report) => void of().again.push({ frame, report }),
-  hush: () => void (of().line.hushed = true),
-  beat: () => beat(of()),
+  write: (frame, report, isAgain) => publish(of(), frame, report, isAgain),
+  send: (bytes) => void of().client?.publish(of().topics.update, bytes, { qos: 1 }),
   restart: () => restart(of()),
-  drop: () => hangUp(of().line, 'dropped'),
-  halfOpen: () => forsake(of().line),
-  send(bytes) {
-    const { link, topics } = of().line
-    link?.client.publish(topics.update, bytes, { qos: 1 })
-  },
-  close() {
-    clearTimeout(of().upload)
-    return switchOff(of().line)
-  },
+  giveUp: (reason) => restart(of(), reason),
 })
-
-function makeOf({ firmware, holesPerBoard, returnFrameBytes }: Partial<mqtt.Make>): Partial<mqtt.Make> {
-  return {
-    ...(firmware !== undefined && { firmware }),
-    ...(holesPerBoard !== undefined && { holesPerBoard }),
-    ...(returnFrameBytes !== undefined && { returnFrameBytes }),
-  }
-}
-
-/** @throws RangeError neither HTTP nor a login to find its broker by */
-function lineOf(actor: Actor, doors: Doors, settings: MqttCabinetSettings, on: Line['on']): Line {
-  const { box, journal } = actor
-  const { login, firmware = 'current' } = settings
-  if (!login && !doors.ask) throw new RangeError('an MQTT cabinet needs HTTP or a login')
-  return {
-    settings,
-    actor,
-    topics: mqtt.topics(box.boxId),
-    doors,
-    web: login || !doors.ask ? undefined : { ask: doors.ask, box, journal, firmware },
-    broker: login && { clientId: box.boxId, host: box.server.host, port: Number(box.server.port), ...login },
-    link: undefined,
-    forsaken: [],
-    online: false,
-    hushed: false,
-    farewell: undefined,
-    redial: undefined,
-    on,
-  }
-}
 
 /**
  * A cabinet of the MQTT family, switched on at once and well-behaved unless told otherwise.
  * @throws RangeError a box that cannot be, an id that is no IMEI, or neither HTTP nor a login to find its broker by
  */
 export function mqttCabinet(doors: Doors, settings: MqttCabinetSettings): MqttCabinet {
-  const actor = makeActor({ ...settings, family: 'mqtt' })
-  const wire = wireOf(() => cab)
-  const line = lineOf(actor, doors, settings, {
-    dialled: () => write(cab, { kind: 'login', boxId: actor.box.boxId }, nothing),
-    ready: () => loggedIn(cab),
-    heard: (topic, payload) => hear(cab, topic, payload),
-    ended: () => clearInterval(cab.heartbeats),
-  })
+  const { login, firmware = 'current' } = settings
+  if (!login && !doors.ask) throw new RangeError('an MQTT cabinet needs HTTP or a login')
+  const machine = newMachine({ ...settings, family: 'mqtt' }, true)
+  const { box, journal } = machine
   const cab: Volinks = {
+    ...machine,
     settings,
-    actor,
-    wire,
-    codec: mqtt.deviceCodec(makeOf(settings)),
-    line,
-    unanswered: 0,
-    again: [],
-    heartbeats: undefined,
+    wire: wireOf(() => cab),
+    codec: mqtt.deviceCodec(settings),
+    topics: mqtt.topics(box.boxId),
+    doors,
+    web: login || !doors.ask ? undefined : { ask: doors.ask, box, journal, firmware },
+    broker: login && { clientId: box.boxId, host: box.server.host, port: Number(box.server.port), ...login },
+    client: undefined,
     upload: undefined,
+    on: {
+      dialled: () => say(cab, { kind: 'login', boxId: box.boxId }),
+      ready: () => ready(cab),
+      heard: (topic, payload) => hear(cab, topic, payload),
+    },
   }
   uploadLater(cab, 0)
-  void wake(line)
-  return Object.assign(makeCabinet(actor, wire, true), { upload: () => upload(cab) })
+  void wake(cab)
+  const close = () => {
+    clearTimeout(cab.upload)
+    return switchOff(cab)
+  }
+  return Object.assign(simulated(cab), { upload: () => upload(cab), close })
 }

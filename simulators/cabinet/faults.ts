@@ -1,5 +1,5 @@
-import type { Report } from '../../protocol/cabinet.ts'
-import type { Overrides, Reach, Reply } from './behaviours.ts'
+import type { Command, Report } from '../../protocol/cabinet.ts'
+import { commandKinds, type Overrides, type Reach, type Reply } from './behaviours.ts'
 import type { Family } from './box.ts'
 
 /** Longer than any server waits for an answer (docs/protocol.md 4: 15 s). */
@@ -18,24 +18,9 @@ export interface Fault {
   out?(frame: Buffer, report: Report, reach: Reach): Buffer[] | undefined
 }
 
-const commands = [
-  'eject',
-  'force_eject',
-  'inventory',
-  'restart',
-  'iccid',
-  'volume',
-  'set_volume',
-  'server_address',
-  'set_server_address',
-  'apn',
-  'set_apn',
-  'software_version',
-] as const
+type Any = (command: Command, usual: () => Promise<Reply>, reach: Reach) => Promise<Reply>
 
-type Any = (command: { kind: (typeof commands)[number] }, usual: () => Promise<Reply>, reach: Reach) => Promise<Reply>
-
-const every = (take: Any): Overrides => Object.fromEntries(commands.map((kind) => [kind, take]))
+const every = (take: Any): Overrides => Object.fromEntries(commandKinds.map((kind) => [kind, take]))
 const movements = (take: Any): Overrides => ({ eject: take, force_eject: take })
 
 // What moves metal or money: the frames whose loss or repetition a server must survive.

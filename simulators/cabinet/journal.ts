@@ -4,7 +4,8 @@ import type { Acknowledgement, BankId, Command, Report } from '../../protocol/ca
 const entriesMax = 5_000
 
 /** What happened to the metal, whoever was told about it. */
-export type Act = 'ejected' | 'inserted' | 'pulled' | 'jammed' | 'freed' | 'restarted'
+export const acts = ['ejected', 'inserted', 'pulled', 'jammed', 'freed', 'restarted'] as const
+type Act = (typeof acts)[number]
 
 /** What an MQTT cabinet says over HTTP (docs/protocol.md 5.1, 5.5, 5.7). */
 export type Question = 'bootstrap' | 'upload' | 'http_return'

@@ -1,6 +1,6 @@
 import { emitKeypressEvents } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import { strangersBank } from './box.ts'
+import { nextBank, strangersBank } from './box.ts'
 import type { Entry } from './journal.ts'
 import { faultKeys, render, slotsDeep } from './screen.ts'
 import type { Cabinet } from './simulated-cabinet.ts'
@@ -32,11 +32,14 @@ interface Hand {
   leave(): void
 }
 
-const ids = { next: ({ box }: Cabinet) => box.gone.at(-1) ?? strangersBank(box) }
+const told = (notice: string, work: (hand: Hand) => void) => (hand: Hand) => {
+  work(hand)
+  return notice
+}
 
 /** Each key does one thing at the selected slot; what it returns is shown. */
 const keys: Record<string, (hand: Hand) => string> = {
-  i: ({ cabinet, selected }) => `inserted into slot ${cabinet.insert(ids.next(cabinet), selected)}`,
+  i: ({ cabinet, selected }) => `inserted into slot ${cabinet.insert(nextBank(cabinet.box), selected)}`,
   n: ({ cabinet, selected }) =>
     `a stranger's bank inserted into slot ${cabinet.insert(strangersBank(cabinet.box), selected)}`,
   p: ({ cabinet, selected }) => `pulled ${cabinet.pull(selected)} out of slot ${selected}`,
@@ -48,34 +51,16 @@ const keys: Record<string, (hand: Hand) => string> = {
     cabinet.emptyReturn(selected)
     return `slot ${selected} closed on nothing`
   },
-  h({ cabinet }) {
-    cabinet.heartbeat()
-    return 'heartbeat'
-  },
-  r({ cabinet }) {
-    cabinet.restart()
-    return 'rebooting'
-  },
-  d({ cabinet }) {
-    cabinet.drop()
-    return 'the link is dropped'
-  },
-  o({ cabinet }) {
-    cabinet.halfOpen()
-    return 'the old link is left half open'
-  },
-  f(hand) {
-    hand.faulting = true
-    return ''
-  },
+  h: told('heartbeat', ({ cabinet }) => cabinet.heartbeat()),
+  r: told('rebooting', ({ cabinet }) => cabinet.restart()),
+  d: told('the link is dropped', ({ cabinet }) => cabinet.drop()),
+  o: told('the old link is left half open', ({ cabinet }) => cabinet.halfOpen()),
+  f: told('', (hand) => void (hand.faulting = true)),
   up: (hand) => select(hand, hand.selected - 1),
   down: (hand) => select(hand, hand.selected + 1),
   left: (hand) => select(hand, hand.selected - slotsDeep(hand.cabinet.box, hand.columns())),
   right: (hand) => select(hand, hand.selected + slotsDeep(hand.cabinet.box, hand.columns())),
-  q(hand) {
-    hand.leave()
-    return ''
-  },
+  q: told('', ({ leave }) => leave()),
 }
 
 function select(hand: Hand, slot: number): string {
@@ -108,13 +93,39 @@ function press(hand: Hand, key: string) {
   }
 }
 
+/** Takes a terminal for a hand, until the returned function gives it back. */
+function takeTerminal({ input, output }: Terminal, hand: Hand, redraw: () => void): () => void {
+  const onKey = (_: string, { name, ctrl, sequence }: { name?: string; ctrl?: boolean; sequence: string }) => {
+    if (ctrl && name === 'c') hand.leave()
+    press(hand, name ?? sequence)
+    redraw()
+  }
+  const restore = () => output.write(screenOff)
+  process.once('exit', restore)
+  output.write(screenOn)
+  emitKeypressEvents(input)
+  input.setRawMode(true)
+  input.on('keypress', onKey)
+  input.resume()
+  output.on('resize', redraw)
+  return () => {
+    input.setRawMode(false)
+    input.off('keypress', onKey)
+    input.pause()
+    output.off('resize', redraw)
+    process.off('exit', restore)
+    restore()
+  }
+}
+
 /** Gives a cabinet a screen and a keyboard until somebody quits. */
 export async function play(
   cabinet: Cabinet,
   title: string,
   line: (entry: Entry) => string,
-  { input, output }: Terminal = { input: process.stdin, output: process.stdout },
+  terminal: Terminal = { input: process.stdin, output: process.stdout },
 ): Promise<void> {
+  const { output } = terminal
   const left = Promise.withResolvers<void>()
   const hand: Hand = {
     cabinet,
@@ -138,31 +149,14 @@ export async function play(
       draw()
     }, redrawMilliseconds)
   }
-  const onKey = (_: string, { name, ctrl, sequence }: { name?: string; ctrl?: boolean; sequence: string }) => {
-    if (ctrl && name === 'c') left.resolve()
-    press(hand, name ?? sequence)
-    redraw()
-  }
   const unwatch = cabinet.journal.watch((entry) => {
     hand.wire = [...hand.wire, line(entry)].slice(-wireLinesMax)
     redraw()
   })
-  const restore = () => output.write(screenOff)
-  process.once('exit', restore)
-  output.write(screenOn)
-  emitKeypressEvents(input)
-  input.setRawMode(true)
-  input.on('keypress', onKey)
-  input.resume()
-  output.on('resize', redraw)
+  const giveBack = takeTerminal(terminal, hand, redraw)
   draw()
   await left.promise
   unwatch()
   clearTimeout(due)
-  input.setRawMode(false)
-  input.off('keypress', onKey)
-  input.pause()
-  output.off('resize', redraw)
-  process.off('exit', restore)
-  restore()
+  giveBack()
 }

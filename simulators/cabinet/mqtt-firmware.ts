@@ -1,7 +1,6 @@
 import type { Command, Report } from '../../protocol/cabinet.ts'
 import { seal } from '../../protocol/cabinet-mqtt/frame.ts'
-import type { Firmware, Heard } from '../../protocol/cabinet-mqtt/index.ts'
-import { uplinks } from '../../protocol/cabinet-mqtt/index.ts'
+import { type Firmware, type ReceivedCommand, uplinks } from '../../protocol/cabinet-mqtt/index.ts'
 import { wifiList } from '../../protocol/cabinet-mqtt/settings.ts'
 import { encodeBody } from '../../protocol/field.ts'
 import type { FaultName } from './faults.ts'
@@ -22,7 +21,7 @@ export const isSayable = (report: Report): boolean =>
 /** The answer to a pop-up that is too old, or does not say how old it is; undefined: it is obeyed (5.4). */
 export function refusalOf(
   command: Command,
-  when: Heard['when'],
+  when: ReceivedCommand['when'],
   unixSeconds: number,
   faults: ReadonlyMap<FaultName, unknown>,
 ): Report | undefined {

@@ -1,12 +1,10 @@
 import { styleText } from 'node:util'
 import type { Bank, BankId } from '../../protocol/cabinet.ts'
 import { snOf } from '../../protocol/cabinet-mqtt/index.ts'
-import type { Hints } from '../../protocol/explain.ts'
-import { explain } from '../../protocol/explain.ts'
+import { explain, type Hints } from '../../protocol/explain.ts'
 import type { Box } from './box.ts'
 import { faultNames } from './faults.ts'
-import type { Entry } from './journal.ts'
-import { kindOf } from './journal.ts'
+import { type Entry, kindOf } from './journal.ts'
 import type { Cabinet } from './simulated-cabinet.ts'
 
 /** What a terminal shows of a cabinet. */

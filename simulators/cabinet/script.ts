@@ -1,9 +1,9 @@
 import { setTimeout as after } from 'node:timers/promises'
-import type { Command } from '../../protocol/cabinet.ts'
-import { bankIdOf, strangersBank } from './box.ts'
+import type { Report } from '../../protocol/cabinet.ts'
+import { commandKinds } from './behaviours.ts'
+import { bankIdOf, nextBank } from './box.ts'
 import { faultNames, isFault } from './faults.ts'
-import type { Act, Entry } from './journal.ts'
-import { kindOf } from './journal.ts'
+import { acts, type Entry, kindOf } from './journal.ts'
 import type { Cabinet } from './simulated-cabinet.ts'
 
 const withinMilliseconds = 30_000
@@ -37,32 +37,10 @@ function number(text = ''): number {
   return Number(text)
 }
 
-const happenings: Record<Command['kind'] | Act | 'login' | 'heartbeat' | 'returned' | 'abnormal', true> = {
-  login: true,
-  heartbeat: true,
-  returned: true,
-  abnormal: true,
-  eject: true,
-  force_eject: true,
-  inventory: true,
-  restart: true,
-  iccid: true,
-  volume: true,
-  set_volume: true,
-  server_address: true,
-  set_server_address: true,
-  apn: true,
-  set_apn: true,
-  software_version: true,
-  ejected: true,
-  inserted: true,
-  pulled: true,
-  jammed: true,
-  freed: true,
-  restarted: true,
-}
+const reports: Report['kind'][] = ['heartbeat', 'returned', 'abnormal']
+const happenings = ['login', ...reports, ...commandKinds, ...acts]
 const events = ['connected', 'closed', 'unreadable', 'bootstrap', 'upload', 'http_return', 'upload_all', 'load_ad']
-const words = [...Object.keys(happenings), ...events]
+const words = [...happenings, ...events]
 
 /** `eject slot=3`: what was heard, done or happened to the link; never what the cabinet itself said. */
 function matcher([kind = '', ...fields]: string[]): (entry: Entry) => boolean {
@@ -155,7 +133,7 @@ function send([hex = '']: string[]): Step {
 function insert([slot, bank]: string[]): Step {
   const at = number(slot)
   const bankId = bank === undefined ? undefined : bankIdOf(bank)
-  return act((cabinet) => void cabinet.insert(bankId ?? cabinet.box.gone.at(-1) ?? strangersBank(cabinet.box), at))
+  return act((cabinet) => void cabinet.insert(bankId ?? nextBank(cabinet.box), at))
 }
 
 interface Verb {

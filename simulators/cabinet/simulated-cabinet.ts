@@ -1,10 +1,15 @@
-import type { Acknowledgement, BankId, Command, Report } from '../../protocol/cabinet.ts'
-import type { Box } from './box.ts'
-import type { FaultName } from './faults.ts'
-import type { Journal } from './journal.ts'
+import type { Acknowledgement, Bank, BankId, Command, Report } from '../../protocol/cabinet.ts'
+import { forsake, hangUp, switchOff } from '../line.ts'
+import { asReturned, type Box, place, take } from './box.ts'
+import { type FaultName, faultOf } from './faults.ts'
+import { type Journal, kindOf } from './journal.ts'
+import { beat, type Machine, say } from './machine.ts'
+
+/** Returns kept until they are acknowledged; older ones give way. */
+const unacknowledgedMax = 256
 
 /** A command by its kind, or what was acknowledged: the two never share a name. */
-export type HeardKind = Command['kind'] | Acknowledgement['report']
+type HeardKind = Command['kind'] | Acknowledgement['report']
 /** What a cabinet heard under that name. */
 export type Heard<K extends HeardKind> = K extends Command['kind']
   ? Extract<Command, { kind: K }>
@@ -51,37 +56,82 @@ export interface Cabinet {
   close(): Promise<void>
 }
 
-/** How long things take, from–to. */
-export interface Latency {
-  ejectMilliseconds: readonly [number, number]
-  forceEjectMilliseconds: readonly [number, number]
-  queryMilliseconds: readonly [number, number]
+function insert(machine: Machine, placed: Bank): number {
+  const { box, journal, unacknowledged, online } = machine
+  const bank = asReturned(box, placed)
+  journal.add({ event: 'did', act: 'inserted', slot: bank.slot, bankId: bank.bankId })
+  unacknowledged.push(bank)
+  if (unacknowledged.length > unacknowledgedMax) unacknowledged.shift()
+  if (online) say(machine, { kind: 'returned', bank })
+  return bank.slot
 }
 
-/** As captured (docs/protocol.md 0x64, 0x65, 0x80). */
-export const realLatency: Latency = {
-  ejectMilliseconds: [710, 1130],
-  forceEjectMilliseconds: [550, 650],
-  queryMilliseconds: [30, 60],
+function pull(machine: Machine, slot: number): BankId {
+  const bank = take(machine.box, slot)
+  if (!bank) throw new RangeError(`slot ${slot} is empty`)
+  machine.journal.add({ event: 'did', act: 'pulled', slot, bankId: bank.bankId })
+  if (machine.online) say(machine, { kind: 'abnormal', event: 1, slot, bankId: bank.bankId })
+  return bank.bankId
 }
 
-/** Over MQTT a cabinet checks itself for 3 s after a pop-up; a server waits 15 s for it and 10 s for a check (5.4). */
-export const realLatencyMqtt: Latency = {
-  ejectMilliseconds: [2000, 4000],
-  forceEjectMilliseconds: [1500, 3500],
-  queryMilliseconds: [200, 900],
+function jam({ box, journal }: Machine, slot: number) {
+  const freed = box.jammed.delete(slot)
+  if (!freed) box.jammed.add(slot)
+  journal.add({ event: 'did', act: freed ? 'freed' : 'jammed', slot })
 }
 
-/** Nothing takes time. */
-export const noLatency: Latency = {
-  ejectMilliseconds: [0, 0],
-  forceEjectMilliseconds: [0, 0],
-  queryMilliseconds: [0, 0],
+/** Until a login was accepted; on a wire that cannot dial again, until that can no longer be. */
+async function loggedIn({ journal, online, redials }: Machine): Promise<void> {
+  if (online) return
+  const entry = await journal.next((entry) => {
+    if (entry.event === 'closed') return !redials
+    return entry.event === 'heard' && kindOf(entry) === 'login' && 'result' in entry.words && entry.words.result === 1
+  })
+  if (entry.event === 'closed') throw new Error(`${entry.reason} before the login was answered`)
 }
 
-/** How long a command takes this time. @param random 0–1 */
-export function latencyOf(latency: Latency, kind: Command['kind'], random: number): number {
-  const from = { eject: latency.ejectMilliseconds, force_eject: latency.forceEjectMilliseconds }
-  const [least, most] = kind === 'eject' || kind === 'force_eject' ? from[kind] : latency.queryMilliseconds
-  return least + (most - least) * random
+/** A machine as tests, screens and scripts hold it. */
+export function simulated(machine: Machine): Cabinet {
+  const { box, journal, faults, wire } = machine
+  return {
+    box,
+    journal,
+    get online() {
+      return machine.online
+    },
+    get loggedIn() {
+      return loggedIn(machine)
+    },
+    get faults() {
+      return [...faults.keys()]
+    },
+    toggle(fault) {
+      if (!faults.delete(fault)) faults.set(fault, faultOf(fault, box.family))
+    },
+    async next(kind, since = journal.now) {
+      const entry = await journal.next((entry) => entry.event === 'heard' && kindOf(entry) === kind, { since })
+      // The kind was matched, which the compiler cannot follow; the same below.
+      return (entry.event === 'heard' && entry.words) as Heard<typeof kind>
+    },
+    async said(kind, since = journal.now) {
+      const entry = await journal.next((entry) => entry.event === 'said' && kindOf(entry) === kind, { since })
+      return (entry.event === 'said' && entry.report) as Extract<Report, { kind: typeof kind }>
+    },
+    insert: (bankId, slot, levelPercent) => insert(machine, place(box, bankId, slot, levelPercent)),
+    pull: (slot) => pull(machine, slot),
+    jam: (slot) => jam(machine, slot),
+    emptyReturn: (slot) => say(machine, { kind: 'abnormal', event: 2, slot, bankId: null }),
+    heartbeat: () => beat(machine),
+    restart: () => wire.restart(),
+    drop: () => hangUp(machine, 'dropped'),
+    halfOpen() {
+      wire.deafen?.()
+      forsake(machine)
+    },
+    send(bytes) {
+      wire.send(bytes)
+      journal.add({ event: 'sent', frame: bytes })
+    },
+    close: () => switchOff(machine),
+  }
 }

@@ -1,7 +1,8 @@
 import { setTimeout as after } from 'node:timers/promises'
+import { between, type Range } from '../cabinet/latency.ts'
 
 /** Between one wish of a customer and the next. */
-const pauseSeconds: readonly [number, number] = [8, 25]
+const pauseSeconds: Range = [8, 25]
 /** A borrow waits for the cabinet; the API gives up before this. */
 const requestMilliseconds = 30_000
 
@@ -20,8 +21,6 @@ interface Login {
   token: string
   userId: number
 }
-
-const between = ([least, most]: readonly [number, number]) => least + (most - least) * Math.random()
 
 async function post(url: string, body: object, signal: AbortSignal, token?: string): Promise<Response> {
   return fetch(url, {

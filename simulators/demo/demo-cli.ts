@@ -3,8 +3,7 @@ import { jsonLine } from '../cabinet/journal.ts'
 import { tool } from '../options.ts'
 import { stopped } from '../stopped.ts'
 import { customers } from './customers.ts'
-import type { DemoFleet, DemoSettings, DemoStation } from './demo-fleet.ts'
-import { demoFleet } from './demo-fleet.ts'
+import { type DemoFleet, type DemoSettings, type DemoStation, demoFleet } from './demo-fleet.ts'
 
 /** For --help. */
 export const demoManual = `Settings are one line of JSON on standard input, because keys do not belong on a command line:

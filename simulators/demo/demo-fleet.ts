@@ -3,13 +3,13 @@ import type { BankId } from '../../protocol/cabinet.ts'
 import { bankIdsOf, charge, fits, freeSlots } from '../cabinet/box.ts'
 import { mqttCabinet } from '../cabinet/cabinet-mqtt.ts'
 import { cabinet } from '../cabinet/cabinet-tcp.ts'
-import type { Cabinet, Latency } from '../cabinet/simulated-cabinet.ts'
-import { realLatency, realLatencyMqtt } from '../cabinet/simulated-cabinet.ts'
-import { asker, dialer, mayDial } from '../dial.ts'
+import { between, type Latency, type Range, realLatency } from '../cabinet/latency.ts'
+import type { Cabinet } from '../cabinet/simulated-cabinet.ts'
+import { dialer, doors, mayDial } from '../dial.ts'
 
 /** A bank at somebody's comes back this much later, with this much charge left. */
-const returnSecondsStandard: readonly [number, number] = [20, 90]
-const leftPercent: readonly [number, number] = [10, 80]
+const returnSecondsStandard: Range = [20, 90]
+const leftPercent: Range = [10, 80]
 /** No cabinet with a free slot in reach: tried again after this. */
 const againSeconds = 5
 const chargeSeconds = 10
@@ -22,7 +22,7 @@ const stationsMax = 1_000
 /** One cabinet of the demo; `banks` are so many generated ones, or those. */
 export interface DemoStation {
   boxId: string
-  key?: string
+  key?: string | undefined
   dialect: 'A' | 'B' | 'mqtt'
   slots: number
   banks?: number | readonly BankId[]
@@ -36,7 +36,7 @@ export interface DemoSettings {
   stations: readonly DemoStation[]
   /** Of TCP cabinets. */
   heartbeatSeconds?: number
-  returnSeconds?: readonly [number, number]
+  returnSeconds?: Range
   allowRemote?: boolean
   /** Real unless told. */
   latency?: Latency
@@ -48,8 +48,6 @@ export interface DemoFleet {
   close(): Promise<void>
 }
 
-const between = ([least, most]: readonly [number, number]) => least + (most - least) * Math.random()
-
 function station(
   settings: DemoSettings,
   { boxId, key, dialect, slots, banks: given = slots >> 1 }: DemoStation,
@@ -60,25 +58,19 @@ function station(
   if (dialect === 'mqtt') {
     if (typeof bootstrapPort !== 'number') throw new RangeError(`${boxId} needs a bootstrapPort`)
     const server = { host, port: `${bootstrapPort}`, heartbeatSeconds: heartbeatSecondsMqtt }
-    const doors = { dial: dialer(allowRemote), ask: asker(allowRemote) }
-    return mqttCabinet(doors, { ...box, server, uploadSeconds, latency: latency ?? realLatencyMqtt })
+    return mqttCabinet(doors(allowRemote), { ...box, server, uploadSeconds, latency: latency ?? realLatency.mqtt })
   }
   return cabinet(dialer(allowRemote), {
     ...box,
     dialect,
-    ...(key !== undefined && { key }),
+    key,
     server: { host, port: `${port}`, heartbeatSeconds },
-    latency: latency ?? realLatency,
+    latency: latency ?? realLatency.tcp,
   })
 }
 
 /** Somebody carries a bank about and puts it into any cabinet that takes it. */
-async function carry(
-  cabinets: readonly Cabinet[],
-  bankId: BankId,
-  seconds: readonly [number, number],
-  signal: AbortSignal,
-) {
+async function carry(cabinets: readonly Cabinet[], bankId: BankId, seconds: Range, signal: AbortSignal) {
   let wait = between(seconds)
   for (;;) {
     await after(wait * 1000, undefined, { signal })

@@ -5,33 +5,30 @@ import { imeiOf, imeiSerialMax } from '../cabinet/imei.ts'
 import { mayDial } from '../dial.ts'
 import { dialling, fileOf, numberOf, portOf, tool, wholeOf } from '../options.ts'
 import { stopped } from '../stopped.ts'
-import { mqttFleet, together } from './mqtt-fleet.ts'
-import type { FleetLatency, RunningFleet } from './tcp-fleet.ts'
-import { fleet, fleetLatency, fleetSlotsMax } from './tcp-fleet.ts'
+import { type FleetLatency, type FleetSettings, fleetLatency, type RunningFleet, together } from './fleet.ts'
+import { mqttFleet } from './mqtt-fleet.ts'
+import { fleet, fleetSlotsMax } from './tcp-fleet.ts'
 
 const cabinetsMax = 100_000
 /** Whole cabinets, with a box and a journal each. */
 const mqttMax = 10_000
 const reportMilliseconds = 1_000
 
-interface Who {
-  boxId: string
-  key?: string
-}
+type Who = ReturnType<FleetSettings['who']>
 
 /** Lines of `boxId key`; `#` begins a comment. */
 function whoFrom(path: string): Who[] {
   const lines = fileOf('keys-file', path).split('\n')
   return lines.flatMap((line) => {
     const [boxId, key] = line.replace(/#.*/, '').trim().split(/\s+/)
-    return boxId ? [{ boxId, ...(key !== undefined && { key }) }] : []
+    return boxId ? [{ boxId, key }] : []
   })
 }
 
 /** `SIM000001`, `SIM000002` … with one key for all. */
 const numbered = (prefix: string, first: number, key: string | undefined) => (index: number) => ({
   boxId: `${prefix}${`${first + index}`.padStart(6, '0')}`,
-  ...(key !== undefined && { key }),
+  key,
 })
 
 const milliseconds = (micros: number) => Math.round(micros / 10) / 100
@@ -145,11 +142,10 @@ function overTcp(given: Given, cabinets: number, list: Who[] | undefined, latenc
 function overMqtt(given: Given, cabinets: number, list: Who[] | undefined, latency: FleetLatency): RunningFleet[] {
   if (cabinets === 0) return []
   const first = wholeOf('first', given.first, 0, imeiSerialMax + 1 - cabinets)
-  const names = given.dialect === 'mqtt' ? list : undefined
   const settings = {
     ...shape(given),
     cabinets,
-    who: (index: number) => names?.[index]?.boxId ?? imeiOf(first + index),
+    who: (index: number) => (given.dialect === 'mqtt' && list?.[index]) || { boxId: imeiOf(first + index) },
     port: portOf(given['mqtt-port'] ?? (given.dialect === 'mqtt' ? given.port : undefined), 'mqtt'),
     heartbeatSeconds: numberOf('mqtt-heartbeat', given['mqtt-heartbeat'], 0.1, 3600),
   }

@@ -1,31 +1,20 @@
-import type { Socket } from 'node:net'
-import { connect } from 'node:net'
-import type { RecordableHistogram } from 'node:perf_hooks'
+import { connect, type Socket } from 'node:net'
 import type { Acknowledgement, Command, DeviceCodec, Report } from '../../protocol/cabinet.ts'
-import type { Framer } from '../../protocol/cabinet-tcp/index.ts'
-import { newFramer } from '../../protocol/cabinet-tcp/index.ts'
+import { type Framer, newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../../protocol/errors.ts'
 import { obey } from '../cabinet/behaviours.ts'
-import type { Box } from '../cabinet/box.ts'
-import { banksOf, makeBox } from '../cabinet/box.ts'
+import { type Box, banksOf, makeBox } from '../cabinet/box.ts'
+import { reasonOf } from '../line.ts'
+import { countAnswer, countFailure, countLogin, type FleetSettings, type Tally } from './fleet.ts'
 
 /** A source address has some 28,000 ports on loopback; beyond this many cabinets another address is used. */
 const cabinetsPerSourceMax = 20_000
 /** As a real cabinet: after so many unanswered heartbeats the next one is a new dial (docs/protocol.md 4). */
 const missedHeartbeatsMax = 2
 
-export interface FleetSettings {
-  cabinets: number
+/** Of at most 32 slots. */
+export interface TcpFleetSettings extends FleetSettings {
   dialect: 'A' | 'B'
-  /** The nth cabinet, from 0 on. */
-  who(index: number): { boxId: string; key?: string }
-  /** At most 32. */
-  slots: number
-  banks: number
-  host: string
-  port: number
-  loginsPerSecond: number
-  heartbeatSeconds: number
   /** How many 127.0.0.x addresses to dial from; as many as needed unless told. */
   sources?: number
 }
@@ -48,32 +37,13 @@ export interface Member {
   farewell: string | undefined
 }
 
-/** Counted since the start; latencies in microseconds. */
-export interface FleetCounts {
-  logins: number
-  refusals: number
-  heartbeats: number
-  answered: number
-  commands: number
-  unreadable: number
-  /** Links that ended without our doing, and dials that failed, by reason. */
-  failures: Record<string, number>
-}
-
 /** All that the members of a fleet share. */
-export interface Fleet extends FleetCounts {
-  settings: FleetSettings
+export interface Fleet extends Tally {
+  settings: TcpFleetSettings
   members: Member[]
   waiting: number[]
-  online: number
-  loginLatency: RecordableHistogram
-  heartbeatLatency: RecordableHistogram
-  heartbeatLatencyNow: RecordableHistogram
-  stopping: boolean
   /** Shared by all sockets: a read is handled before the next begins. */
   buffer: Buffer
-  /** Resolved when all are logged in at the same time. */
-  everybody: PromiseWithResolvers<void>
 }
 
 const bankIdOf = (index: number, slot: number) =>
@@ -88,10 +58,6 @@ function boxOf({ settings }: Fleet, { index, present }: Member): Box {
 }
 
 const presentIn = (box: Box) => [...box.banks.keys()].reduce((bits, slot) => bits | (1 << (slot - 1)), 0)
-
-function fail(fleet: Fleet, reason: string) {
-  fleet.failures[reason] = (fleet.failures[reason] ?? 0) + 1
-}
 
 /** One more link for a member. */
 export function dial(fleet: Fleet, member: Member) {
@@ -116,8 +82,8 @@ export function dial(fleet: Fleet, member: Member) {
   member.framer = undefined
   member.farewell = undefined
   socket.once('connect', () => login(fleet, member))
-  socket.on('error', (error: NodeJS.ErrnoException) => {
-    reason = error.code ?? error.message
+  socket.on('error', (error) => {
+    reason = reasonOf(error)
   })
   socket.once('close', () => ended(fleet, member, socket, reason))
 }
@@ -138,7 +104,7 @@ function ended(fleet: Fleet, member: Member, socket: Socket, reason: string) {
   if (member.online) fleet.online--
   member.online = false
   if (fleet.stopping) return
-  fail(fleet, member.farewell ?? reason)
+  countFailure(fleet, member.farewell ?? reason)
   fleet.waiting.push(member.index)
 }
 
@@ -182,24 +148,17 @@ function acknowledged(fleet: Fleet, member: Member, words: Acknowledgement) {
     fleet.refusals++
     return
   }
-  fleet.loginLatency.record(micros(member.saidAt))
-  fleet.logins++
-  if (!member.online) fleet.online++
-  member.online = true
   member.unanswered = 0
-  if (fleet.online === fleet.members.length) fleet.everybody.resolve()
+  // A server may say it twice.
+  if (!member.online) countLogin(fleet, member.saidAt)
+  member.online = true
 }
-
-const micros = (since: number) => Math.max(1, Math.round((performance.now() - since) * 1000))
 
 function beaten(fleet: Fleet, member: Member) {
   // A probe has the same bytes. Our answer counts as unanswered: a server may answer answers.
   if (member.unanswered === 0) return beat(fleet, member)
   member.unanswered = 0
-  fleet.answered++
-  const latency = micros(member.saidAt)
-  fleet.heartbeatLatency.record(latency)
-  fleet.heartbeatLatencyNow.record(latency)
+  countAnswer(fleet, member.saidAt)
 }
 
 /** A heartbeat, or after too many unanswered ones the end of the link and another turn to dial. */

@@ -1,51 +1,35 @@
 /** Many MQTT cabinets in one process: each a whole one, because its broker's client is one anyway. */
-import type { BankId } from '../../protocol/cabinet.ts'
 import { bankIdsOf } from '../cabinet/box.ts'
 import { mqttCabinet } from '../cabinet/cabinet-mqtt.ts'
-import type { Entry } from '../cabinet/journal.ts'
 import { kindOf } from '../cabinet/journal.ts'
 import type { Cabinet } from '../cabinet/simulated-cabinet.ts'
-import { asker, dialer } from '../dial.ts'
-import type { FleetCounts } from './member.ts'
-import type { FleetLatency, RunningFleet } from './tcp-fleet.ts'
-import { fleetLatency } from './tcp-fleet.ts'
+import { doors } from '../dial.ts'
+import {
+  countAnswer,
+  countFailure,
+  countLogin,
+  type FleetSettings,
+  fleetLatency,
+  newTally,
+  type RunningFleet,
+  running,
+  type Tally,
+} from './fleet.ts'
 
 const tickMilliseconds = 10
 
-/** A fleet that asks for its broker at `port`. */
-export interface MqttFleetSettings {
-  cabinets: number
-  /** The IMEI of the nth cabinet, from 0 on. */
-  who(index: number): string
-  slots: number
-  banks: number
-  host: string
-  /** Of the bootstrap. */
-  port: number
-  loginsPerSecond: number
-  heartbeatSeconds: number
+interface MqttFleet extends Tally {
+  settings: FleetSettings
+  members: Cabinet[]
 }
-
-interface MqttFleet extends FleetCounts {
-  settings: MqttFleetSettings
-  cabinets: Cabinet[]
-  online: number
-  latency: FleetLatency
-  stopping: boolean
-  everybody: PromiseWithResolvers<void>
-}
-
-const micros = (since: number) => Math.max(1, Math.round((performance.now() - since) * 1000))
 
 function switchOn(fleet: MqttFleet, index: number) {
   const { who, slots, banks, host, port, heartbeatSeconds } = fleet.settings
-  const boxId = who(index)
-  const ids: BankId[] = bankIdsOf(boxId, 'mqtt', banks)
+  const { boxId } = who(index)
   const server = { host, port: `${port}`, heartbeatSeconds }
   // Who may dial where was asked before.
-  const doors = { dial: dialer(true), ask: asker(true) }
-  const cab = mqttCabinet(doors, { boxId, slots, banks: ids, server })
-  fleet.cabinets.push(cab)
+  const cab = mqttCabinet(doors(true), { boxId, slots, banks: bankIdsOf(boxId, 'mqtt', banks), server })
+  fleet.members.push(cab)
   watch(fleet, cab)
 }
 
@@ -59,7 +43,9 @@ function watch(fleet: MqttFleet, { journal }: Cabinet) {
       if (isOnline) fleet.online--
       isOnline = false
       dialledAt = performance.now()
-      if (!fleet.stopping) failed(fleet, entry)
+      if (fleet.stopping) return
+      countFailure(fleet, entry.reason)
+      if (/refused/i.test(entry.reason)) fleet.refusals++
     }
     if (entry.event === 'unreadable') fleet.unreadable++
     if (entry.event === 'said' && kind === 'heartbeat') {
@@ -70,27 +56,10 @@ function watch(fleet: MqttFleet, { journal }: Cabinet) {
     if (entry.words.kind !== 'acknowledged') fleet.commands++
     if (kind === 'login') {
       isOnline = true
-      loggedIn(fleet, dialledAt)
+      countLogin(fleet, dialledAt)
     }
-    if (kind === 'heartbeat') answered(fleet, beatAt)
+    if (kind === 'heartbeat') countAnswer(fleet, beatAt)
   })
-}
-
-function failed(fleet: MqttFleet, { reason }: Extract<Entry, { event: 'closed' }>) {
-  fleet.failures[reason] = (fleet.failures[reason] ?? 0) + 1
-  if (/refused/i.test(reason)) fleet.refusals++
-}
-
-function loggedIn(fleet: MqttFleet, dialledAt: number) {
-  fleet.latency.login.record(micros(dialledAt))
-  fleet.logins++
-  fleet.online++
-  if (fleet.online === fleet.settings.cabinets) fleet.everybody.resolve()
-}
-
-function answered(fleet: MqttFleet, beatAt: number) {
-  fleet.answered++
-  for (const histogram of [fleet.latency.heartbeat, fleet.latency.now]) histogram.record(micros(beatAt))
 }
 
 /** Switches on as many as the ramp allows, until all are. */
@@ -99,7 +68,7 @@ function ramp(fleet: MqttFleet): () => void {
   const start = performance.now()
   const timer = setInterval(() => {
     const due = Math.min(cabinets, Math.floor(((performance.now() - start) / 1000) * loginsPerSecond))
-    while (fleet.cabinets.length < due) switchOn(fleet, fleet.cabinets.length)
+    while (fleet.members.length < due) switchOn(fleet, fleet.members.length)
     if (due === cabinets) clearInterval(timer)
   }, tickMilliseconds)
   return () => clearInterval(timer)
@@ -110,62 +79,14 @@ function ramp(fleet: MqttFleet): () => void {
  * @param latency shared with other fleets, if given
  * @throws RangeError more banks than slots
  */
-export function mqttFleet(settings: MqttFleetSettings, latency = fleetLatency()): RunningFleet {
-  if (settings.banks > settings.slots) throw new RangeError(`${settings.banks} banks in ${settings.slots} slots`)
-  const fleet: MqttFleet = {
-    settings,
-    cabinets: [],
-    online: 0,
-    latency,
-    stopping: false,
-    everybody: Promise.withResolvers<void>(),
-    logins: 0,
-    refusals: 0,
-    heartbeats: 0,
-    answered: 0,
-    commands: 0,
-    unreadable: 0,
-    failures: {},
-  }
+export function mqttFleet(settings: FleetSettings, latency = fleetLatency()): RunningFleet {
+  const { banks, slots, cabinets } = settings
+  if (banks > slots) throw new RangeError(`${banks} banks in ${slots} slots`)
+  const fleet: MqttFleet = { ...newTally(cabinets, latency), settings, members: [] }
   const halt = ramp(fleet)
-  return {
-    get online() {
-      return fleet.online
-    },
-    counts: fleet,
-    latency,
-    everybody: fleet.everybody.promise,
-    async stop() {
-      halt()
-      fleet.stopping = true
-      await Promise.all(fleet.cabinets.map((cab) => cab.close()))
-    },
-  }
-}
-
-const sums = ['logins', 'refusals', 'heartbeats', 'answered', 'commands', 'unreadable'] as const
-
-/** Fleets as one; they share their latencies. @throws RangeError none */
-export function together(fleets: readonly RunningFleet[]): RunningFleet {
-  const [first] = fleets
-  if (!first) throw new RangeError('a fleet of no cabinets')
-  const sum = (of: (fleet: RunningFleet) => number) => fleets.reduce((total, fleet) => total + of(fleet), 0)
-  return {
-    get online() {
-      return sum(({ online }) => online)
-    },
-    get counts() {
-      const failures: Record<string, number> = {}
-      for (const { counts } of fleets)
-        for (const [reason, count] of Object.entries(counts.failures))
-          failures[reason] = (failures[reason] ?? 0) + count
-      const [logins, refusals, heartbeats, answered, commands, unreadable] = sums.map((name) =>
-        sum(({ counts }) => counts[name]),
-      ) as [number, number, number, number, number, number]
-      return { logins, refusals, heartbeats, answered, commands, unreadable, failures }
-    },
-    latency: first.latency,
-    everybody: Promise.all(fleets.map(({ everybody }) => everybody)).then(() => {}),
-    stop: async () => void (await Promise.all(fleets.map((fleet) => fleet.stop()))),
-  }
+  return running(fleet, async () => {
+    halt()
+    fleet.stopping = true
+    await Promise.all(fleet.members.map((cab) => cab.close()))
+  })
 }

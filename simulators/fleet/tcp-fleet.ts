@@ -3,13 +3,11 @@
  * its own. What one holds is computed when somebody asks, and its behaviours are those of a single cabinet.
  */
 import { once } from 'node:events'
-import type { RecordableHistogram } from 'node:perf_hooks'
-import { createHistogram } from 'node:perf_hooks'
 import { setTimeout as after } from 'node:timers/promises'
 import type { DeviceCodec } from '../../protocol/cabinet.ts'
 import { deviceCodec } from '../../protocol/cabinet-tcp/index.ts'
-import type { Fleet, FleetCounts, FleetSettings, Member } from './member.ts'
-import { beat, dial } from './member.ts'
+import { type FleetLatency, fleetLatency, newTally, type RunningFleet, running } from './fleet.ts'
+import { beat, dial, type Fleet, type Member, type TcpFleetSettings } from './member.ts'
 
 const tickMilliseconds = 10
 const lastAnswersMilliseconds = 2_000
@@ -43,13 +41,13 @@ function conduct(fleet: Fleet): () => void {
   return () => clearInterval(timer)
 }
 
-function made(settings: FleetSettings, latency: FleetLatency): Fleet {
+function made(settings: TcpFleetSettings, latency: FleetLatency): Fleet {
   const { cabinets, dialect, banks, who } = settings
   // A voice with one key remembers nothing: members of one key share it.
   const voices = new Map<string | undefined, DeviceCodec>()
   const members = Array.from({ length: cabinets }, (_, index): Member => {
     const { key } = who(index)
-    const codec = voices.get(key) ?? deviceCodec(dialect, key === undefined ? {} : { key })
+    const codec = voices.get(key) ?? deviceCodec(dialect, { key })
     voices.set(key, codec)
     return {
       index,
@@ -64,50 +62,8 @@ function made(settings: FleetSettings, latency: FleetLatency): Fleet {
       farewell: undefined,
     }
   })
-  return {
-    settings,
-    members,
-    waiting: members.map(({ index }) => index),
-    online: 0,
-    logins: 0,
-    refusals: 0,
-    heartbeats: 0,
-    answered: 0,
-    commands: 0,
-    unreadable: 0,
-    failures: {},
-    loginLatency: latency.login,
-    heartbeatLatency: latency.heartbeat,
-    heartbeatLatencyNow: latency.now,
-    stopping: false,
-    buffer: Buffer.alloc(readBytes),
-    everybody: Promise.withResolvers<void>(),
-  }
-}
-
-/** Microseconds; `now` is heartbeats since it was last reset. */
-export interface FleetLatency {
-  login: RecordableHistogram
-  heartbeat: RecordableHistogram
-  now: RecordableHistogram
-}
-
-/** Nothing measured yet. */
-export const fleetLatency = (): FleetLatency => ({
-  login: createHistogram(),
-  heartbeat: createHistogram(),
-  now: createHistogram(),
-})
-
-/** A fleet under way. */
-export interface RunningFleet {
-  readonly online: number
-  readonly counts: FleetCounts
-  readonly latency: FleetLatency
-  /** Resolves when all are logged in at the same time. */
-  readonly everybody: Promise<void>
-  /** Sends no more, hears what is still on its way for at most two seconds, hangs up. */
-  stop(): Promise<void>
+  const waiting = members.map(({ index }) => index)
+  return { ...newTally(cabinets, latency), settings, members, waiting, buffer: Buffer.alloc(readBytes) }
 }
 
 async function stop(fleet: Fleet) {
@@ -124,21 +80,13 @@ async function stop(fleet: Fleet) {
  * @param latency shared with other fleets, if given
  * @throws RangeError more slots than 32, more banks than slots, or TCP-B without keys
  */
-export function fleet(settings: FleetSettings, latency = fleetLatency()): RunningFleet {
+export function fleet(settings: TcpFleetSettings, latency = fleetLatency()): RunningFleet {
   const { slots, banks } = settings
   if (slots > fleetSlotsMax || banks > slots) throw new RangeError(`${banks} banks in ${slots} slots, at most 32`)
-  const running = made(settings, latency)
-  const halt = conduct(running)
-  return {
-    get online() {
-      return running.online
-    },
-    counts: running,
-    latency,
-    everybody: running.everybody.promise,
-    async stop() {
-      halt()
-      await stop(running)
-    },
-  }
+  const fleet = made(settings, latency)
+  const halt = conduct(fleet)
+  return running(fleet, () => {
+    halt()
+    return stop(fleet)
+  })
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { fleet, type RunningFleet } from '../../simulators/fleet/tcp-fleet.ts'
+import type { RunningFleet } from '../../simulators/fleet/fleet.ts'
+import { fleet } from '../../simulators/fleet/tcp-fleet.ts'
 import { boxIdOf, stationKey } from './cabinets.ts'
 import { serve } from './child.ts'
 

@@ -2,8 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { A, B } from '../../protocol/cabinet-tcp/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
-import type { Body, Layout } from '../../protocol/field.ts'
-import { decodeBody, encodeBody } from '../../protocol/field.ts'
+import { type Body, decodeBody, encodeBody, type Layout } from '../../protocol/field.ts'
 import { bodyOf } from './arbitrary.ts'
 
 const definitions = [...new Set([...A.definitions, ...B.definitions])]

@@ -2,10 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { checksumOf, open, seal, tokenOf, tokenText } from '../../protocol/cabinet-tcp/frame.ts'
 import { A, B, deviceCodec, greet, newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../../protocol/errors.ts'
-import type { Body, Layout } from '../../protocol/field.ts'
-import { decodeBody, encodeBody } from '../../protocol/field.ts'
-import type { Vector } from './vectors.ts'
-import { bodyOf, frames, negatives, streams, vectors } from './vectors.ts'
+import { type Body, decodeBody, encodeBody, type Layout } from '../../protocol/field.ts'
+import { bodyOf, frames, negatives, streams, type Vector, vectors } from './vectors.ts'
 
 const key = 'EXAMPLEKEY'
 

@@ -1,10 +1,8 @@
-import type { Duplex } from 'node:stream'
-import { duplexPair } from 'node:stream'
+import { type Duplex, duplexPair } from 'node:stream'
 import type { Codec, Command, Greeting, Report } from '../../protocol/cabinet.ts'
 import { greet, newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
-import type { CabinetSettings } from '../../simulators/cabinet/cabinet-tcp.ts'
-import { cabinet } from '../../simulators/cabinet/cabinet-tcp.ts'
+import { type CabinetSettings, cabinet } from '../../simulators/cabinet/cabinet-tcp.ts'
 
 export const key = 'EXAMPLEKEY'
 export const boxId = 'DCHEY02504000018'

@@ -7,8 +7,7 @@ import { onTestFinished } from 'vitest'
 import type { Command, Report, When } from '../../protocol/cabinet.ts'
 import * as mqtt from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
-import type { MqttCabinetSettings } from '../../simulators/cabinet/cabinet-mqtt.ts'
-import { mqttCabinet } from '../../simulators/cabinet/cabinet-mqtt.ts'
+import { type MqttCabinetSettings, mqttCabinet } from '../../simulators/cabinet/cabinet-mqtt.ts'
 import { asker, dialer } from '../../simulators/dial.ts'
 
 const unixMilliseconds = 1_790_000_000_000

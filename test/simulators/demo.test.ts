@@ -1,12 +1,9 @@
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { expect, test } from 'vitest'
-import { noLatency } from '../../simulators/cabinet/simulated-cabinet.ts'
-import type { DemoFleet } from '../../simulators/demo/demo-fleet.ts'
-import { demoFleet } from '../../simulators/demo/demo-fleet.ts'
-import type { Server } from './answering-server.ts'
-import { banks, key, server } from './answering-server.ts'
+import { noLatency } from '../../simulators/cabinet/latency.ts'
+import { type DemoFleet, demoFleet } from '../../simulators/demo/demo-fleet.ts'
+import { banks, key, type Server, server } from './answering-server.ts'
 import * as mqtt from './broker.ts'
 
 const stations = [

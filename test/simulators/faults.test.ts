@@ -1,7 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import type { CabinetSettings } from '../../simulators/cabinet/cabinet-tcp.ts'
-import type { Fault, FaultName } from '../../simulators/cabinet/faults.ts'
-import { faultNames, faults } from '../../simulators/cabinet/faults.ts'
+import { type Fault, type FaultName, faultNames, faults } from '../../simulators/cabinet/faults.ts'
 import type { Cabinet } from '../../simulators/cabinet/simulated-cabinet.ts'
 import { banks, pair, stranger } from './answering-server.ts'
 

@@ -1,11 +1,9 @@
 import { once } from 'node:events'
-import type { AddressInfo, Server as NetServer, Socket } from 'node:net'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import type { FleetSettings } from '../../simulators/fleet/member.ts'
+import type { TcpFleetSettings } from '../../simulators/fleet/member.ts'
 import { fleet } from '../../simulators/fleet/tcp-fleet.ts'
-import type { Server } from './answering-server.ts'
-import { key, server } from './answering-server.ts'
+import { key, type Server, server } from './answering-server.ts'
 
 const cabinets = 200
 const open: { net: NetServer; sockets: Set<Socket> }[] = []
@@ -36,7 +34,7 @@ async function listening(settings: Parameters<typeof server>[1] = {}) {
   return { servers, addresses, arrival, port }
 }
 
-const settings = (port: number): FleetSettings => ({
+const settings = (port: number): TcpFleetSettings => ({
   cabinets,
   dialect: 'B',
   who: (index) => ({ boxId: `SIM${index}`, key }),

@@ -114,7 +114,7 @@ test('a fleet counts what it was told', async () => {
   const far = await server()
   const fleet = mqttFleet({
     cabinets: 1,
-    who: () => imei,
+    who: () => ({ boxId: imei }),
     slots: 4,
     banks: 2,
     host: '127.0.0.1',

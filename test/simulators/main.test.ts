@@ -1,13 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import type { AddressInfo, Socket } from 'node:net'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import type { Server } from './answering-server.ts'
-import { boxId, key, server } from './answering-server.ts'
+import { boxId, key, type Server, server } from './answering-server.ts'
 
 const main = new URL('../../simulators/main.ts', import.meta.url).pathname
 const servers: Server[] = []
