@@ -132,7 +132,7 @@ async function main() {
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
   const command = commands.get(positionals.join())
   if (values.help || !command) {
-    process.stdout.write(usage)
+    ;(values.help ? process.stdout : process.stderr).write(usage)
     process.exitCode = values.help ? 0 : 1
     return
   }

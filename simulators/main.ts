@@ -3,6 +3,7 @@ import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runMain } fr
 import { cabinetManual, cabinetTool } from './cabinet/cabinet-cli.ts'
 import { demoManual, demoTool } from './demo/demo-cli.ts'
 import { fleetManual, fleetTool } from './fleet/fleet-cli.ts'
+import { usageOutput } from './options.ts'
 
 // A subcommand more is a line more.
 const subCommands = { cabinet: cabinetTool, fleet: fleetTool, demo: demoTool }
@@ -18,7 +19,7 @@ const main: CommandDef = defineCommand({
 })
 
 async function showUsage<T extends ArgsDef>(command: CommandDef<T>, parent?: CommandDef<T>) {
-  process.stdout.write(`${await renderUsage(command, parent)}\n\n${manuals.get(command) ?? ''}\n`)
+  usageOutput().write(`${await renderUsage(command, parent)}\n\n${manuals.get(command) ?? ''}\n`)
 }
 
 // A reader who has seen enough (head) is no mistake of ours.

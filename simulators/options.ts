@@ -62,6 +62,10 @@ export function fileOf(name: string, path: string): string {
   }
 }
 
+/** Where usage goes: to standard output when it was asked for, else beside the mistake. */
+export const usageOutput = () =>
+  process.argv.some((arg) => /^(?:--help|-h)$/.test(arg)) ? process.stdout : process.stderr
+
 /** The options every simulator that dials has. */
 export const dialling = {
   host: { type: 'string', default: '127.0.0.1', description: 'Server to dial' },

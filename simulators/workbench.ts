@@ -4,13 +4,14 @@
  */
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { type ArgsDef, type CommandDef, defineCommand, runMain } from 'citty'
+import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runMain } from 'citty'
 import type { Command, Report } from '../protocol/cabinet.ts'
 import * as mqtt from '../protocol/cabinet-mqtt/index.ts'
 import { deviceCodec, greet, newFramer } from '../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../protocol/errors.ts'
 import { explain, type Hints, isMqtt } from '../protocol/explain.ts'
 import { bytesOf, isOpenArray } from './hex.ts'
+import { usageOutput } from './options.ts'
 
 const lineCharsMax = 1_048_576
 
@@ -128,4 +129,8 @@ const main: CommandDef = defineCommand({
   subCommands: { decode, encode },
 })
 
-await runMain(main)
+async function showUsage<T extends ArgsDef>(command: CommandDef<T>, parent?: CommandDef<T>) {
+  usageOutput().write(`${await renderUsage(command, parent)}\n`)
+}
+
+await runMain(main, { showUsage })
