@@ -9,7 +9,7 @@ import { verify } from './token.ts'
 const bearerHeader = /^bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i
 
 /**
- * Puts the actor into `c.var`, with the roles it has on this surface. Throws `Refused('unauthorised')` without a
+ * Puts the actor into `c.var`, with the roles it has on this surface. Throws `Refused('unauthenticated')` without a
  * valid token, and when its session was revoked or its user blocked or deleted since.
  */
 export const bearer = (surface: Surface) =>
@@ -17,7 +17,7 @@ export const bearer = (surface: Surface) =>
     const token = bearerHeader.exec(c.req.header('authorization') ?? '')?.[1]
     const claims = token ? await verify(token, c.var.config.jwtSecret) : null
     const actor = claims && (await identity.actor(c.var.db.sql, { ...claims, surface }))
-    if (!actor) throw new Refused('unauthorised', 'no valid token')
+    if (!actor) throw new Refused('unauthenticated', 'no valid token')
     c.set('actor', actor)
     await next()
   })

@@ -3,7 +3,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Surface as SurfaceName } from '../db/identity/words.ts'
-import { type RefusalCode, Refused } from '../db/platform/refused.ts'
+import { type About, type GenericCode, Refused } from '../db/platform/refused.ts'
 import type { Surface } from './app.ts'
 import { bearer, rolesOf } from './auth.ts'
 import { type AppContext, arrive, type Env } from './context.ts'
@@ -11,8 +11,8 @@ import { faultCode } from './error-status.ts'
 import { loggedPath } from './logged-path.ts'
 
 /** What HTTP itself refuses, before any verb is asked, and what is our own fault. */
-type HttpCode = 'unreadable' | 'media_type' | 'no_method' | 'too_large' | 'limit' | 'unavailable' | 'internal'
-const httpCodes: Record<number, RefusalCode | HttpCode> = {
+type HttpCode = 'unreadable' | 'media_type' | 'no_method' | 'too_large' | 'internal'
+const httpCodes: Record<number, GenericCode | HttpCode> = {
   400: 'unreadable',
   404: 'not_found',
   405: 'no_method',
@@ -22,10 +22,9 @@ const httpCodes: Record<number, RefusalCode | HttpCode> = {
   503: 'unavailable',
 }
 
-type About = Record<string, unknown>
-type Entry = readonly [status: ContentfulStatusCode, words: string | ((about: About) => string)]
-/** The status and the words of everything a surface may answer but its successes. */
-export type Words = Record<RefusalCode | HttpCode, Entry>
+type Entry = readonly [status: ContentfulStatusCode, words: string | ((about: About<string>) => string)]
+/** The status and the words of everything a surface may answer but its successes: `Own` are the codes of its domain. */
+export type Words<Own extends string = never> = Record<GenericCode | HttpCode | Own, Entry>
 
 /** An error as every surface tells it; how it is spelt is the surface's. */
 export interface Failure {
@@ -33,7 +32,7 @@ export interface Failure {
   status: ContentfulStatusCode
   words: string
   /** A verb's data for the client: limits, fields. */
-  about: About
+  about: About<string>
   /** Given where the log says more. */
   requestId?: string
 }
@@ -151,13 +150,13 @@ export function surface<E extends number, S extends z.ZodType, A extends E, Size
       app.onError(onError)
       app.use(arrive(ground))
       mount(first)
-      app.use(...limits)
+      for (const limit of limits) app.use(limit)
       mount(open)
       // Registered after the open routes, and so only in front of the closed ones.
       app.use(bearer(dialect.name))
       mount(closed)
       const refuse = (status: 405 | 413) => {
-        const failure = failureOf(httpCodes[status]!)
+        const failure = failureOf({ code: httpCodes[status]!, about: {} })
         return Response.json(dialect.failure(failure), { status: failure.status })
       }
       return { name: dialect.name, app, refuse }
@@ -194,24 +193,26 @@ function failures({ words, reasons, taken, failure, challenges, shape }: Voice) 
    * A refusal in words: `about.text` of a route of this surface, else those for `about.reason`, else the code's. Every
    * other key of `about` is data for the body.
    */
-  function failureOf(error: Refused | HttpCode | RefusalCode): Failure {
-    const { code, about } = typeof error === 'string' ? { code: error, about: {} } : error
+  function failureOf({ code, about }: Pick<Refused, 'code' | 'about'>): Failure {
     const [status, general] = entries[code]!
-    const { text, ...rest }: About = about
+    const { text, ...rest } = about
     const { field, reason } = rest
     const said =
       text ??
-      (typeof reason === 'string' ? reasons[reason] : undefined) ??
-      (code === 'duplicate' && typeof field === 'string' ? taken[field] : undefined) ??
+      (reason && reasons[reason]) ??
+      (code === 'duplicate' && field ? taken[field] : undefined) ??
       (typeof general === 'string' ? general : general(rest))
     return { code, status, words: String(said), about: rest }
   }
 
+  const plain = (code: GenericCode | HttpCode) => failureOf({ code, about: {} })
+
   /** The refusal that an error is, or nothing when nobody threw it on purpose. */
   function refusalOf(error: Error): Failure | undefined {
-    if (error instanceof Refused) return failureOf(error)
+    // A code of a domain that the surface does not speak is a bug of ours, whatever it says.
+    if (error instanceof Refused && Object.hasOwn(words, error.code)) return failureOf(error)
     const code = error instanceof HTTPException ? httpCodes[error.status] : undefined
-    return code && failureOf(code)
+    return code && plain(code)
   }
 
   /** Answers every error of the surface. Only what nobody threw on purpose is logged, with the request's id. */
@@ -223,7 +224,7 @@ function failures({ words, reasons, taken, failure, challenges, shape }: Voice) 
     }
     const refusal = refusalOf(error)
     if (refusal) return answer(refusal)
-    const fault = failureOf(faultCode(error))
+    const fault = plain(faultCode(error))
     if (fault.code === 'invalid') return answer(fault)
     const { requestId } = c.env
     c.var.log('request.failed', { requestId, path: loggedPath(c.req.path), error })

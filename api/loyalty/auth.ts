@@ -4,7 +4,7 @@ import * as identity from '../../db/identity/identity.ts'
 import * as password from '../../db/identity/password.ts'
 import * as loyalty from '../../db/loyalty/loyalty.ts'
 import * as referrals from '../../db/loyalty/referrals-events.ts'
-import { Refused } from '../../db/platform/refused.ts'
+import { Refused } from '../../db/loyalty/refused.ts'
 import type { ApiConfig } from '../config.ts'
 import type { Env } from '../context.ts'
 import { limiter, slowDown } from '../limit.ts'
@@ -134,7 +134,7 @@ const about = (c: Context<Env>) => ({
 
 async function shown(c: Context<Env>, userId: number) {
   const member = await loyalty.member(c.var.db.sql, userId)
-  if (!member) throw new Refused('unauthorised', `user ${userId} is deleted`)
+  if (!member) throw new Refused('unauthenticated', `user ${userId} is deleted`)
   return user(member)
 }
 
@@ -166,7 +166,7 @@ export function auth(config: ApiConfig) {
     const found = await identity.credentials(db.sql, { email })
     const right = await inTime(password.verify(plain, found?.passwordHash ?? null))
     // One text for all reasons: it must not tell whether the address is known.
-    if (!right || !found) throw new Refused('unauthorised', 'login refused', { text: 'Неверный email или пароль' })
+    if (!right || !found) throw new Refused('unauthenticated', 'login refused', { text: 'Неверный email или пароль' })
     failures.clear(key)
     if (found.status !== 'active') throw new Refused('conflict', 'not active', { reason: 'user_inactive' })
     const tokens = await db.transaction(async (tx) => {
@@ -183,7 +183,7 @@ export function auth(config: ApiConfig) {
     const renewed = await renew(old, { config, transaction: c.var.db.transaction })
     // Somebody has a token that was traded already: the operator should know.
     if (renewed && 'reused' in renewed) c.var.log('session.reused', { sessionId: renewed.reused })
-    if (!renewed || 'reused' in renewed) throw new Refused('unauthorised', 'no refresh token of ours')
+    if (!renewed || 'reused' in renewed) throw new Refused('unauthenticated', 'no refresh token of ours')
     return c.json({ ...renewed.tokens, user: await shown(c, renewed.userId) }, 200)
   })
 

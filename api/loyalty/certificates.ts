@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as verbs from '../../db/loyalty/certificates.ts'
 import * as changes from '../../db/loyalty/certificates-changes.ts'
-import { Refused } from '../../db/platform/refused.ts'
+import { Refused } from '../../db/loyalty/refused.ts'
 import { may } from '../auth.ts'
 import { IdempotencyKey, idempotencyOf } from '../idempotency.ts'
 import { Email } from '../user-fields.ts'

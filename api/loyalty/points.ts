@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as points from '../../db/loyalty/points.ts'
+import { Refused } from '../../db/loyalty/refused.ts'
 import { cardTiers, currencies, transactionTypes } from '../../db/loyalty/words.ts'
-import { Refused } from '../../db/platform/refused.ts'
 import { may } from '../auth.ts'
 import { Amount, toUnits, Units } from './money.ts'
 import { idBody, json, no, pageKeys, pageOf, paging, router, rowsOf, Time, textOrNull, time } from './surface.ts'

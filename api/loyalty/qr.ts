@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { toBuffer } from 'qrcode'
 import * as certificates from '../../db/loyalty/certificates.ts'
-import { Refused } from '../../db/platform/refused.ts'
+import { Refused } from '../../db/loyalty/refused.ts'
 import { limiter, slowDown } from '../limit.ts'
 import { no, router } from './surface.ts'
 

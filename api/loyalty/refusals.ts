@@ -1,41 +1,22 @@
+import type { LoyaltyCode, LoyaltyReason } from '../../db/loyalty/refused.ts'
 import { type Failure, type Issue, Misshapen, type Target, type Words } from '../surface.ts'
 import { toUnitsText } from './money.ts'
 
-const elsewhere = [400, 'Операция невозможна в текущем состоянии'] as const
-
 /** Every refusal on this surface: its status (docs/contracts.md 3, "Коды ошибок") and its words. */
-export const words: Words = {
+export const words: Words<LoyaltyCode> = {
   not_found: [404, 'Не найдено'],
   conflict: [400, 'Операция невозможна в текущем состоянии'],
   duplicate: [400, 'Такая запись уже существует'],
   invalid: [400, 'Неверные данные'],
-  unauthorised: [401, 'Не удалось проверить учётные данные'],
+  unauthenticated: [401, 'Не удалось проверить учётные данные'],
   forbidden: [403, 'Недостаточно прав'],
   not_yours: [403, 'Недостаточно прав'],
-  limit_reached: [400, 'Достигнут предел'],
   idempotency_mismatch: [400, 'Ключ идемпотентности уже использован для другой операции'],
   insufficient_funds: [
     400,
     ({ available }) =>
       `Недостаточно средств${typeof available === 'number' ? `. Доступно: ${toUnitsText(available)}` : ''}`,
   ],
-  // What only devices and their fleets refuse: no verb of this surface asks them.
-  station_not_found: elsewhere,
-  station_inactive: elsewhere,
-  device_offline: elsewhere,
-  device_silent: elsewhere,
-  no_access: elsewhere,
-  slot_out_of_range: elsewhere,
-  slot_empty: elsewhere,
-  no_free_slot: elsewhere,
-  no_power_bank: elsewhere,
-  power_bank_not_found: elsewhere,
-  power_bank_not_active: elsewhere,
-  power_bank_on_loan: elsewhere,
-  power_bank_not_in_station: elsewhere,
-  no_open_order: elsewhere,
-  eject_failed: elsewhere,
-  too_many_commands: elsewhere,
   unreadable: [422, 'Тело запроса не читается'],
   media_type: [422, 'Тело запроса другого типа'],
   no_method: [405, 'Метод не поддерживается'],
@@ -53,7 +34,7 @@ export const taken = {
 }
 
 /** The words for `about.reason`, where a verb says more than its code. */
-export const reasons = {
+export const reasons: Record<LoyaltyReason, string> = {
   account_unknown: 'Счёт лояльности не найден',
   account_inactive: 'Счёт лояльности не активен',
   rule_unknown: 'Правило не найдено',

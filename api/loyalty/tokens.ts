@@ -59,7 +59,7 @@ async function signed(claims: Claims, jti: string, expiresAt: Date, config: ApiC
 
 /**
  * Opens a session, in the transaction of the login; signs its tokens, after it.
- * @throws Refused unauthorised (not active any more)
+ * @throws Refused unauthenticated (not active any more)
  */
 export async function open(
   tx: Tx,

@@ -1,12 +1,13 @@
+import type { PowerbankCode, PowerbankReason } from '../../db/powerbank/refused.ts'
 import type { Failure, Issue, Words } from '../surface.ts'
 
 /** Every refusal on this surface: its status (docs/contracts.md 4, "Коды ответов") and its words. */
-export const words: Words = {
+export const words: Words<PowerbankCode> = {
   not_found: [404, 'Ресурс не найден'],
   conflict: [400, 'Операция невозможна в текущем состоянии'],
   duplicate: [400, 'Такая запись уже существует'],
   invalid: [400, 'Неверные параметры запроса'],
-  unauthorised: [401, 'Не авторизован'],
+  unauthenticated: [401, 'Не авторизован'],
   forbidden: [403, 'Доступ запрещен'],
   not_yours: [403, 'Доступ запрещен'],
   station_not_found: [404, 'Станция не найдена'],
@@ -27,7 +28,6 @@ export const words: Words = {
   eject_failed: [400, 'Станция не смогла выдать повербанк'],
   too_many_commands: [429, 'Слишком много команд в очереди станции, повторите позже'],
   idempotency_mismatch: [400, 'Ключ идемпотентности уже использован для другого запроса'],
-  insufficient_funds: [400, 'Недостаточно средств'],
   unreadable: [400, 'Тело запроса не читается: ожидается корректный JSON или форма'],
   no_method: [405, 'Метод не поддерживается'],
   too_large: [413, 'Тело запроса слишком велико'],
@@ -52,7 +52,7 @@ export const taken = {
 }
 
 /** The words for `about.reason`, where a verb says more than its code. */
-export const reasons = {
+export const reasons: Record<PowerbankReason, string> = {
   unit_unknown: 'Организационная единица не найдена',
   unit_in_use: 'Нельзя удалить: есть связанные подгруппы, станции, повербанки или пользователи',
   group_has_parent: 'У группы не может быть родителя',

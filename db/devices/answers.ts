@@ -1,7 +1,7 @@
-import { Refused } from '../platform/refused.ts'
 import { ANSWER_CHANNEL } from '../postgres/channels.ts'
 import type { Db } from '../postgres/connect.ts'
 import * as orders from '../powerbank/orders.ts'
+import { Refused } from '../powerbank/refused.ts'
 import * as commands from './commands.ts'
 
 /** What a missed bell costs. */

@@ -1,8 +1,8 @@
-import { Refused } from '../platform/refused.ts'
 import { COMMAND_CHANNEL, ring } from '../postgres/channels.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as orders from '../powerbank/orders.ts'
 import { lookWithin } from '../powerbank/slots.ts'
+import { Refused } from './refused.ts'
 
 /** How long a command may wait to leave the house; a cabinet on a weak SIM dials again within this. */
 const QUEUED_SECONDS = 15

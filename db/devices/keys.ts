@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import { ringStation } from '../postgres/channels.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { Refused } from '../powerbank/refused.ts'
 
 /** How long an older key still verifies after a new one was stored, so that a cabinet can be re-keyed without a gap. */
 export const KEY_OVERLAP_HOURS = 24

@@ -117,7 +117,7 @@ export interface LoginAbout {
 const userAgentCharactersMax = 300
 
 /**
- * Opens a session for somebody whose password was right, and notes the login. Throws `Refused('unauthorised')` when
+ * Opens a session for somebody whose password was right, and notes the login. Throws `Refused('unauthenticated')` when
  * the account is not active (any more).
  */
 export async function login(
@@ -128,7 +128,7 @@ export async function login(
   const { surface, hours, ip, userAgent, refreshHash = null } = about
   const active = await tx`
     update users set last_login_at = now() where id = ${userId} and status = 'active' and deleted_at is null returning id`
-  if (active.length === 0) throw new Refused('unauthorised', `user ${userId} is not active`)
+  if (active.length === 0) throw new Refused('unauthenticated', `user ${userId} is not active`)
   const [session] = await tx<{ sessionId: string; expiresAt: Date }[]>`
     insert into sessions (user_id, surface, expires_at, ip, user_agent, refresh_hash)
     values (${userId}, ${surface}, date_trunc('second', now()) + make_interval(secs => ${hours * 3600}), ${ip},

@@ -1,4 +1,3 @@
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { columnsOf } from '../postgres/rows.ts'
 import {
@@ -10,6 +9,7 @@ import {
   type Unit,
   write,
 } from './ledger-write.ts'
+import { Refused } from './refused.ts'
 import type { ledgerHolds } from './schema.ts'
 
 /** Money to be set aside. */

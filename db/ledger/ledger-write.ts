@@ -1,6 +1,6 @@
-import { Refused } from '../platform/refused.ts'
 import type { Tx } from '../postgres/connect.ts'
 import { hashOf, INSTANT_FORMAT } from './ledger-hash.ts'
+import { Refused } from './refused.ts'
 
 /** What is counted. Minor units: hundredths of RUB, KGS, points and cashback; XTR has none. */
 export type Unit = 'points' | 'cashback' | 'RUB' | 'KGS' | 'XTR'

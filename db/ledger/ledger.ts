@@ -1,4 +1,3 @@
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import {
   type AccountName,
@@ -11,6 +10,7 @@ import {
   type Unit,
   write,
 } from './ledger-write.ts'
+import { Refused } from './refused.ts'
 
 export type { AccountName, BookName, Entries, Owner, Posted, Unit } from './ledger-write.ts'
 

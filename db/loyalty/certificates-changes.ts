@@ -3,9 +3,9 @@ import type { Idempotency } from '../devices/commands.ts'
 import * as ledger from '../ledger/ledger.ts'
 import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Tx } from '../postgres/connect.ts'
 import { type Certificate, codeOf, columns, isStaff } from './certificates.ts'
+import { Refused } from './refused.ts'
 
 /** Of a certificate nobody gave a date (docs/contracts.md 3.3). */
 const validityDaysDefault = 365

@@ -1,8 +1,8 @@
 import type { Actor } from '../platform/actor.ts'
 import { hasRole } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable } from '../postgres/connect.ts'
 import { columnsOf } from '../postgres/rows.ts'
+import { Refused } from './refused.ts'
 import type { certificates } from './schema.ts'
 import type { CertificateStatus } from './words.ts'
 

@@ -1,10 +1,10 @@
 import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { columnsOf } from '../postgres/rows.ts'
 import * as points from './points.ts'
 import { codeOf } from './referrals.ts'
+import { Refused } from './refused.ts'
 import type { referralCodes, referralEvents } from './schema.ts'
 import type { EventType } from './words.ts'
 

@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto'
 import * as audit from '../messages/audit.ts'
 import { type Actor, hasRole } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { columnsOf } from '../postgres/rows.ts'
+import { Refused } from './refused.ts'
 import type { referralCodes, referralRewards } from './schema.ts'
 
 type Row = typeof referralCodes.$inferSelect

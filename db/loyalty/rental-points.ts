@@ -1,6 +1,6 @@
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as points from './points.ts'
+import { Refused } from './refused.ts'
 
 /** What a finished rental earns, while the rule of event `rental` is on (it is off by default). Hundredths. */
 interface Rule {

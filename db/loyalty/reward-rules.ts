@@ -1,7 +1,7 @@
 import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { Refused } from './refused.ts'
 import type { rewardRules } from './schema.ts'
 import type { RewardType } from './words.ts'
 

@@ -1,8 +1,8 @@
 import * as audit from '../messages/audit.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Tx } from '../postgres/connect.ts'
 import { accountOf } from './loyalty.ts'
 import * as points from './points.ts'
+import { Refused } from './refused.ts'
 
 /** A patient's visit, as the clinic's books have it. Amounts in hundredths, 0 or more. */
 export interface Visit {

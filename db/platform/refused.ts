@@ -1,43 +1,50 @@
-/**
- * Why a verb said no. Surfaces map each code to their own status and words; a new code is a type error in
- * every surface until it does.
- */
-export type RefusalCode =
+/** What any verb may refuse: every surface has its own status and words for each. */
+export type GenericCode =
   | 'not_found'
   | 'conflict'
   | 'duplicate'
   | 'invalid'
-  | 'unauthorised'
+  | 'unauthenticated'
   | 'forbidden'
   | 'not_yours'
-  | 'station_not_found'
-  | 'station_inactive'
-  | 'device_offline'
-  | 'device_silent'
-  | 'no_access'
-  | 'slot_out_of_range'
-  | 'slot_empty'
-  | 'no_free_slot'
-  | 'no_power_bank'
-  | 'power_bank_not_found'
-  | 'power_bank_not_active'
-  | 'power_bank_on_loan'
-  | 'power_bank_not_in_station'
-  | 'no_open_order'
-  | 'limit_reached'
-  | 'eject_failed'
-  | 'too_many_commands'
   | 'idempotency_mismatch'
-  | 'insufficient_funds'
+  | 'limit'
+  | 'unavailable'
 
-/** The state says no: nothing was changed. `about` is data for the surface's answer (limits, fields), never a secret. */
+/** What a refusal says beside its code: data for the surface's answer (limits, fields), never a secret. */
+export interface About<Reason extends string = never> {
+  /** More than the code says; surfaces have words for it. */
+  reason?: Reason
+  /** Which of the given values it is about. */
+  field?: string
+  [more: string]: unknown
+}
+
+/**
+ * The state says no: nothing was changed. A verb imports it from its domain's `refused.ts`, which adds the domain's
+ * codes and reasons; a new one is a type error in every surface that speaks the domain until it has words there.
+ */
 export class Refused extends Error {
-  readonly code: RefusalCode
-  readonly about: Record<string, unknown>
-  constructor(code: RefusalCode, detail = '', about: Record<string, unknown> = {}) {
+  readonly code: string
+  readonly about: About<string>
+  constructor(code: GenericCode, detail = '', about: About = {}) {
     super(detail || code)
     this.name = 'Refused'
     this.code = code
     this.about = about
   }
 }
+
+/** `Refused` as a domain throws it. */
+interface RefusedOf<Code extends string, Reason extends string> {
+  new (
+    code: GenericCode | Code,
+    detail?: string,
+    about?: About<Reason>,
+  ): Refused & { readonly code: GenericCode | Code }
+}
+
+/** `Refused` with the codes and reasons of a domain. */
+export const refusals = <Code extends string, Reason extends string>() =>
+  // The one class takes any text; only its type is narrower.
+  Refused as unknown as RefusedOf<Code, Reason>

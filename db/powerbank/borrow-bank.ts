@@ -1,8 +1,8 @@
 import * as commands from '../devices/commands.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Tx } from '../postgres/connect.ts'
 import { type Borrowed, borrow } from './borrow.ts'
+import { Refused } from './refused.ts'
 
 /**
  * Borrows one power bank wherever it sits (docs/contracts.md 4.8).

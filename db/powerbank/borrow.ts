@@ -2,9 +2,9 @@ import * as commands from '../devices/commands.ts'
 import { isReachable } from '../devices/connections.ts'
 import { record } from '../messages/events.ts'
 import { type Actor, hasRole } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as limits from './limits.ts'
+import { Refused } from './refused.ts'
 import * as choice from './selection.ts'
 
 export interface BorrowRequest {

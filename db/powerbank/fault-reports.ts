@@ -1,9 +1,9 @@
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { assertMayActFor } from './borrow.ts'
+import { Refused } from './refused.ts'
 import type { powerbankErrorTypes } from './schema.ts'
 import type { WriteOffReason } from './words.ts'
 

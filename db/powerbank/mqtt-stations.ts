@@ -2,8 +2,8 @@ import { abandon, askInventory } from '../devices/commands.ts'
 import { ONLINE_SLACK_SECONDS, open } from '../devices/connections.ts'
 import { type Device, type Firmware, isGiven, mayDial } from '../devices/mqtt-credentials.ts'
 import { record } from '../messages/events.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { Refused } from './refused.ts'
 import { lock } from './slots.ts'
 
 // Cabinets behind a broker that is not ours: no node holds their connections, so all nodes share one name in the rows.

@@ -2,7 +2,6 @@ import * as commands from '../devices/commands.ts'
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import { ring } from '../postgres/channels.ts'
 import type { Tx } from '../postgres/connect.ts'
 import { assertMayActFor, assertWithinLimit } from './borrow.ts'
@@ -10,6 +9,7 @@ import { SETTLE_SECONDS } from './decide/changes.ts'
 import { EVENT, mayMove } from './decide/order-states.ts'
 import * as orders from './orders.ts'
 import { assertNotLent, unplace } from './powerbank-changes.ts'
+import { type PowerbankReason, Refused } from './refused.ts'
 import { administered, assertInScope } from './scope.ts'
 import * as places from './slots.ts'
 import type { OrderStatus } from './words.ts'
@@ -35,7 +35,7 @@ export interface OrderChange {
   status?: Exclude<OrderStatus, 'pending'> | undefined
 }
 
-const unknown = (field: string, reason: string) => new Refused('invalid', reason, { field, reason })
+const unknown = (field: string, reason: PowerbankReason) => new Refused('invalid', reason, { field, reason })
 
 /**
  * Holds all that an order refers to, in the order of `lock` in places.ts, and sees that it is there and the actor's.

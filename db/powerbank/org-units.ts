@@ -1,9 +1,9 @@
 import { orgUnits } from '../identity/schema.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Tx } from '../postgres/connect.ts'
 import { alias, eq, sql } from '../postgres/drizzle.ts'
 import { type Change, type New, tableOf } from '../table.ts'
+import { type PowerbankReason, Refused } from './refused.ts'
 import { administered, assertInScope, of, type Scope } from './scope.ts'
 
 type Unit = typeof orgUnits.$inferSelect
@@ -37,7 +37,7 @@ const units = tableOf(orgUnits, {
 })
 export const { find, get, list } = units
 
-const invalid = (field: string, reason: string) => new Refused('invalid', reason, { field, reason })
+const invalid = (field: string, reason: PowerbankReason) => new Refused('invalid', reason, { field, reason })
 
 /** Locks a unit that others are about to refer to against deletion. Throws `Refused('invalid')`: the reference is wrong. */
 export async function mustExist(tx: Tx, id: number, field = 'org_unit_id'): Promise<Pick<Unit, 'unitType'>> {

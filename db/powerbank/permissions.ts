@@ -1,8 +1,8 @@
 import { type Role, roles } from '../identity/words.ts'
 import { type Actor, hasRole } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as org from './org-units.ts'
+import { Refused } from './refused.ts'
 import * as scope from './scope.ts'
 
 /** Who may do what to whom on the power-bank surface (docs/contracts.md 4.7, 4.14): nobody beyond the own units, or above the own role. */

@@ -1,12 +1,12 @@
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Tx } from '../postgres/connect.ts'
 import { unlessTaken } from '../postgres/rows.ts'
 import { deviceIdOf } from './bank-ids.ts'
 import { mustExist } from './org-units.ts'
 import { get, type NewPowerbank, type Powerbank } from './powerbanks.ts'
+import { Refused } from './refused.ts'
 import { administered, assertInScope } from './scope.ts'
 import { type PowerbankStatus, writeOffReasons } from './words.ts'
 

@@ -1,11 +1,11 @@
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { columnsOf } from '../postgres/rows.ts'
 import { deviceIdOf } from './bank-ids.ts'
 import { mustExist } from './org-units.ts'
+import { Refused } from './refused.ts'
 import type { powerbanks } from './schema.ts'
 import { administered, assertInScope, type Scope, within } from './scope.ts'
 import type { PowerbankStatus, WriteOffReason } from './words.ts'
@@ -117,7 +117,7 @@ export async function activate(
   assertInScope(scope, old.orgUnitId)
   if (orgUnitId !== null) assertInScope(scope, orgUnitId)
   if (old.status !== 'unknown') {
-    const about = { reason: 'power_bank_not_unknown', status: old.status }
+    const about = { reason: 'power_bank_not_unknown' as const, status: old.status }
     throw new Refused('conflict', `the power bank is ${old.status}`, about)
   }
   const [activated] = await tx<{ at: Date }[]>`

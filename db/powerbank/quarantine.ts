@@ -1,8 +1,8 @@
 import { forgetSim } from '../devices/mqtt-credentials.ts'
 import type { quarantine } from '../devices/schema.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { Refused } from './refused.ts'
 import * as stations from './stations.ts'
 
 const COLUMNS = [

@@ -1,11 +1,11 @@
 import { isOnline } from '../devices/connections.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import { ANSWER_CHANNEL } from '../postgres/channels.ts'
 import type { Db, Queryable, Tx } from '../postgres/connect.ts'
 import { assertMayActFor } from './borrow.ts'
 import * as orders from './orders.ts'
+import { Refused } from './refused.ts'
 
 /** What a missed bell costs. */
 const POLL_MS = 1_000

@@ -1,6 +1,6 @@
 import { type Actor, hasRole } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable } from '../postgres/connect.ts'
+import { Refused } from './refused.ts'
 
 /** The organisation units an actor may see: all of them, or these ids. */
 export type Scope = 'all' | readonly number[]

@@ -1,8 +1,8 @@
 import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { columnsOf } from '../postgres/rows.ts'
+import { Refused } from './refused.ts'
 import type { slotAbnormalReports } from './schema.ts'
 import { administered, assertInScope, type Scope, within } from './scope.ts'
 

@@ -1,8 +1,8 @@
 import * as commands from '../devices/commands.ts'
 import { isReachable } from '../devices/connections.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { Refused } from './refused.ts'
 import { assertInScope, of } from './scope.ts'
 
 /** What an operator may ask a cabinet. Kinds and args are protocol's Command without change. */

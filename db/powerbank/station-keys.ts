@@ -1,8 +1,8 @@
 import * as keys from '../devices/keys.ts'
 import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { Refused } from './refused.ts'
 import { administered, assertInScope, type Scope, within } from './scope.ts'
 
 /** What the list may be narrowed to; `page` is 1-based. */

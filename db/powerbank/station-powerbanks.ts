@@ -1,10 +1,10 @@
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { columnsOf } from '../postgres/rows.ts'
 import { assertFits, assertNotLent } from './powerbank-changes.ts'
+import { Refused } from './refused.ts'
 import type { stationPowerbanks } from './schema.ts'
 import { administered, assertInScope, type Scope, within } from './scope.ts'
 

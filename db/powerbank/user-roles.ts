@@ -1,9 +1,9 @@
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as authority from './permissions.ts'
+import { Refused } from './refused.ts'
 import { type Scope, within } from './scope.ts'
 
 /** A role somebody holds on the power-bank surface (docs/contracts.md 4.14). */

@@ -3,11 +3,11 @@ import { roles } from '../identity/words.ts'
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { unlessTaken } from '../postgres/rows.ts'
 import { tellApproved } from './admission.ts'
 import * as authority from './permissions.ts'
+import { Refused } from './refused.ts'
 import { type Scope, within } from './scope.ts'
 
 type Status = identity.Person['status']

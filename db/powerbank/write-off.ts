@@ -1,11 +1,11 @@
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
-import { Refused } from '../platform/refused.ts'
 import type { Tx } from '../postgres/connect.ts'
 import { assertMayActFor } from './borrow.ts'
 import * as orders from './orders.ts'
 import { unplace } from './powerbank-changes.ts'
+import { Refused } from './refused.ts'
 import { administered, assertInScope } from './scope.ts'
 
 /** The bank's row, locked: whoever changes a loan of it waits (`lock` in places.ts says in which order). */

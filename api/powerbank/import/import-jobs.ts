@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { hasRole } from '../../../db/platform/actor.ts'
-import { Refused } from '../../../db/platform/refused.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import * as imports from '../../../db/powerbank/user-import.ts'
 import { importStatuses } from '../../../db/powerbank/words.ts'
 import { admins } from '../people/rights.ts'

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { Refused } from '../../../db/platform/refused.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import type { Choice, Entry, Taken } from '../../../db/powerbank/user-import.ts'
 import { Email, FullName, Phone } from '../../user-fields.ts'
 import type { TableRow } from '../../workbook.ts'

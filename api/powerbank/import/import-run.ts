@@ -1,5 +1,5 @@
 import type { Actor } from '../../../db/platform/actor.ts'
-import { Refused } from '../../../db/platform/refused.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import * as imports from '../../../db/powerbank/user-import.ts'
 import type { AppContext } from '../../context.ts'
 import { type Checked, existing, type RowError } from './import-rows.ts'

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { Refused } from '../../../db/platform/refused.ts'
 import * as powerbanks from '../../../db/powerbank/powerbanks.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import * as whereabouts from '../../../db/powerbank/whereabouts.ts'
 import { admins } from '../people/rights.ts'

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { Refused } from '../../../db/platform/refused.ts'
 import * as faults from '../../../db/powerbank/fault-reports.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import type { Env } from '../../context.ts'
 import { idBody, json, no, ok, router, Time, time, yes } from '../surface.ts'
 

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { Refused } from '../../../db/platform/refused.ts'
 import * as verbs from '../../../db/powerbank/order-list.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import { orderStatuses } from '../../../db/powerbank/words.ts'
 import { STAFF } from '../people/rights.ts'

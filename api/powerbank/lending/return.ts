@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { Refused } from '../../../db/platform/refused.ts'
 import { assertMayActFor } from '../../../db/powerbank/borrow.ts'
 import * as orders from '../../../db/powerbank/order-list.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import * as returns from '../../../db/powerbank/returns.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import * as stations from '../../../db/powerbank/stations.ts'

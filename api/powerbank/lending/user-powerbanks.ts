@@ -1,10 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { Refused } from '../../../db/platform/refused.ts'
 import * as available from '../../../db/powerbank/available.ts'
 import { borrow } from '../../../db/powerbank/borrow.ts'
 import * as limits from '../../../db/powerbank/limits.ts'
 import type { ListedOrder } from '../../../db/powerbank/order-list.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import * as returns from '../../../db/powerbank/returns.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import type { Env } from '../../context.ts'
@@ -30,7 +30,7 @@ const UserLimits = z
 
 async function limitsOf(c: Context<Env>): Promise<z.infer<typeof UserLimits>> {
   const limit = await limits.of(c.var.db.sql, c.var.actor.userId)
-  if (!limit) throw new Refused('unauthorised', 'blocked since the token was checked')
+  if (!limit) throw new Refused('unauthenticated', 'blocked since the token was checked')
   const { effectiveLimit: most, activeCount: now } = limit
   return { max_limit: most, current_borrowed: now, available_by_limit: most === null ? null : Math.max(0, most - now) }
 }

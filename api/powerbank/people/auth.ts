@@ -1,8 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as identity from '../../../db/identity/identity.ts'
 import * as password from '../../../db/identity/password.ts'
-import { Refused } from '../../../db/platform/refused.ts'
 import * as admission from '../../../db/powerbank/admission.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import type { ApiConfig } from '../../config.ts'
 import { limiter, slowDown } from '../../limit.ts'
 import { hashInTime, inTime } from '../../passwords.ts'
@@ -99,7 +99,7 @@ export function auth(config: ApiConfig) {
     const right = await inTime(password.verify(plain, found?.passwordHash ?? null))
     // One text for all reasons: it must not tell whether the phone is known (docs/contracts.md 4.1).
     if (!right || found?.status !== 'active')
-      throw new Refused('unauthorised', 'login refused', { text: 'Неверный телефон или пароль' })
+      throw new Refused('unauthenticated', 'login refused', { text: 'Неверный телефон или пароль' })
     failures.clear(phone)
     const about = { hours: config.tokenHours, ip: c.env.address, userAgent: c.req.header('user-agent') ?? null }
     const { sessionId, expiresAt } = await db.transaction((tx) =>

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as identity from '../../../db/identity/identity.ts'
-import { Refused } from '../../../db/platform/refused.ts'
 import * as admission from '../../../db/powerbank/admission.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import { Email, FullName } from '../../user-fields.ts'
 import { json, no, ok, router, yes } from '../surface.ts'
 import { User, user } from './people.ts'
@@ -25,7 +25,7 @@ profile.openapi(
   async (c) => {
     const { db, actor } = c.var
     const person = await identity.get(db.sql, actor.userId)
-    if (!person) throw new Refused('unauthorised', 'deleted since the token was checked')
+    if (!person) throw new Refused('unauthenticated', 'deleted since the token was checked')
     const who = user(person, await admission.place(db.sql, person.id))
     return c.json(yes({ user: who, data: who }), 200)
   },

@@ -1,5 +1,5 @@
 import type { Actor } from '../../../db/platform/actor.ts'
-import { Refused } from '../../../db/platform/refused.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import { may } from '../../auth.ts'
 
 /** "Admin" of the document: everywhere, or in the own group (docs/contracts.md 4). */

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { Refused } from '../../../db/platform/refused.ts'
 import * as orders from '../../../db/powerbank/my-orders.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import * as users from '../../../db/powerbank/users.ts'
 import { json, no, ok, router, yes } from '../surface.ts'
 import { Account, account } from './people.ts'
@@ -31,7 +31,7 @@ userProfile.openapi(
   async (c) => {
     const { db, actor } = c.var
     const found = await users.get(db.sql, actor.userId)
-    if (!found) throw new Refused('unauthorised', 'deleted since the token was checked')
+    if (!found) throw new Refused('unauthenticated', 'deleted since the token was checked')
     const { active, total } = await orders.counts(db.sql, actor.userId)
     const user = account(found)
     return c.json(yes({ user, statistics: { active_orders: active, total_orders: total }, data: user }), 200)

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { CommandRow } from '../../../db/devices/commands.ts'
-import { Refused } from '../../../db/platform/refused.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import type { Env } from '../../context.ts'
 import { json, no, ok } from '../surface.ts'
 

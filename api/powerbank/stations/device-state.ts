@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { Refused } from '../../../db/platform/refused.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import * as slots from '../../../db/powerbank/slot-list.ts'
 import * as commands from '../../../db/powerbank/station-commands.ts'
 import { STAFF, staff } from '../people/rights.ts'

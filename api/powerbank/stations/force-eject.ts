@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { Refused } from '../../../db/platform/refused.ts'
 import * as orders from '../../../db/powerbank/order-list.ts'
 import * as powerbanks from '../../../db/powerbank/powerbanks.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import * as verbs from '../../../db/powerbank/station-commands.ts'
 import * as stations from '../../../db/powerbank/stations.ts'
 import { IdempotencyKey, idempotencyOf } from '../../idempotency.ts'

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { StationKey } from '../../../db/devices/keys.ts'
-import { Refused } from '../../../db/platform/refused.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import * as verbs from '../../../db/powerbank/station-keys.ts'
 import { admins } from '../people/rights.ts'

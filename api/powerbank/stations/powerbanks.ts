@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { Refused } from '../../../db/platform/refused.ts'
 import * as verbs from '../../../db/powerbank/powerbanks.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import { powerbankStatuses, writeOffReasons } from '../../../db/powerbank/words.ts'
 import { admins } from '../people/rights.ts'

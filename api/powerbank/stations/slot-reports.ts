@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { Refused } from '../../../db/platform/refused.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import * as verbs from '../../../db/powerbank/slot-reports.ts'
 import { admins } from '../people/rights.ts'

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { CommandRow } from '../../../db/devices/commands.ts'
-import { Refused } from '../../../db/platform/refused.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import * as slots from '../../../db/powerbank/slot-list.ts'
 import * as verbs from '../../../db/powerbank/station-commands.ts'
 import * as stations from '../../../db/powerbank/stations.ts'

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Actor } from '../../../db/platform/actor.ts'
-import { Refused } from '../../../db/platform/refused.ts'
 import type { Queryable } from '../../../db/postgres/connect.ts'
+import { Refused } from '../../../db/powerbank/refused.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import * as stations from '../../../db/powerbank/stations.ts'
 import { stationStatuses } from '../../../db/powerbank/words.ts'
