@@ -49,6 +49,7 @@ export type Report =
   | { kind: 'eject'; slot: number; bankId: BankId | null; ok: boolean; result: number }
   | { kind: 'force_eject'; slot: number; bankId: BankId | null; ok: boolean; result: number }
   | { kind: 'restart' }
+  /** In the one spelling of protocol/iccid.ts; empty: it could not read it. */
   | { kind: 'iccid'; iccid: string }
   | { kind: 'volume'; level: number }
   | { kind: 'set_volume'; ok: boolean }

@@ -60,6 +60,7 @@ test.for([
     'a decision knows rows by their types',
     "import type { orders } from '../schema.ts'\nimport { orderStatuses } from '../words.ts'\nimport { b } from './b.ts'",
   ],
+  ['db/devices/a.ts', 'a SIM has one spelling', "import { iccidOf } from '../../protocol/iccid.ts'"],
   ['db/messages/schema.ts', 'a foreign key points at people', "import { users } from '../identity/schema.ts'"],
   ['db/loyalty/a.ts', 'a plain table', "import { tableOf } from '../table.ts'"],
   ['api/config.ts', 'a config reads the environment', 'const port = process.env.PORT'],

@@ -6,6 +6,7 @@ import { SETTLE_SECONDS } from '../powerbank/decide/changes.ts'
 import { heardAt } from '../powerbank/decide/returned.ts'
 import type { KnownBank } from '../powerbank/decide/snapshot.ts'
 import * as orders from '../powerbank/orders.ts'
+import * as sims from '../powerbank/sims.ts'
 import * as places from '../powerbank/slots.ts'
 import { heardReturns } from '../powerbank/snapshots.ts'
 import { askInventory, COLUMNS, type CommandRow, withdraw } from './commands.ts'
@@ -41,8 +42,7 @@ const keep = (tx: Tx, stationId: number, state: Record<string, unknown>) => tx`
 
 /** What an answer teaches about the cabinet itself, by kind; kinds that teach nothing are absent. */
 const lessons: Record<string, (tx: Tx, stationId: number, answer: Answer, command: CommandRow) => Promise<unknown>> = {
-  iccid: (tx, stationId, { iccid }) =>
-    tx`update stations set iccid = ${iccid as string}, updated_at = now() where id = ${stationId}`,
+  iccid: (tx, stationId, { iccid }) => sims.learn(tx, { id: stationId }, iccid as string, 'answer'),
   volume: (tx, stationId, { level }) => keep(tx, stationId, { volume: { level, at: new Date() } }),
   set_volume: (tx, stationId, _answer, { args }) =>
     keep(tx, stationId, { volume: { level: args.level, at: new Date() } }),

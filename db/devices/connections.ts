@@ -1,5 +1,6 @@
 import { record } from '../messages/events.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { isStale } from '../powerbank/sims.ts'
 import { lock, lookWithin } from '../powerbank/slots.ts'
 import { abandon, restarted } from './commands.ts'
 import { unseal } from './keys.ts'
@@ -40,14 +41,15 @@ export async function identify(
 ): Promise<{
   stationId: number
   slotsDeclared: number
-  iccid: string | null
+  /** Its SIM was not read for a day. */
+  isSimStale: boolean
   isOnBroker: boolean
   keys: string[]
 } | null> {
   const [station] = await q<
-    { id: number; slotsDeclared: number; iccid: string | null; isOnBroker: boolean; sealed: string[] }[]
+    { id: number; slotsDeclared: number; isSimStale: boolean; isOnBroker: boolean; sealed: string[] }[]
   >`
-    select s.id, s.slots_declared, s.iccid, ${hasDialled(q)} as is_on_broker, array(
+    select s.id, s.slots_declared, ${isStale(q)} as is_sim_stale, ${hasDialled(q)} as is_on_broker, array(
       select key_ciphertext from station_secret_keys
       where station_id = s.id and (valid_until is null or valid_until > now()) order by id desc limit 2
     ) as sealed

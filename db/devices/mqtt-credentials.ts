@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { iccidOf } from '../../protocol/iccid.ts'
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
@@ -66,7 +67,8 @@ export const clientIdOf = ({ deviceKind, deviceId }: Device) => `${deviceKind}-$
  * A new credential for a device. The one it uses stays good until this one is first used (the answer that carries it may
  * be lost); one that was never used is replaced, so at most two are good. The bootstrap has no secret (docs/protocol.md
  * 5.1): the first SIM a device names is pinned, and whoever names another, or none any more, gets nothing until an
- * operator has let the new one in (`forgetSim`).
+ * operator has let the new one in (`forgetSim`). `iccid` is in the one spelling (protocol/iccid.ts); pins of earlier
+ * versions may not be.
  */
 export async function issue(
   tx: Tx,
@@ -78,7 +80,7 @@ export async function issue(
   const [pin] = await tx<{ iccid: string }[]>`
     select iccid from mqtt_credentials
     where device_kind = ${deviceKind} and device_id = ${deviceId} and iccid is not null order by id desc limit 1`
-  if (pin && pin.iccid !== iccid) return 'sim_changed'
+  if (pin && (iccidOf(pin.iccid) ?? pin.iccid) !== iccid) return 'sim_changed'
   await tx`
     update mqtt_credentials set revoked_at = now()
     where device_kind = ${deviceKind} and device_id = ${deviceId} and revoked_at is null and first_used_at is null`
@@ -93,7 +95,6 @@ export async function issue(
     insert into mqtt_credentials (device_kind, device_id, username, password_hash, iccid, firmware, software, address)
     values (${deviceKind}, ${deviceId}, ${username}, ${hashOf(password)}, ${iccid}, ${asked.firmware}, ${asked.software},
       ${asked.address})`
-  if (iccid !== null) await tx`update stations set iccid = ${iccid} where id = ${station.id} and iccid is null`
   return { clientId, username, password }
 }
 

@@ -86,6 +86,8 @@ export async function change(tx: Tx, actor: Actor, id: number, fields: StationCh
   if (fields.slotsDeclared !== undefined) await assertSlots(tx, id, fields.slotsDeclared)
   if (fields.orgUnitId != null) await mustExist(tx, fields.orgUnitId)
   await table.change(tx, actor, id, fields)
+  // Typed, not read: the cabinet is asked at its next login.
+  if (fields.iccid !== undefined) await tx`update stations set device_state = device_state - 'sim' where id = ${id}`
   if (fields.boxId !== undefined && fields.boxId !== boxId) {
     await disown(tx, id)
     await tx`delete from quarantine where box_id = ${fields.boxId}`

@@ -3,6 +3,7 @@ import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { type Firmware, type Issued, issue, stationOf } from '../../db/devices/mqtt-credentials.ts'
+import { learn } from '../../db/powerbank/sims.ts'
 import { lookWithin } from '../../db/powerbank/slots.ts'
 import {
   answer,
@@ -104,7 +105,13 @@ function calls(node: GatewayNode, directions: Directions) {
         software,
         address,
       } as const
-      const issued = await node.limiter.run(() => node.db.transaction((tx) => issue(tx, asked)))
+      const issued = await node.limiter.run(() =>
+        node.db.transaction(async (tx) => {
+          const issued = await issue(tx, asked)
+          if (typeof issued !== 'string') await learn(tx, { boxId: uuid }, iccid, 'bootstrap')
+          return issued
+        }),
+      )
       if (typeof issued !== 'string') return way(directions, new URL(c.req.url), issued)
       const reason = issued === 'sim_changed' ? 'sim_changed' : 'unknown_box_id'
       await writeDown(node, { boxId: uuid, dialect, address, reason })

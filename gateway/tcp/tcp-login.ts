@@ -124,14 +124,14 @@ function enter(node: GatewayNode, known: Known, greeting: Greeting, address: str
   return node.db.transaction(async (tx) => {
     const opened = await open(tx, { stationId, node: node.name, dialect, address, vsn })
     await handle(tx, stationId, report, frame.toString('hex').toUpperCase())
-    await ask(tx, stationId, { inventory: report.banks === undefined, iccid: known.iccid === null })
+    await ask(tx, stationId, { inventory: report.banks === undefined, iccid: known.isSimStale })
     return opened
   })
 }
 
 /**
  * What is asked after a login (docs/protocol.md 0x60): what it holds, unless the login has just listed it, and its SIM,
- * once. A full queue of commands must not keep a cabinet out.
+ * once a day: a card is moved while the cabinet is off. A full queue of commands must not keep a cabinet out.
  */
 async function ask(tx: Tx, stationId: number, wanted: { inventory: boolean; iccid: boolean }) {
   try {

@@ -1,5 +1,6 @@
 import type { BankId } from '../cabinet.ts'
 import { MalformedBody } from '../errors.ts'
+import { iccidOf } from '../iccid.ts'
 import { bankIdOf, snMax } from './bank.ts'
 import { isUuid } from './topics.ts'
 
@@ -15,7 +16,7 @@ export const returnPaths = ['/api/rentbox/client/return', '/api/rentbox/order/re
 const productKey = 'powerbank'
 const descriptionCharsMax = 512
 
-/** Who asks for the broker. `iccid` and `mobile` may be empty. */
+/** Who asks for the broker. `iccid` (in the one spelling of protocol/iccid.ts) and `mobile` may be empty. */
 export interface Connect {
   /** The IMEI. */
   uuid: string
@@ -38,11 +39,19 @@ function uuidOf(query: URLSearchParams, key: string): string {
   return uuid
 }
 
+/** The SIM a device names, as its modem printed it; empty: none, or one that could not be read. */
+function simOf(query: URLSearchParams): string {
+  const printed = member(query, 'simUUID', /^[\s0-9A-Za-z+:"'=-]{0,64}$/, '')
+  const iccid = iccidOf(printed)
+  if (iccid === null && /[1-9]/.test(printed)) throw new MalformedBody('simUUID is no SIM')
+  return iccid ?? ''
+}
+
 /** The query of a connect. @throws MalformedBody no IMEI, no device id, or a value that can be none */
 export const readConnect = (query: URLSearchParams): Connect => ({
   uuid: uuidOf(query, 'uuid'),
   deviceId: member(query, 'deviceId', /^\d{1,10}$/),
-  iccid: member(query, 'simUUID', /^[0-9A-Za-z]{0,22}$/, ''),
+  iccid: simOf(query),
   mobile: member(query, 'simMobile', /^\+?\d{0,20}$/, ''),
 })
 

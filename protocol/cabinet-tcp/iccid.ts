@@ -1,17 +1,27 @@
 import { command } from '../define.ts'
-import { text } from '../field.ts'
+import { type Field, text } from '../field.ts'
+import { iccidOf } from '../iccid.ts'
+
+/** A String with whatever a modem prints around a number, line ends too; only the number leaves this file. */
+const printed: Field<string> = {
+  ...text,
+  read: (parser, name) =>
+    parser
+      .uint16be(`$${name}`)
+      .buffer(name, { length: `$${name}`, formatter: (bytes) => bytes.toString('latin1').replace(/\0+$/, '') }),
+}
 
 /** docs/protocol.md 3, 0x69. */
 export const iccid = command({
   code: 0x69,
   name: 'query_iccid',
   kind: 'iccid',
-  doc: 'The number of the SIM card. Filled up with `F` (or 0xFF) on some cards: stripped.',
+  doc: 'The number of the SIM card, as its modem prints it: the filler `F` (or 0xFF) and words like `OK` are left away, letters are capital.',
   down: {},
   from: () => ({}),
   asks: () => ({ kind: 'iccid' }),
-  up: { iccid: text },
-  means: (body) => ({ kind: 'iccid', iccid: body.iccid.replace(/[Ff\xff]+$/, '') }),
+  up: { iccid: printed },
+  means: (body) => ({ kind: 'iccid', iccid: iccidOf(body.iccid) ?? '' }),
   says: ({ iccid }) => ({ iccid }),
   examples: [
     { down: '', body: {} },

@@ -228,18 +228,6 @@ test('what was never said is 404', async () => {
     expect(await read(`${path}/station`, box)).toMatchObject({ status: 404, body: { success: false } })
 })
 
-test('the ICCID is asked for once, then known', async () => {
-  const box = await cabinet(stage, { orgUnitId: group })
-  for (let i = 0; i < 2; i++) {
-    const { status, body } = await read('iccid/stations', box)
-    const data = { station_id: box.stationId, box_id: box.boxId, iccid: '89701012345678901234' }
-    expect({ status, body }).toEqual({ status: 200, body: { success: true, ...data, data } })
-  }
-  expect(box.heard.filter(({ kind }) => kind === 'iccid')).toHaveLength(1)
-  const offline = await cabinet(stage, { orgUnitId: group, isOffline: true })
-  expect(await read('iccid/stations', offline)).toMatchObject({ status: 400, body: { success: false } })
-})
-
 test('a subgroup’s own admin asks its cabinets, and restarts none', async () => {
   const box = await cabinet(stage, { orgUnitId: below })
   const above = await cabinet(stage, { orgUnitId: group })

@@ -87,6 +87,28 @@ test('what is given changes, the rest stays', async () => {
   expect(audited.map(({ action }) => action)).toEqual(['station.create', 'station.change', 'station.change'])
 })
 
+test.each([
+  ['8944 4765 0000 1234 567', '8944476500001234567'],
+  ['8944476500001234567F\r\nOK', '8944476500001234567'],
+  ['898600b5123456789012', '898600B5123456789012'],
+  [' ', null],
+])('the SIM %j is kept as %s, made or changed', async (iccid, kept) => {
+  const id = await made({ iccid })
+  const read = async () => (await call('GET', `/api/stations/${id}`, { token: admin.token })).body.data.iccid
+  expect(await read()).toBe(kept)
+  await call('PUT', `/api/stations/${id}`, { token: admin.token, body: { iccid: '89701' } })
+  expect(await read()).toBe('89701')
+  await call('PUT', `/api/stations/${id}`, { token: admin.token, body: { iccid } })
+  expect(await read()).toBe(kept)
+})
+
+test.each(['сим-карта', '00000000000000000000', 'FFFF', '8'.repeat(23)])('%j is no SIM, and refused', async (iccid) => {
+  expect(await create({ ...documented, box_id: newBox(), iccid })).toMatchObject({
+    status: 400,
+    body: { success: false },
+  })
+})
+
 test('a taken box id and fewer slots than are occupied are refused', async () => {
   const box = await cabinet(stage, { orgUnitId: group, slots: 6, banks: [5] })
   const path = `/api/stations/${box.stationId}`

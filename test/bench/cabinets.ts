@@ -18,8 +18,9 @@ export async function register(
       insert into org_units (unit_type, name, default_powerbank_limit) values ('group', 'Bench', 100) returning id`
     const [{ firstId } = { firstId: 0 }] = await tx<{ firstId: number }[]>`
       with written as (
-        insert into stations (org_unit_id, box_id, slots_declared, status, iccid)
-        select ${unit!.id}, 'BENCH' || lpad(n::text, 11, '0'), 8, 'active', '8970199' || lpad(n::text, 13, '0')
+        insert into stations (org_unit_id, box_id, slots_declared, status, iccid, device_state)
+        select ${unit!.id}, 'BENCH' || lpad(n::text, 11, '0'), 8, 'active', '8970199' || lpad(n::text, 13, '0'),
+          jsonb_build_object('sim', jsonb_build_object('at', now()))
         from generate_series(0, ${count}::int - 1) n order by n returning id
       )
       select min(id) as first_id from written`

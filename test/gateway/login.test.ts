@@ -42,24 +42,6 @@ test('the answer to a TCP-B login carries the time', async () => {
   expect(answer.unixSeconds).toBeLessThanOrEqual(Math.ceil(Date.now() / 1000))
 })
 
-test('a SIM nobody knows is asked for its number, and a known one is not', async () => {
-  const gateway = await gatewayOn(db)
-  const { id, boxId } = await station(db, 'KEYB')
-  await db.sql`update stations set iccid = null where id = ${id}`
-  const cabinet = device(socketTo(gateway), 'KEYB')
-  cabinet.say(hello(boxId))
-  expect(await cabinet.hear()).toMatchObject(welcome)
-  expect(await cabinet.hear()).toEqual({ kind: 'iccid' })
-  cabinet.say({ kind: 'iccid', iccid: '89701010064416461823' })
-  await expect
-    .poll(() => db.sql`select iccid from stations where id = ${id}`)
-    .toEqual([{ iccid: '89701010064416461823' }])
-  cabinet.say(hello(boxId))
-  expect(await cabinet.hear()).toMatchObject(welcome)
-  const asked = await db.sql`select id from device_commands where station_id = ${id} and kind = 'iccid'`
-  expect(asked).toHaveLength(1)
-})
-
 test('an unknown TCP-A cabinet is told no, written down, and let go', async () => {
   const gateway = await gatewayOn(db)
   const cabinet = device(socketTo(gateway))

@@ -70,12 +70,13 @@ export async function gatewayOn(db: Db, changes: Partial<Limits> = {}, config: P
 
 let boxes = 0
 
-/** A station and its keys, oldest first; its box id is new. */
+/** A station and its keys, oldest first; its box id is new, its SIM was read just now. */
 export async function station(db: Db, ...secrets: string[]): Promise<{ id: number; boxId: string }> {
   boxes += 1
   const boxId = `TEST${String(boxes).padStart(12, '0')}`
   const [row] = await db.sql<{ id: number }[]>`
-    insert into stations (box_id, slots_declared, status, iccid) values (${boxId}, 8, 'active', '89701')  returning id`
+    insert into stations (box_id, slots_declared, status, iccid, device_state)
+    values (${boxId}, 8, 'active', '89701', jsonb_build_object('sim', jsonb_build_object('at', now()))) returning id`
   for (const value of secrets) await addKey(db, row!.id, value)
   return { id: row!.id, boxId }
 }

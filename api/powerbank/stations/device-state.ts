@@ -1,7 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import { Refused } from '../../../db/powerbank/refused.ts'
 import * as slots from '../../../db/powerbank/slot-list.ts'
 import * as commands from '../../../db/powerbank/station-commands.ts'
+import type * as stations from '../../../db/powerbank/stations.ts'
+import type { Env } from '../../context.ts'
 import { STAFF, staff } from '../people/rights.ts'
 import { idParam, json, no, ok, router, Time, time, timeOrNull, yes } from '../surface.ts'
 import { QUERY_WAIT_MS, settled, volumePercent } from './command-answer.ts'
@@ -176,7 +179,26 @@ deviceState.openapi(
   },
 )
 
-const Iccid = { station_id: z.int(), box_id: z.string(), iccid: z.string() }
+const Iccid = {
+  station_id: z.int(),
+  box_id: z.string(),
+  iccid: z.string(),
+  received_at: Time.nullable().openapi({ description: 'Когда станция назвала его; null, если задан вручную' }),
+}
+
+/** The SIM as a connected cabinet says now, else as it is known. MQTT cabinets cannot be asked: they name it when they dial. */
+async function simOf(c: Context<Env>, station: stations.Station): Promise<{ iccid: string; at: Date | null }> {
+  const { iccid, dialect, isOnline } = station
+  const { sim } = station.deviceState
+  if (iccid !== null && (!isOnline || dialect === 'mqtt')) return { iccid, at: sim ? new Date(sim.at) : null }
+  const question = { kind: 'iccid' } as const
+  const asked = { stationId: station.id, question }
+  const id = await c.var.db.transaction((tx) => commands.ask(tx, c.var.actor, asked))
+  const { answer, answeredAt } = await settled(c, id, QUERY_WAIT_MS)
+  if (!answer?.iccid)
+    throw new Refused('conflict', '', { commandId: id, text: 'Станция не смогла прочитать SIM-карту' })
+  return { iccid: answer.iccid, at: answeredAt }
+}
 
 deviceState.openapi(
   createRoute({
@@ -184,7 +206,9 @@ deviceState.openapi(
     path: '/iccid/stations/{station_id}',
     tags,
     summary: 'Получение ICCID станции',
-    description: 'Известный ICCID, иначе спрашивает станцию. 400, если она не подключена.',
+    description:
+      'Спрашивает подключённую станцию; 408, если она не ответила. Не подключённая или MQTT — последний известный ICCID; ' +
+      '400, если он неизвестен.',
     middleware: staff,
     request: { params },
     responses: {
@@ -195,13 +219,8 @@ deviceState.openapi(
   async (c) => {
     const { db, actor } = c.var
     const station = await stationOf(db.sql, actor, c.req.valid('param').station_id, ...STAFF)
-    let { iccid } = station
-    if (iccid === null) {
-      const question = { kind: 'iccid' } as const
-      const id = await db.transaction((tx) => commands.ask(tx, actor, { stationId: station.id, question }))
-      iccid = String((await settled(c, id, QUERY_WAIT_MS)).answer?.iccid ?? '')
-    }
-    const data = { station_id: station.id, box_id: station.boxId, iccid }
+    const { iccid, at } = await simOf(c, station)
+    const data = { station_id: station.id, box_id: station.boxId, iccid, received_at: timeOrNull(at) }
     return c.json(yes({ ...data, data }), 200)
   },
 )

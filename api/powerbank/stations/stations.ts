@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import * as verbs from '../../../db/powerbank/stations.ts'
+import { iccidOf } from '../../../protocol/iccid.ts'
 import { cameled } from '../../names.ts'
 import { resource } from '../../resource.ts'
 import { admins } from '../people/rights.ts'
@@ -18,12 +19,18 @@ export const BoxId = z
   .max(boxIdCharactersMax)
   .regex(/^[\x21-\x7e]+$/, 'ожидаются символы ASCII без пробелов')
   .openapi({ example: 'DCHEY02504000019' })
+/** A SIM's number as a person types or pastes it; stored in its one spelling. */
+const Iccid = z
+  .string()
+  .max(iccidCharactersMax)
+  .refine((text) => text.trim() === '' || iccidOf(text) !== null, 'ожидается номер SIM-карты (ICCID)')
+  .transform(iccidOf)
 export const Slots = z.int().min(1).max(slotsMax).openapi({ example: 8 })
 
 const fields = {
   org_unit_id: idBody.nullable(),
   box_id: BoxId,
-  iccid: z.string().trim().max(iccidCharactersMax).nullable(),
+  iccid: Iccid.nullable(),
   slots_declared: Slots,
   status: StationStatus,
 }

@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import { expect, test } from 'vitest'
+import { forgetSim } from '../../../db/devices/mqtt-credentials.ts'
 import type { MqttConfig } from '../../../gateway/config.ts'
 import { deviceCodec, readConnectAnswer, signed } from '../../../protocol/cabinet-mqtt/index.ts'
 import { testDb } from '../../postgres.ts'
@@ -101,6 +102,46 @@ test('another SIM in a known cabinet is quarantined and gets nothing', async () 
   for (const sim of ['8970100000000000002', '']) expect((await connect(gateway, imei, sim)).said.code).toBe(401)
   expect(await knocks(imei)).toEqual([{ dialect: 'mqtt', reason: 'sim_changed', attempts: 2 }])
   expect((await connect(gateway, imei)).said.code).toBe(200)
+})
+
+test('the same SIM in another spelling is let in: a modem update locks nobody out', async () => {
+  const gateway = await brokerOn(db)
+  const { id, imei } = await mqttStation(db)
+  const spellings = [
+    '8944476500001234567F',
+    '8944476500001234567',
+    '8944476500001234567f',
+    ' 8944476500001234567F\r\nOK',
+  ]
+  for (const sim of spellings) expect((await connect(gateway, imei, sim)).said.code).toBe(200)
+  for (const sim of ['8944476500001234568F', 'FFFFFFFFFFFFFFFFFFFF', 'ERROR'])
+    expect((await connect(gateway, imei, sim)).said.code).toBe(401)
+  const [station] =
+    await db.sql`select iccid, device_state->'sim'->>'at' is not null as is_read from stations where id = ${id}`
+  expect(station).toEqual({ iccid: '8944476500001234567', isRead: true })
+})
+
+test('a pin of an earlier version, as the modem spelt it, still holds and lets its card in', async () => {
+  const gateway = await brokerOn(db)
+  const { id, imei } = await mqttStation(db)
+  expect((await connect(gateway, imei, '898600b5123456789012')).said.code).toBe(200)
+  await db.sql`update mqtt_credentials set iccid = '898600b5123456789012F' where device_id = ${imei}`
+  await db.sql`update stations set iccid = '898600b5123456789012F' where id = ${id}`
+  expect((await connect(gateway, imei, '898600B5123456789012')).said.code).toBe(200)
+  expect((await connect(gateway, imei, '898600B5123456789013')).said.code).toBe(401)
+  expect(await db.sql`select 1 from events where station_id = ${id} and kind = 'station.sim_changed'`).toEqual([])
+})
+
+test('another card that an operator has let in is what the station has from then on, and an event', async () => {
+  const gateway = await brokerOn(db)
+  const { id, imei } = await mqttStation(db)
+  expect((await connect(gateway, imei)).said.code).toBe(200)
+  expect((await connect(gateway, imei, '8970100000000000002')).said.code).toBe(401)
+  await db.transaction((tx) => forgetSim(tx, { deviceKind: 'cabinet', deviceId: imei }))
+  expect((await connect(gateway, imei, '8970100000000000002')).said.code).toBe(200)
+  expect(await db.sql`select iccid from stations where id = ${id}`).toEqual([{ iccid: '8970100000000000002' }])
+  const told = await db.sql`select data from events where station_id = ${id} and kind = 'station.sim_changed'`
+  expect(told).toEqual([{ data: { from: iccid, to: '8970100000000000002', by: 'bootstrap' } }])
 })
 
 test.for([
