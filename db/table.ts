@@ -1,22 +1,11 @@
-import type { SQL } from 'drizzle-orm'
+import type { Placeholder, SQL } from 'drizzle-orm'
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core'
 import * as audit from './messages/audit.ts'
 import type { Actor } from './platform/actor.ts'
 import { Refused } from './platform/refused.ts'
+import { build, named, onceFor, run, uniqueFields, value, values } from './postgres/composed.ts'
 import type { Queryable, Tx } from './postgres/connect.ts'
-import {
-  and,
-  asc,
-  builder,
-  desc,
-  eq,
-  getTableColumns,
-  getTableConfig,
-  ilike,
-  isNull,
-  or,
-  sql,
-} from './postgres/drizzle.ts'
+import { and, asc, desc, eq, getTableColumns, getTableConfig, ilike, isNull, or, sql } from './postgres/drizzle.ts'
 import { unlessTaken } from './postgres/rows.ts'
 
 // Plain tables: rows that are listed, read, written and deleted as they are. What means something (a status that
@@ -124,7 +113,7 @@ function parts(
     noted,
     shown: { ...columns, ...Object.fromEntries(extras) },
     there: and(kept, only),
-    is: (id: number) => and(kept, eq(columns.id, value(id))),
+    is: (id: SQL | Placeholder) => and(kept, eq(columns.id, id)),
     unknown: rest.unknown ?? ((id: number) => new Refused('not_found', `no ${name} ${id}`)),
     select: (what: Row, where: SQL | undefined): any =>
       joins
@@ -144,10 +133,7 @@ function parts(
 }
 
 function reading({ columns, shown, there, is, scope, unknown, select, assertReached }: Parts) {
-  async function find(q: Queryable, id: number): Promise<Row | undefined> {
-    const [row] = await run<Row>(q, select(shown, and(there, is(id))))
-    return row
-  }
+  const find = onceFor<Row>((id) => select(shown, and(there, is(id))))
   async function get(q: Queryable, actor: Actor, id: number): Promise<Row> {
     const row = await find(q, id)
     if (!row) throw unknown(id)
@@ -175,24 +161,18 @@ function writing(plain: Parts, find: (q: Queryable, id: number) => Promise<Row |
   const now = (names: string[]) =>
     Object.fromEntries(names.flatMap((name) => (columns[name] ? [[name, sql`now()`]] : [])))
   const said = (row: Row, given: Row) => pick(row, noted?.values ?? Object.keys(given))
-  async function note(
-    tx: Tx,
-    actor: Actor,
-    act: string,
-    id: number,
-    values: Pick<audit.Change, 'oldValues' | 'newValues'>,
-  ) {
-    if (!noted) return
-    await audit.record(tx, actor, noted.surface, {
+  const note = (tx: Tx, actor: Actor, act: string, id: number, values: Partial<audit.Change>) =>
+    noted &&
+    audit.record(tx, actor, noted.surface, {
       action: `${noted.as}.${act}`,
       entityType: noted.as,
       entityId: id,
       ...values,
     })
-  }
+  const locked = onceFor<Row>((id) => build.select(columns).from(table).where(is(id)).for('update'))
 
   async function hold(tx: Tx, actor: Actor, id: number): Promise<Row> {
-    const [row] = await run<Row>(tx, build.select(columns).from(table).where(is(id)).for('update'))
+    const row = await locked(tx, id)
     if (!row) throw unknown(id)
     await assertReached(tx, actor, 'changed', row)
     return row
@@ -210,7 +190,17 @@ function writing(plain: Parts, find: (q: Queryable, id: number) => Promise<Row |
     const set = values(given)
     if (scope && scope.by in set) await assertReached(tx, actor, 'changed', given)
     const moved = { ...set, ...now(['updatedAt']) }
-    if (Object.keys(moved).length > 0) await unlessTaken(run(tx, build.update(table).set(moved).where(is(id))), taken)
+    if (Object.keys(moved).length > 0)
+      await unlessTaken(
+        run(
+          tx,
+          build
+            .update(table)
+            .set(moved)
+            .where(is(value(id))),
+        ),
+        taken,
+      )
     const row = (await find(tx, id))!
     await note(tx, actor, 'update', id, { oldValues: said(before, set), newValues: said(row, set) })
     return row
@@ -218,33 +208,11 @@ function writing(plain: Parts, find: (q: Queryable, id: number) => Promise<Row |
   async function remove(tx: Tx, actor: Actor, id: number): Promise<void> {
     const before = await hold(tx, actor, id)
     const gone = isSoft ? build.update(table).set(now(['deletedAt', 'updatedAt'])) : build.delete(table)
-    await run(tx, gone.where(is(id)))
+    await run(tx, gone.where(is(value(id))))
     await note(tx, actor, 'delete', id, noted?.values ? { oldValues: said(before, {}) } : {})
   }
   return { hold, create, change, remove }
 }
-
-const build = builder(
-  () => {
-    throw new Error('only composes')
-  },
-  { casing: 'snake_case' },
-)
-
-/** Runs what was composed, prepared like every statement of ours. */
-const run = <R>(q: Queryable, query: { toSQL(): { sql: string; params: unknown[] } }): Promise<R[]> => {
-  const { sql: text, params } = query.toSQL()
-  // The driver serializes whatever the server says a parameter is; its types know a few of those only.
-  return q.unsafe(text, params as any[], { prepare: true }) as unknown as Promise<R[]>
-}
-
-/** A value as our driver takes it: drizzle's own encoders would make texts of instants, and JSON of JSON. */
-const value = (given: unknown): any => sql`${sql.param(given)}`
-/** An expression under a name; wrapped once, or drizzle takes the table off its columns where nothing is joined. */
-const named = (what: SQL<unknown>, as: string) => sql`${what}`.as(as)
-
-const values = (given: object): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(given).flatMap(([name, one]) => (one === undefined ? [] : [[name, value(one)]])))
 
 const pick = (row: object, names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, (row as Record<string, unknown>)[name]]))
@@ -257,19 +225,4 @@ function conditions(columns: Record<string, any>, { filter = {}, search }: Asked
   const words = search?.words.split(/\s+/).filter(Boolean) ?? []
   const holds = (word: string) => `%${word.replace(/[\\%_]/g, '\\$&')}%`
   return [...equal, ...words.map((word) => or(...search!.in.map((name) => ilike(columns[name], value(holds(word))))))]
-}
-
-/** Of each unique constraint the field it is about: the last of its columns, snake_case. */
-function uniqueFields(table: PgTable): Record<string, string> {
-  const { indexes, uniqueConstraints, columns } = getTableConfig(table)
-  const field = (name: string) => name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`)
-  const named = [
-    ...uniqueConstraints.map((one) => [one.getName(), one.columns.at(-1)!.name]),
-    ...indexes.flatMap(({ config }) => {
-      const last = config.columns.at(-1)
-      return config.unique && last && 'name' in last ? [[config.name, last.name]] : []
-    }),
-    ...columns.flatMap((one) => (one.isUnique ? [[one.uniqueName, one.name]] : [])),
-  ]
-  return Object.fromEntries(named.map(([constraint, name]) => [constraint, field(name!)]))
 }

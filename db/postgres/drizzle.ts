@@ -9,7 +9,7 @@ const orm = load('drizzle-orm') as typeof import('drizzle-orm')
 const core = load('drizzle-orm/pg-core') as typeof import('drizzle-orm/pg-core')
 const proxy = load('drizzle-orm/pg-proxy') as typeof import('drizzle-orm/pg-proxy')
 
-export const { and, asc, desc, eq, getTableColumns, ilike, isNull, or, sql } = orm
+export const { and, asc, desc, eq, fillPlaceholders, getTableColumns, ilike, isNull, or, sql } = orm
 export const { alias, getTableConfig } = core
 export const { bigint, boolean, customType, date, integer, jsonb, text, timestamp, uuid } = core
 export const { check, index, pgTable, primaryKey, unique, uniqueIndex } = core

@@ -5,6 +5,7 @@ import { codec } from './codec.ts'
 import { command } from './command.ts'
 import { heartbeat } from './heartbeat.ts'
 import { ledger } from './ledger.ts'
+import { list } from './list.ts'
 import { memory } from './memory.ts'
 import { mqtt } from './mqtt.ts'
 import { mqttMemory } from './mqtt-memory.ts'
@@ -23,6 +24,7 @@ const parts: Record<string, { about: string; run(bench: Bench): Promise<Row[]> }
   mqtt: { about: 'QoS 1 heartbeats through our broker against plain aedes and Mosquitto; returns', run: mqtt },
   'mqtt-memory': { about: 'memory of an MQTT cabinet at 5,000 against plain aedes', run: mqttMemory },
   ledger: { about: 'a posting of the ledger against the same statements sent by a bare client', run: ledger },
+  list: { about: 'pages of a plain table composed by drizzle against the same statements by hand', run: list },
 }
 
 const manual = `npm run bench -- [--only ${Object.keys(parts).join(',')}] [--quick] [--json] [--profile DIR]
