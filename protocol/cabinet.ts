@@ -98,6 +98,18 @@ export interface When {
   ttlSeconds: number
 }
 
+/** What an acknowledgement needs and `protocol/`, which has no clock, cannot make: a server nonce (u32) and Unix seconds. */
+export interface Entropy {
+  nonce: number
+  unixSeconds: number
+}
+
+/** What a login says besides our words: its nonce and its clock; zero when absent (0x60). */
+export interface LoginExtras {
+  bootMilliseconds?: number
+  unixSeconds?: number
+}
+
 /** One connection's translator, bound to its cabinet's secrets. Holds the last token, VSN and the key in use; no I/O. */
 export interface Codec {
   /**
@@ -110,11 +122,8 @@ export interface Codec {
    * @param when said with movements where the wire has room for it (MQTT); TCP has none
    */
   encode(command: Command, when?: When): Buffer
-  /**
-   * The acknowledgement of a report, or null where the wire has none.
-   * @param entropy server nonce (u32) and Unix seconds for TCP-B's login answer (0x60); `protocol/` has no clock
-   */
-  answer(frame: Buffer, verdict: Verdict, entropy: { nonce: number; unixSeconds: number }): Buffer | null
+  /** The acknowledgement of a report, or null where the wire has none. @param entropy for TCP-B's login answer (0x60) */
+  answer(frame: Buffer, verdict: Verdict, entropy: Entropy): Buffer | null
 }
 
 /** What the first frame of a connection tells before any key is known. */
@@ -140,11 +149,8 @@ export type Acknowledgement =
 
 /** The device's half of a conversation: the same definitions read from the other end. For simulators and tests. */
 export interface DeviceCodec {
-  /**
-   * A report as a frame. `bootMilliseconds` and `unixSeconds` fill the login's nonce and clock (0x60), zero when absent.
-   * @throws RangeError a value this dialect's wire cannot carry
-   */
-  encode(report: Report, login?: { bootMilliseconds?: number; unixSeconds?: number }): Buffer
+  /** A report as a frame. @throws RangeError a value this dialect's wire cannot carry */
+  encode(report: Report, login?: LoginExtras): Buffer
   /**
    * A server's frame: a command, or the acknowledgement of one of our reports (a probe 0x61 is one too: same bytes).
    * @throws MalformedBody bad checksum (TCP-B only: TCP-A cabinets do not look, section 2.3), bad token (TCP-B), unknown

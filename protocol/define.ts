@@ -1,17 +1,5 @@
-import type { Acknowledgement, Command, Report, Verdict } from './cabinet.ts'
+import type { Acknowledgement, Command, Entropy, LoginExtras, Report, Verdict } from './cabinet.ts'
 import type { Body, Layout } from './field.ts'
-
-/** What an acknowledgement needs and `protocol/` cannot make: a server nonce (u32) and Unix seconds. */
-export interface Entropy {
-  nonce: number
-  unixSeconds: number
-}
-
-/** What a login says besides our words; zero when absent (0x60). */
-export interface LoginExtras {
-  bootMilliseconds?: number
-  unixSeconds?: number
-}
 
 interface Definition<U extends Layout, D extends Layout> {
   /** The command byte: the same both ways. */
@@ -55,6 +43,14 @@ export interface Said<K extends Report['kind'], U extends Layout, D extends Layo
 export const command = <K extends Command['kind'], U extends Layout, D extends Layout>(told: Told<K, U, D>) => ({
   ...told,
   initiator: 'server' as const,
+})
+
+/** What a command says that is its name and nothing else. */
+export const bare = <K extends Command['kind']>(kind: K) => ({
+  kind,
+  down: {},
+  from: () => ({}),
+  asks: () => ({ kind }),
 })
 
 /** See `command`. */

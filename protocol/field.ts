@@ -136,17 +136,26 @@ export function flags<N extends string>(...names: readonly N[]): Field<Record<N,
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const control = /[\x00-\x1f\x7f]/
 
-function readText(bytes: Buffer): string {
-  let end = bytes.length
-  while (end > 0 && bytes[end - 1] === 0) end--
+function ofLatin1(bytes: Buffer, end?: number): string {
   const value = bytes.toString('latin1', 0, end)
   if (control.test(value)) throw new MalformedBody('control characters in a text')
   return value
 }
 
-function writeText(value: string, into: number[]) {
+function toLatin1(value: string): Buffer {
   const bytes = Buffer.from(value, 'latin1')
   if (control.test(value) || bytes.toString('latin1') !== value) throw new RangeError('a text the wire cannot carry')
+  return bytes
+}
+
+function readText(bytes: Buffer): string {
+  let end = bytes.length
+  while (end > 0 && bytes[end - 1] === 0) end--
+  return ofLatin1(bytes, end)
+}
+
+function writeText(value: string, into: number[]) {
+  const bytes = toLatin1(value)
   if (bytes.length > 0xfffe) throw new RangeError('a text too long for its length field')
   into.push((bytes.length + 1) >> 8, (bytes.length + 1) & 0xff, ...bytes, 0)
 }
@@ -163,17 +172,8 @@ export const text: Field<string> = {
 export const tail: Field<string> = {
   shape: { is: 'tail' },
   doc: 'characters to the end',
-  read: (parser, name) =>
-    toTheEnd(parser, name, (bytes) => {
-      const value = bytes.toString('latin1')
-      if (control.test(value)) throw new MalformedBody('control characters in a text')
-      return value
-    }),
-  write(value, into) {
-    const bytes = Buffer.from(value, 'latin1')
-    if (control.test(value) || bytes.toString('latin1') !== value) throw new RangeError('a text the wire cannot carry')
-    into.push(...bytes)
-  },
+  read: (parser, name) => toTheEnd(parser, name, (bytes) => ofLatin1(bytes)),
+  write: (value, into) => void into.push(...toLatin1(value)),
 }
 
 /** Whatever follows, as hex: the part of a body nobody has explained. Always last. */
@@ -215,7 +215,7 @@ export const optional = <T>(field: Field<T>): OptionalField<T> => ({
     const left = `$${name}Left`
     return parser.buffer(left, { readUntil: 'eof', formatter: (bytes) => Math.min(bytes.length, 1) }).choice({
       tag() {
-        return this[left]
+        return this[left]!
       },
       choices: { 0: new Parser(), 1: field.read(new Parser(), name) },
     })
@@ -225,9 +225,7 @@ export const optional = <T>(field: Field<T>): OptionalField<T> => ({
 /** A count (u8) and as many records, each with every field of the layout. */
 export const records = <L extends Layout>(layout: L): Field<Body<L>[]> => ({
   shape: { is: 'records', layout },
-  doc: `u8 count, then as many of: ${Object.entries(layout)
-    .map(([name, field]) => `${name} ${field.doc}`)
-    .join(' · ')}`,
+  doc: `u8 count, then as many of: ${docOf(layout)}`,
   read: (parser, name) => parser.uint8(`$${name}`).array(name, { length: `$${name}`, type: chain(layout) }),
   write(value, into) {
     if (value.length > 0xff) throw new RangeError(`${value.length} records`)
@@ -235,6 +233,12 @@ export const records = <L extends Layout>(layout: L): Field<Body<L>[]> => ({
     for (const record of value) writeBody(layout, record, into)
   },
 })
+
+/** The fields of a layout in words. */
+export const docOf = (layout: Layout): string =>
+  Object.entries(layout)
+    .map(([name, { doc }]) => `${name} ${doc}`)
+    .join(' · ')
 
 const chain = (layout: Layout) =>
   Object.entries(layout).reduce((parser, [name, field]) => field.read(parser, name), new Parser())

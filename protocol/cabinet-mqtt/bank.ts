@@ -18,3 +18,6 @@ export function snOf(bankId: BankId): number {
     throw new RangeError(`${bankId} is no bank of an MQTT cabinet`)
   return Number.parseInt(bankId, 16)
 }
+
+/** The device's half of `bankOrNull`. @throws RangeError as `snOf` */
+export const snOrNone = (bankId: BankId | null): number => (bankId === null ? 0 : snOf(bankId))

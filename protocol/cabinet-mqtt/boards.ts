@@ -1,12 +1,12 @@
 import { MalformedBody } from '../errors.ts'
-import { type Body, decodeBody, encodeBody, type Field, flags, toTheEnd, u8, u32 } from '../field.ts'
+import { type Body, decodeBody, docOf, encodeBody, type Field, flags, toTheEnd, u8, u32 } from '../field.ts'
 import { holeState } from './states.ts'
 
 /** A control board's first six bytes (docs/protocol.md 5.5, 0x10). `config` may be the high byte of its area codes. */
-export const boardHeader = { board: u8, reserved: u8, config: u8, celsius: u8, software: u8, hardware: u8 }
+const boardHeader = { board: u8, reserved: u8, config: u8, celsius: u8, software: u8, hardware: u8 }
 
 /** A hole's 15 bytes. `batteryRaw` has no known unit; `area` is the low byte; 255 in `levelPercent` and `celsius`: not read. */
-export const holeRecord = {
+const holeRecord = {
   hole: u8,
   state: holeState,
   reserved: u8,
@@ -66,13 +66,7 @@ function writeBoards(boards: readonly Board[], into: number[]) {
 /** Boards to the end of the body. What is written may be a part, as old firmware answers `check`; it reads only a whole. */
 export const boards: Field<Board[]> = {
   shape: { is: 'boards', board: boardHeader, hole: holeRecord },
-  doc: `boards to the end, each ${text(boardHeader)}, and then holes as long as their numbers run on: ${text(holeRecord)}`,
+  doc: `boards to the end, each ${docOf(boardHeader)}, and then holes as long as their numbers run on: ${docOf(holeRecord)}`,
   read: (parser, name) => toTheEnd(parser, name, readBoards),
   write: writeBoards,
-}
-
-function text(layout: Record<string, Field<any>>): string {
-  return Object.entries(layout)
-    .map(([name, { doc }]) => `${name} ${doc}`)
-    .join(' · ')
 }

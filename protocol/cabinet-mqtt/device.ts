@@ -49,7 +49,10 @@ export function deviceCodec(settings: Partial<Make> = {}): MqttDeviceCodec {
       if (!uplink) throw new RangeError(`an MQTT cabinet says no ${report.kind}`)
       return frame(uplink, report)
     },
-    sayTested: (report) => frame(selfTest, report),
+    sayTested(report) {
+      if (!selfTest.kinds.some((kind) => kind === report.kind)) throw new RangeError(`no return: ${report.kind}`)
+      return frame(selfTest, report)
+    },
     listen(bytes) {
       const said = parseCommand(bytes)
       const { cmd, members, asks } = requestOf(said.get('cmd')!)

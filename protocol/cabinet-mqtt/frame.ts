@@ -3,7 +3,7 @@ import { MalformedBody } from '../errors.ts'
 /** Every frame begins with it (docs/protocol.md 5.3). */
 export const head = 0xa8
 /** Head, length, command and check byte. */
-export const frameBytesMin = 5
+const frameBytesMin = 5
 /** What the length field can say. */
 export const frameBytesMax = 0xffff
 const dataAt = 4
@@ -21,7 +21,7 @@ export interface Frame {
 }
 
 /** The check byte of these bytes: what makes the sum of the whole frame 0 modulo 256 (5.3). */
-export function checkOf(bytes: Uint8Array): number {
+function checkOf(bytes: Uint8Array): number {
   let sum = 0
   for (const byte of bytes) sum += byte
   return -sum & 0xff

@@ -2,7 +2,7 @@ import type { Bank } from '../cabinet.ts'
 import { MalformedBody } from '../errors.ts'
 import { bankIdOf, snOf } from './bank.ts'
 import { type Board, boards, type Hole } from './boards.ts'
-import { request, uplink } from './define.ts'
+import { bare, request, uplink } from './define.ts'
 
 /** As many as the platform numbers; beyond, hole numbers begin anew at 0 and nobody could tell two of them apart. */
 const holesMax = 255
@@ -10,34 +10,29 @@ const notRead = 255
 
 /** docs/protocol.md 5.4. */
 export const check = request({
-  cmd: 'check',
+  ...bare('check'),
   doc: 'What the holes hold. Old firmware lists only the five fullest banks. Within 5 s of a pop-up it may still list the bank.',
   kind: 'inventory',
-  members: {},
   answer: 0x10,
   qos: 1,
   from: () => ({}),
   asks: () => ({ kind: 'inventory' }),
-  examples: [{ json: '{"cmd":"check"}', words: {} }],
 })
 
 /** docs/protocol.md 5.4. */
 export const checkAll = request({
   ...check,
-  cmd: 'check_all',
+  ...bare('check_all'),
   doc: 'What the holes hold, asked of old firmware.',
-  examples: [{ json: '{"cmd":"check_all"}', words: {} }],
 })
 
 /** docs/protocol.md 5.4, 5.7. */
 export const uploadAll = request({
-  cmd: 'upload_all',
+  ...bare('upload_all'),
   doc: 'Makes the cabinet upload its 0x10 frame over HTTP; there is no answer here.',
   kind: null,
-  members: {},
   answer: null,
   qos: 1,
-  examples: [{ json: '{"cmd":"upload_all"}', words: {} }],
 })
 
 /**
@@ -148,10 +143,8 @@ export const cabinetInfo = uplink({
     const banks = holes.flatMap((hole, at) => (isEmpty(hole) ? [] : [bankOf(hole, at + 1)]))
     return { kind: 'inventory', slots: holes.length, banks }
   },
-  says(report, { holesPerBoard }) {
-    if (report.kind !== 'inventory') throw new RangeError(`no report ${report.kind}`)
-    const bySlot = new Map(report.banks.map((bank) => [bank.slot, holeOf(bank)]))
-    const { slots } = report
+  says({ slots, banks }, { holesPerBoard }) {
+    const bySlot = new Map(banks.map((bank) => [bank.slot, holeOf(bank)]))
     const every = Array.from({ length: slots ?? 0 }, (_, at) => bySlot.get(at + 1) ?? emptyHole(at + 1))
     return { boards: boardsOf(slots === undefined ? [...bySlot.values()] : every, holesPerBoard) }
   },

@@ -1,7 +1,7 @@
 import { MalformedBody } from '../errors.ts'
 
 /** What a command may hold at most; the longest documented one has some 80 bytes. */
-export const commandBytesMax = 4096
+const commandBytesMax = 4096
 
 /** One member of a JSON command: its key on the wire, and how its text is read and written. Every value is a string (5.4). */
 export interface Member<T> {
@@ -46,38 +46,38 @@ export const decimal = (key: string, min: number, max: number): Member<number> =
   }
 }
 
-/** One of a few words. */
-export const word = <W extends string>(key: string, ...words: readonly W[]): Member<W> => {
-  const found = (text: string) => words.find((word) => word === text)
-  const list = words.join(', ')
-  return {
-    key,
-    doc: words.map((one) => `"${one}"`).join(', '),
-    read(text) {
-      const one = found(text)
-      if (one === undefined) throw new MalformedBody(`${key} is none of ${list}`)
-      return one
-    },
-    write(value) {
-      if (found(value) === undefined) throw new RangeError(`${key} is none of ${list}`)
-      return value
-    },
-  }
-}
-
-/** Any text of so many characters at most. */
-export const anything = (key: string, charsMax: number): Member<string> => ({
+/** A text that is written as it is read. @param fault what is said of one that it cannot be */
+const text = <W extends string>(
+  key: string,
+  doc: string,
+  fits: (text: string) => boolean,
+  fault: string,
+): Member<W> => ({
   key,
-  doc: `up to ${charsMax} characters`,
+  doc,
   read(text) {
-    if (text.length > charsMax) throw new MalformedBody(`${key} has more than ${charsMax} characters`)
-    return text
+    if (!fits(text)) throw new MalformedBody(`${key} ${fault}`)
+    // What fits is one of them.
+    return text as W
   },
   write(value) {
-    if (value.length > charsMax) throw new RangeError(`${key} has more than ${charsMax} characters`)
+    if (!fits(value)) throw new RangeError(`${key} ${fault}`)
     return value
   },
 })
+
+/** One of a few words. */
+export const word = <W extends string>(key: string, ...words: readonly W[]): Member<W> =>
+  text(
+    key,
+    words.map((one) => `"${one}"`).join(', '),
+    (text) => words.some((one) => one === text),
+    `is none of ${words.join(', ')}`,
+  )
+
+/** Any text of so many characters at most. */
+export const anything = (key: string, charsMax: number): Member<string> =>
+  text(key, `up to ${charsMax} characters`, ({ length }) => length <= charsMax, `has more than ${charsMax} characters`)
 
 /** A member that may be missing. */
 export const maybe = <T>(member: Member<T>): OptionalMember<T> => ({

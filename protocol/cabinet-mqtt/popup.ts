@@ -1,6 +1,6 @@
-import type { Command, When } from '../cabinet.ts'
+import type { When } from '../cabinet.ts'
 import { u8, u32 } from '../field.ts'
-import { bankIdOf, bankOrNull, snMax, snOf } from './bank.ts'
+import { bankIdOf, bankOrNull, snMax, snOf, snOrNone } from './bank.ts'
 import { request, uplink } from './define.ts'
 import { decimal, maybe } from './json.ts'
 import { popupState } from './states.ts'
@@ -23,7 +23,7 @@ export const popupSn = request({
   members: { sn: decimal('data', 1, snMax), ...when },
   answer: 0x31,
   qos: 0,
-  from: (command, when) => ({ sn: snOf((command.kind === 'eject' && command.bankId) || ''), ...spoken(when) }),
+  from: ({ bankId = '' }, when) => ({ sn: snOf(bankId), ...spoken(when) }),
   // The wire does not say the hole: 0 is that.
   asks: ({ sn }) => ({ kind: 'eject', slot: 0, bankId: bankIdOf(sn) }),
   examples: [
@@ -35,8 +35,6 @@ export const popupSn = request({
   ],
 })
 
-const slotOf = (command: Command) => ('slot' in command ? command.slot : 0)
-
 /** docs/protocol.md 5.4. */
 export const popup = request({
   cmd: 'popup',
@@ -45,7 +43,7 @@ export const popup = request({
   members: { hole: decimal('data', 1, 255), io: decimal('io', 0, 1), ...when },
   answer: 0x21,
   qos: 0,
-  from: (command, when) => ({ hole: slotOf(command), io: 0, ...spoken(when) }),
+  from: ({ slot }, when) => ({ hole: slot, io: 0, ...spoken(when) }),
   asks: ({ hole }) => ({ kind: 'force_eject', slot: hole }),
   examples: [
     { json: '{"cmd":"popup","data":"16","io":"0"}', words: { hole: 16, io: 0 } },
@@ -79,15 +77,12 @@ export const poppedSn = uplink({
     bankId: bankOrNull(sn),
     ...outcome(state),
   }),
-  says(report, { firmware, holesPerBoard }) {
-    if (report.kind !== 'eject') throw new RangeError(`no report ${report.kind}`)
-    return {
-      hole: firmware === 'old' ? boardOf(report.slot, holesPerBoard) : report.slot,
-      sn: report.bankId === null ? 0 : snOf(report.bankId),
-      state: popupState.named(report.result),
-      reserved: 0,
-    }
-  },
+  says: ({ slot, bankId, result }, { firmware, holesPerBoard }) => ({
+    hole: firmware === 'old' ? boardOf(slot, holesPerBoard) : slot,
+    sn: snOrNone(bankId),
+    state: popupState.named(result),
+    reserved: 0,
+  }),
   examples: [
     { frame: 'A8000C3101026ED580010252', body: { hole: 1, sn: 40818048, state: 'ejected', reserved: 2 } },
     { frame: 'A8000C310000000000FC001F', body: { hole: 0, sn: 0, state: 'sn_not_found', reserved: 0 } },
@@ -103,10 +98,11 @@ export const popped = uplink({
   kinds: ['force_eject'],
   up: { board: u8, hole: u8, state: popupState, reserved: u8 },
   means: ({ hole, state }) => ({ kind: 'force_eject', slot: hole, bankId: null, ...outcome(state) }),
-  says(report, { holesPerBoard }) {
-    if (report.kind !== 'force_eject') throw new RangeError(`no report ${report.kind}`)
-    const { slot, result } = report
-    return { board: boardOf(slot, holesPerBoard), hole: slot, state: popupState.named(result), reserved: 0 }
-  },
+  says: ({ slot, result }, { holesPerBoard }) => ({
+    board: boardOf(slot, holesPerBoard),
+    hole: slot,
+    state: popupState.named(result),
+    reserved: 0,
+  }),
   examples: [{ frame: 'A8000921100101021A', body: { board: 16, hole: 1, state: 'ejected', reserved: 2 } }],
 })

@@ -1,7 +1,7 @@
 import type { Bank, Report } from '../cabinet.ts'
 import { MalformedBody } from '../errors.ts'
 import { optional, u8, u32 } from '../field.ts'
-import { bankIdOf, bankOrNull, snOf } from './bank.ts'
+import { bankIdOf, bankOrNull, snOrNone } from './bank.ts'
 import { type Make, uplink } from './define.ts'
 import { boardOf } from './popup.ts'
 import { returnState } from './states.ts'
@@ -29,11 +29,10 @@ function meaning({ hole, sn, state }: Said, measured: Partial<Bank>): Report {
 const level = (levelPercent: number) => (levelPercent <= 100 ? { levelPercent } : {})
 
 /** A return in our words as what both frames begin with. */
-function spoken(report: Report, { holesPerBoard }: Make) {
-  if (report.kind !== 'returned' && report.kind !== 'abnormal') throw new RangeError(`no report ${report.kind}`)
+function spoken(report: Extract<Report, { kind: 'returned' | 'abnormal' }>, { holesPerBoard }: Make) {
   const { slot, bankId } = report.kind === 'returned' ? report.bank : report
   const state = returnState.named(report.kind === 'returned' ? 1 : report.event)
-  return { board: boardOf(slot, holesPerBoard), hole: slot, sn: bankId === null ? 0 : snOf(bankId), state }
+  return { board: boardOf(slot, holesPerBoard), hole: slot, sn: snOrNone(bankId), state }
 }
 
 /** docs/protocol.md 5.5, 0x40: 15 bytes, without the level 14, without the version 13. */

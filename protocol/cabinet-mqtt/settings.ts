@@ -1,6 +1,6 @@
 import { MalformedBody } from '../errors.ts'
 import { tail } from '../field.ts'
-import { request, uplink } from './define.ts'
+import { bare, request, uplink } from './define.ts'
 import { anything, decimal, word } from './json.ts'
 
 /** Our loudest (cabinet.ts), and theirs. */
@@ -9,15 +9,13 @@ const volumeMax = 100
 
 /** docs/protocol.md 5.4; twice would be two restarts, so it is said at QoS 0. */
 export const reboot = request({
-  cmd: 'reboot',
+  ...bare('reboot'),
   doc: 'Restart. No answer; the next connection is one.',
   kind: 'restart',
-  members: {},
   answer: null,
   qos: 0,
   from: () => ({}),
   asks: () => ({ kind: 'restart' }),
-  examples: [{ json: '{"cmd":"reboot"}', words: {} }],
 })
 
 /** docs/protocol.md 5.4. */
@@ -28,8 +26,7 @@ export const volume = request({
   members: { percent: decimal('data', 0, volumeMax) },
   answer: null,
   qos: 1,
-  from(command) {
-    const level = command.kind === 'set_volume' ? command.level : Number.NaN
+  from({ level }) {
     if (!(Number.isInteger(level) && level >= 0 && level <= levelMax)) throw new RangeError(`${level} is no volume`)
     return { percent: Math.round((level * volumeMax) / levelMax) }
   },
@@ -39,13 +36,11 @@ export const volume = request({
 
 /** docs/protocol.md 5.4. */
 export const loadAd = request({
-  cmd: 'load_ad',
+  ...bare('load_ad'),
   doc: 'Fetch the advertisements anew. No answer.',
   kind: null,
-  members: {},
   answer: null,
   qos: 1,
-  examples: [{ json: '{"cmd":"load_ad"}', words: {} }],
 })
 
 /** docs/protocol.md 5.4. */
@@ -61,13 +56,11 @@ export const setMode = request({
 
 /** docs/protocol.md 5.4. */
 export const getWifi = request({
-  cmd: 'getWifi',
+  ...bare('getWifi'),
   doc: 'Which wireless networks the cabinet hears.',
   kind: null,
-  members: {},
   answer: 0xcf,
   qos: 1,
-  examples: [{ json: '{"cmd":"getWifi"}', words: {} }],
 })
 
 /** docs/protocol.md 5.4; a network's name has 32 bytes at most, its password 63 characters. */

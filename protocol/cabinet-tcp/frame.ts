@@ -8,7 +8,7 @@ export const packetLengthMax = 4096
 /** Length field, command, VSN, checksum and token. */
 export const headerBytes = 9
 /** What a frame may carry at most. */
-export const payloadBytesMax = packetLengthMax - packetLengthMin
+const payloadBytesMax = packetLengthMax - packetLengthMin
 
 /** A frame's header, and its payload as a view of the same memory. `token` is a big-endian u32. */
 export interface Frame {

@@ -1,4 +1,4 @@
-import { command } from '../define.ts'
+import { bare, command } from '../define.ts'
 import { type Field, text } from '../field.ts'
 import { iccidOf } from '../iccid.ts'
 
@@ -15,11 +15,8 @@ const printed: Field<string> = {
 export const iccid = command({
   code: 0x69,
   name: 'query_iccid',
-  kind: 'iccid',
+  ...bare('iccid'),
   doc: 'The number of the SIM card, as its modem prints it: the filler `F` (or 0xFF) and words like `OK` are left away, letters are capital.',
-  down: {},
-  from: () => ({}),
-  asks: () => ({ kind: 'iccid' }),
   up: { iccid: printed },
   means: (body) => ({ kind: 'iccid', iccid: iccidOf(body.iccid) ?? '' }),
   says: ({ iccid }) => ({ iccid }),

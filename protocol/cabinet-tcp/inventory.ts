@@ -1,16 +1,13 @@
-import { command } from '../define.ts'
+import { bare, command } from '../define.ts'
 import { records, u8 } from '../field.ts'
-import { bankA, bankB, occupied, recordA, recordB, slotA, slotB } from './slot.ts'
+import { bankA, bankB, measured, occupied, recordA, recordB, slotA, slotB } from './slot.ts'
 
 /** docs/protocol.md 3, 0x64. */
 export const inventoryA = command({
   code: 0x64,
   name: 'query_inventory',
-  kind: 'inventory',
+  ...bare('inventory'),
   doc: 'The only truth about what a cabinet holds. Records list occupied slots only, ascending.',
-  down: {},
-  from: () => ({}),
-  asks: () => ({ kind: 'inventory' }),
   up: { banks: records(slotA) },
   means: ({ banks }) => ({ kind: 'inventory', banks: occupied(banks, bankA) }),
   says: ({ banks }) => ({ banks: banks.map(recordA) }),
@@ -42,23 +39,8 @@ export const inventoryB = command({
         slots: 4,
         banks: [
           {
-            slot: 1,
-            bankId: '4443484154000016',
-            levelPercent: 100,
-            millivolts: 4130,
-            milliamps: 0,
-            celsius: 30,
-            status: {
-              inserted: false,
-              locked: true,
-              bankError: false,
-              chargingSwitch: false,
-              charging: false,
-              typeCError: false,
-              lightningError: false,
-              microUsbError: false,
-            },
-            sohPercent: 100,
+            ...{ slot: 1, bankId: '4443484154000016', ...measured },
+            ...{ celsius: 30, status: { ...measured.status, inserted: false } },
           },
         ],
       },

@@ -1,14 +1,11 @@
-import { command } from '../define.ts'
+import { bare, command } from '../define.ts'
 
 /** docs/protocol.md 3, 0x67. */
 export const restart = command({
   code: 0x67,
   name: 'restart',
-  kind: 'restart',
+  ...bare('restart'),
   doc: 'Restart the cabinet; the socket drops after the answer.',
-  down: {},
-  from: () => ({}),
-  asks: () => ({ kind: 'restart' }),
   up: {},
   means: () => ({ kind: 'restart' }),
   says: () => ({}),

@@ -1,7 +1,7 @@
 import type { Report } from '../cabinet.ts'
 import { report } from '../define.ts'
 import { hex, oneOf, u8 } from '../field.ts'
-import { bankB, noBank, recordB, slotB } from './slot.ts'
+import { bankB, measured, noBank, recordB, slotB } from './slot.ts'
 
 const result = oneOf({
   failed: 0,
@@ -39,24 +39,7 @@ export const returnedA = report({
 })
 
 const { slot, ...reading } = slotB
-const example = {
-  bankId: '4443484154000015',
-  levelPercent: 100,
-  millivolts: 4130,
-  milliamps: 0,
-  celsius: 27,
-  status: {
-    inserted: true,
-    locked: true,
-    bankError: false,
-    chargingSwitch: false,
-    charging: false,
-    typeCError: false,
-    lightningError: false,
-    microUsbError: false,
-  },
-  sohPercent: 100,
-}
+const example = { bankId: '4443484154000015', ...measured }
 
 /** TCP-B sends a whole slot record and wants it back; what it measures is often not read yet (level 0, 2010 mV). */
 export const returnedB = report({

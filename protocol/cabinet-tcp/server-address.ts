@@ -1,4 +1,4 @@
-import { command } from '../define.ts'
+import { bare, command } from '../define.ts'
 import { text, u8, u8In } from '../field.ts'
 
 const address = { host: text, port: text, heartbeatSeconds: u8In(1, 255) }
@@ -12,11 +12,8 @@ const example = {
 export const serverAddress = command({
   code: 0x6a,
   name: 'query_server_address',
-  kind: 'server_address',
+  ...bare('server_address'),
   doc: 'Where the cabinet dials; the answer is the body of a 0x63 request.',
-  down: {},
-  from: () => ({}),
-  asks: () => ({ kind: 'server_address' }),
   up: { ...address, heartbeatSeconds: u8 },
   means: (body) => ({ kind: 'server_address', ...body }),
   says: ({ host, port, heartbeatSeconds }) => ({ host, port, heartbeatSeconds }),

@@ -68,6 +68,25 @@ export function occupied<R extends { bankId: BankId }>(records: readonly R[], ba
   return banks
 }
 
+/** For examples: what TCP-B says of a full bank that was just put in. */
+export const measured: Omit<Body<typeof slotB>, 'slot' | 'bankId'> = {
+  levelPercent: 100,
+  millivolts: 4130,
+  milliamps: 0,
+  celsius: 27,
+  status: {
+    inserted: true,
+    locked: true,
+    bankError: false,
+    chargingSwitch: false,
+    charging: false,
+    typeCError: false,
+    lightningError: false,
+    microUsbError: false,
+  },
+  sohPercent: 100,
+}
+
 /** The device's half of `bankA`. */
 export const recordA = (bank: Bank): Body<typeof slotA> => ({
   slot: bank.slot,

@@ -1,15 +1,12 @@
-import { command } from '../define.ts'
+import { bare, command } from '../define.ts'
 import { textOrHex } from '../field.ts'
 
 /** docs/protocol.md 3, 0x62. */
 export const softwareVersion = command({
   code: 0x62,
   name: 'query_software_version',
-  kind: 'software_version',
+  ...bare('software_version'),
   doc: 'Never seen on the wire: the answer is read as a String if it has the shape of one, else kept as hex.',
-  down: {},
-  from: () => ({}),
-  asks: () => ({ kind: 'software_version' }),
   up: { version: textOrHex },
   means: ({ version }) => ({ kind: 'software_version', version: 'text' in version ? version.text : version.hex }),
   says: ({ version }) => ({ version: { text: version } }),

@@ -1,15 +1,12 @@
-import { command } from '../define.ts'
+import { bare, command } from '../define.ts'
 import { oneOf, optional, u8, u8In } from '../field.ts'
 
 /** docs/protocol.md 3, 0x77. */
 export const volume = command({
   code: 0x77,
   name: 'query_voice_volume',
-  kind: 'volume',
+  ...bare('volume'),
   doc: 'How loud the cabinet speaks.',
-  down: {},
-  from: () => ({}),
-  asks: () => ({ kind: 'volume' }),
   up: { level: u8 },
   means: ({ level }) => ({ kind: 'volume', level }),
   says: ({ level }) => ({ level }),
