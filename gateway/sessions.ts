@@ -26,7 +26,7 @@ export interface Session {
   epoch: number
   needsKey: boolean
   codec: Codec
-  /** Makes a voice of newer keys. */
+  /** Makes a codec of newer keys. */
   bind: Greeting['codec']
   heartbeatSeconds: number
   /** The node's clock at the last frame. */

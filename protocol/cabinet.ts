@@ -136,7 +136,7 @@ export interface Greeting {
   slots?: number
   /** True when this dialect authenticates by token and so needs at least one key (TCP-B). */
   needsKey: boolean
-  /** Binds the conversation; the login frame must still be `hear`d, which verifies its token too. */
+  /** Binds the conversation; the login frame must still be decoded, which verifies its token too. */
   codec(secrets: Secrets): Codec
 }
 

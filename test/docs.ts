@@ -72,16 +72,16 @@ Bytes to words and back: no socket, no clock, no database. What a cabinet says i
 what we decided about a report a **verdict** (\`cabinet.ts\`); nothing behind this folder knows a byte.
 
 \`\`\`ts
-const knife = cutter()                                  // one for a connection; keeps the rest of a split frame
-for (const frame of knife.push(chunk)) {                // throws BrokenStream behind the last whole frame: close
-  voice ??= greet(frame).voice({ keys })                // the first frame says who and which dialect
-  const report = voice.hear(frame)                      // throws MalformedBody: count it and go on
-  const reply = voice.answer(frame, verdict, { nonce, unixSeconds })
+const framer = newFramer()                              // one for a connection; keeps the rest of a split frame
+for (const frame of framer.push(chunk)) {               // throws BrokenStream behind the last whole frame: close
+  codec ??= greet(frame).codec({ keys })                // the first frame says who and which dialect
+  const report = codec.decode(frame)                    // throws MalformedBody: count it and go on
+  const reply = codec.answer(frame, verdict, { nonce, unixSeconds })
 }
-socket.write(voice.tell({ kind: 'eject', slot: 3 }))
+socket.write(codec.encode({ kind: 'eject', slot: 3 }))
 \`\`\`
 
-\`cabinetVoice(dialect, { key })\` is the same from the other end, for simulators. \`npm run -s frame -- decode <hex|->\` explains any
+\`deviceCodec(dialect, { key })\` is the same from the other end, for simulators. \`npm run -s frame -- decode <hex|->\` explains any
 frame. A new command is one file in \`cabinet-tcp/\` and its name in the list in \`cabinet-tcp/dialect.ts\`; the MQTT family, at the
 end of this page, is \`cabinet-mqtt/\` in the same manner.
 

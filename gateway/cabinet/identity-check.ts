@@ -38,7 +38,7 @@ async function look(node: GatewayNode, session: Session): Promise<void> {
   }
 }
 
-/** A voice of other keys. Those that were good before come first: with one of them it has been speaking until now. */
+/** A codec of other keys. Those that were good before come first: with one of them it has been speaking until now. */
 function renew(session: Session, keys: readonly string[]): void {
   if (keys.join() === session.keys.join()) return
   const before = new Set(session.keys)

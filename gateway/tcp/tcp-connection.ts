@@ -32,7 +32,7 @@ export interface Link {
   /** Frames read since the last tick. */
   frames: number
   malformedInARow: number
-  /** The last heartbeat that was believed, and the voice that believed it; see `repeats` in tcp.ts. `beatHead` 0: none yet. */
+  /** The last heartbeat that was believed, and the codec that believed it; see `repeats` in tcp.ts. `beatHead` 0: none yet. */
   beatHead: number
   beatTail: number
   beatEnd: number

@@ -62,7 +62,7 @@ export function toTell(command: Command, firmware: Firmware): AnyRequest {
   return request
 }
 
-/** True for the commands that a cabinet of this family understands; `tell` refuses the others. */
+/** True for the commands that a cabinet of this family understands; `encode` refuses the others. */
 export const speaks = (kind: Command['kind']): boolean => requests.some((request) => request.kind === kind)
 
 /** False for those of them that are obeyed without a word (reboot, volume): nobody should wait for an answer. */

@@ -19,7 +19,7 @@ export interface Frame {
   payload: Buffer
 }
 
-/** One connection's knife. */
+/** One connection's framer. */
 export interface Framer {
   /**
    * Whole frames of everything pushed so far, as views of the chunk; the rest waits for the next chunk.

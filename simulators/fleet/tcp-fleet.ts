@@ -43,12 +43,12 @@ function conduct(fleet: Fleet): () => void {
 
 function made(settings: TcpFleetSettings, latency: FleetLatency): Fleet {
   const { cabinets, dialect, banks, who } = settings
-  // A voice with one key remembers nothing: members of one key share it.
-  const voices = new Map<string | undefined, DeviceCodec>()
+  // A codec with one key remembers nothing: members of one key share it.
+  const codecs = new Map<string | undefined, DeviceCodec>()
   const members = Array.from({ length: cabinets }, (_, index): Member => {
     const { key } = who(index)
-    const codec = voices.get(key) ?? deviceCodec(dialect, { key })
-    voices.set(key, codec)
+    const codec = codecs.get(key) ?? deviceCodec(dialect, { key })
+    codecs.set(key, codec)
     return {
       index,
       codec,
