@@ -3,7 +3,7 @@ import * as a8 from './cabinet-mqtt/frame.ts'
 import { decodeMembers, parseCommand } from './cabinet-mqtt/json.ts'
 import { A, B, type Dialect } from './cabinet-tcp/dialect.ts'
 import { checksumOf, type Frame, open, tokenOf, tokenText } from './cabinet-tcp/frame.ts'
-import { tokenDefaultA } from './cabinet-tcp/token.ts'
+import { tokenDefaultA } from './cabinet-tcp/frame-token.ts'
 import { MalformedBody } from './errors.ts'
 import { decodeBody } from './field.ts'
 

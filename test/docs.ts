@@ -3,9 +3,9 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { packetLengthMax, packetLengthMin, seal, tokenOf } from '../protocol/cabinet-tcp/frame.ts'
+import { tokenDefaultA } from '../protocol/cabinet-tcp/frame-token.ts'
 import type { Dialect } from '../protocol/cabinet-tcp/index.ts'
 import { A, B } from '../protocol/cabinet-tcp/index.ts'
-import { tokenDefaultA } from '../protocol/cabinet-tcp/token.ts'
 import type { AnyDefinition } from '../protocol/define.ts'
 import type { Layout } from '../protocol/field.ts'
 import { mqttPart } from './docs-mqtt.ts'

@@ -1,6 +1,7 @@
 /** Volinks Powerbank Protocol V1: JSON commands down, A8 frames up, over MQTT; signed HTTP to find the broker. */
 export { bankIdOf, snOf } from './bank.ts'
 export * from './bootstrap.ts'
+export { codec, warnings } from './codec.ts'
 export type { Firmware, Make } from './define.ts'
 export type { MqttDeviceCodec, ReceivedCommand } from './device.ts'
 export { deviceCodec } from './device.ts'
@@ -9,4 +10,3 @@ export { frameBytesMax } from './frame.ts'
 export { isSigned, sign, signed } from './sign.ts'
 export type { Channel } from './topics.ts'
 export { isUuid, topicOf, topics } from './topics.ts'
-export { codec, warnings } from './voice.ts'

@@ -3,8 +3,8 @@ import { MalformedBody } from '../errors.ts'
 import { decodeBody, encodeBody, type Layout } from '../field.ts'
 import { A, B, type Dialect } from './dialect.ts'
 import { checksumOf, type Frame, headerBytes, open, seal } from './frame.ts'
+import { echoed, keyed, type Tokens } from './frame-token.ts'
 import { magicB } from './login.ts'
-import { echoed, keyed, type Tokens } from './token.ts'
 
 /** The VSN of our commands; cabinets of both dialects obey it (docs/protocol.md 2.5). */
 const vsnOfCommands = 1

@@ -3,7 +3,7 @@ import { MalformedBody } from '../errors.ts'
 import { decodeBody, encodeBody } from '../field.ts'
 import { A, B } from './dialect.ts'
 import { checksumOf, open, seal } from './frame.ts'
-import { keyed, tokenDefaultA } from './token.ts'
+import { keyed, tokenDefaultA } from './frame-token.ts'
 
 /** What a cabinet is made with. `key` is TCP-B's secret; `token` is TCP-A's constant in hex; `vsn` is 1 in A and 2 in B. */
 export interface DeviceSettings {
