@@ -4,7 +4,7 @@ import type { Log } from '../db/platform/log.ts'
 import type { Db } from '../db/postgres/connect.ts'
 import type { Command } from '../protocol/cabinet.ts'
 import { type Counts, count } from './counts.ts'
-import type { Session, Sessions } from './sessions.ts'
+import type { Addressee } from './sessions.ts'
 
 /** Commands under way whose latency is being measured, at most; beyond, the oldest is forgotten. */
 const measuredMax = 10_000
@@ -28,23 +28,26 @@ export interface Dispatcher {
   settled(): Promise<void>
 }
 
-interface OutgoingCommand {
+interface OutgoingCommand<To> {
   id: number
   epoch: number
   hex: string
   kind: string
   frame: Buffer
   command: Command
-  session: Session
+  to: To
 }
 
 /** What the dispatcher needs of its node. */
-export interface DispatcherContext {
+export interface DispatcherContext<To extends Addressee> {
   name: string
   db: Db
   log: Log
   counts: Counts
-  sessions: Pick<Sessions, 'get'>
+  sessions: { get(stationId: number): To | undefined }
+  /** May its bytes be written now? */
+  isOpen(to: To): boolean
+  send(to: To, bytes: Buffer, command: Command): void
   /** Where other nodes may hold these cabinets as well: sees to it that `sessions` knows those of these rows. */
   prepare?(rows: readonly Waiting[]): Promise<void>
   /** Hears how long a command took from its bytes to the commit of its answer. */
@@ -52,26 +55,29 @@ export interface DispatcherContext {
 }
 
 /** What waits, sorted: what can be brought now, and what the cabinet's wire has no word for. */
-interface Batch {
-  outgoing: OutgoingCommand[]
+interface Batch<To> {
+  outgoing: OutgoingCommand<To>[]
   unspeakable: Map<number, number[]>
 }
 
 /** The frames of what waits. What cannot be brought now is left out, and stays in its row. */
-function batchOf({ sessions, log }: DispatcherContext, rows: readonly Waiting[]): Batch {
-  const outgoing: OutgoingCommand[] = []
+function batchOf<To extends Addressee>(
+  { sessions, isOpen, log }: DispatcherContext<To>,
+  rows: readonly Waiting[],
+): Batch<To> {
+  const outgoing: OutgoingCommand<To>[] = []
   const unspeakable = new Map<number, number[]>()
   for (const { id, stationId, epoch, kind, args } of rows) {
-    const session = sessions.get(stationId)
+    const to = sessions.get(stationId)
     // Not logged in here yet, its login's answer has not been written (that login will ring again), or it is leaving.
-    if (session?.epoch !== epoch || !session.carrier.isOpen()) continue
+    if (to?.epoch !== epoch || !isOpen(to)) continue
     // The row was validated by whoever enqueued it; a kind or value the dialect cannot say fails here.
     const command = { kind, ...args } as Command
     try {
-      if (session.lacks?.speaks(command.kind) === false) throw new RangeError(`no word for ${kind}`)
+      if (to.lacks?.speaks(command.kind) === false) throw new RangeError(`no word for ${kind}`)
       const when = { unixSeconds: Math.floor(Date.now() / msPerSecond), ttlSeconds }
-      const frame = session.codec.encode(command, when)
-      outgoing.push({ id, epoch, hex: frame.toString('hex').toUpperCase(), kind, frame, command, session })
+      const frame = to.codec.encode(command, when)
+      outgoing.push({ id, epoch, hex: frame.toString('hex').toUpperCase(), kind, frame, command, to })
     } catch (error) {
       log('command.unspeakable', { commandId: id, stationId, kind, error })
       unspeakable.set(stationId, [...(unspeakable.get(stationId) ?? []), id])
@@ -81,12 +87,12 @@ function batchOf({ sessions, log }: DispatcherContext, rows: readonly Waiting[])
 }
 
 /** Nothing will come back, but for a restart, which ends in a login: that it was said is all there is to know. */
-async function said(db: Db, { stationId }: Session, { kind }: Command): Promise<void> {
+async function said(db: Db, { stationId }: Addressee, { kind }: Command): Promise<void> {
   if (kind !== 'restart') await db.transaction((tx) => answer(tx, stationId, { kind }, ''))
 }
 
 /** Measures how long commands take. */
-function stopwatch(observe: DispatcherContext['observe']) {
+function stopwatch(observe: DispatcherContext<Addressee>['observe']) {
   const running = new Map<number, { kind: string; at: number }>()
   return {
     start(id: number, kind: string) {
@@ -106,7 +112,7 @@ function stopwatch(observe: DispatcherContext['observe']) {
  * `waiting → tell → claim → write`: a command is marked as sent before its bytes leave, so a crash in between loses
  * time and never repeats a movement (docs/decisions.md "A physical act is never repeated"). Nothing is ever written twice.
  */
-export function dispatcher(context: DispatcherContext): Dispatcher {
+export function dispatcher<To extends Addressee>(context: DispatcherContext<To>): Dispatcher {
   const { name, db, log, counts, sessions } = context
   const rung = new Set<number>()
   const watch = stopwatch(context.observe)
@@ -126,14 +132,14 @@ export function dispatcher(context: DispatcherContext): Dispatcher {
       for (let from = 0; from < outgoing.length; from += batchCommandsMax) {
         const some = outgoing.slice(from, from + batchCommandsMax)
         const claimed = new Set(await claim(db.sql, name, some))
-        for (const { id, kind, frame, command, session } of some) {
+        for (const { id, kind, frame, command, to } of some) {
           if (!claimed.has(id)) continue
-          session.carrier.send(frame, command)
+          context.send(to, frame, command)
           count(counts.told, kind)
           watch.start(id, kind)
         }
-        for (const { id, command, session } of some)
-          if (claimed.has(id) && session.lacks?.isAnswered(command.kind) === false) await said(db, session, command)
+        for (const { id, command, to } of some)
+          if (claimed.has(id) && to.lacks?.isAnswered(command.kind) === false) await said(db, to, command)
       }
     }
   }

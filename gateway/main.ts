@@ -73,7 +73,7 @@ async function hear(node: GatewayNode): Promise<() => Promise<void>> {
       STATION_CHANNEL,
       (stationId) => {
         const session = node.sessions.get(Number(stationId))
-        if (session) void lookAgain(node, session)
+        if (session) void lookAgain(session)
       },
       () => {
         for (const session of node.sessions.all()) doubt(session)

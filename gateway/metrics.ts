@@ -6,8 +6,7 @@ import type { Counts, Tally } from './counts.ts'
 export interface Sources {
   counts: Counts
   cabinets(): number
-  connections(): number
-  lines(): number
+  connections(transport: 'tcp' | 'mqtt'): number
   reportsWaiting(): number
   isDatabaseThere(): boolean
 }
@@ -99,11 +98,13 @@ function processGauges(registry: Registry): () => void {
 }
 
 /** The registry of one node. */
-export function metrics({ counts, cabinets, connections, lines, reportsWaiting, isDatabaseThere }: Sources): Metrics {
+export function metrics({ counts, cabinets, connections, reportsWaiting, isDatabaseThere }: Sources): Metrics {
   const registry = new Registry()
   gauge(registry, 'voltbay_cabinets_connected', 'Cabinets logged in on this node', cabinets)
-  gauge(registry, 'voltbay_cabinet_connections', 'Open connections, logged in or not', connections)
-  gauge(registry, 'voltbay_mqtt_connections', 'Open connections to the broker, logged in or not', lines)
+  gauge(registry, 'voltbay_cabinet_connections', 'Open connections, logged in or not', () => connections('tcp'))
+  gauge(registry, 'voltbay_mqtt_connections', 'Open connections to the broker, logged in or not', () =>
+    connections('mqtt'),
+  )
   gauge(registry, 'voltbay_cabinet_reports_waiting', 'Logins and reports waiting for the database', reportsWaiting)
   gauge(registry, 'voltbay_database_up', '1 while the database answers', () => Number(isDatabaseThere()))
   counter(registry, 'voltbay_cabinet_connections_total', 'Connections accepted', () => counts.accepted)

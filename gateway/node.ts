@@ -3,14 +3,13 @@ import { hostname } from 'node:os'
 import type { Log } from '../db/platform/log.ts'
 import type { Db } from '../db/postgres/connect.ts'
 import type { GatewayConfig, Limits } from './config.ts'
+import { type Connection, isOpen } from './connection.ts'
 import { type Counts, newCounts } from './counts.ts'
 import { type Dispatcher, dispatcher } from './dispatcher.ts'
 import { type Limiter, limiter } from './limiter.ts'
 import { type LogThrottle, logThrottle } from './log-throttle.ts'
 import { type Metrics, metrics } from './metrics.ts'
-import type { Line } from './mqtt/mqtt-connection.ts'
 import { type Sessions, sessions } from './sessions.ts'
-import type { Link } from './tcp/tcp-connection.ts'
 
 /** One gateway process: what its parts share. */
 export interface GatewayNode {
@@ -30,9 +29,7 @@ export interface GatewayNode {
   sessions: Sessions
   dispatcher: Dispatcher
   /** Every open connection, logged in or not. */
-  links: Set<Link>
-  /** Every open connection to the broker. */
-  lines: Set<Line>
+  connections: Set<Connection>
   /** Unauthorised devices that may still be written down in this minute. */
   quarantinesLeft: number
   /** False while the database does not answer. */
@@ -58,8 +55,7 @@ export function newNode({ config, db, log, name }: { config: GatewayConfig; db: 
   const numbers = metrics({
     counts,
     cabinets: cabinets.count,
-    connections: () => node.links.size,
-    lines: () => node.lines.size,
+    connections: (transport) => [...node.connections].filter((one) => one.transport.name === transport).length,
     reportsWaiting: reports.waiting,
     isDatabaseThere: () => node.isDatabaseThere,
   })
@@ -74,9 +70,17 @@ export function newNode({ config, db, log, name }: { config: GatewayConfig; db: 
     counts,
     limiter: reports,
     sessions: cabinets,
-    dispatcher: dispatcher({ name, db, log, counts, sessions: cabinets, observe: numbers.observe }),
-    links: new Set(),
-    lines: new Set(),
+    dispatcher: dispatcher({
+      name,
+      db,
+      log,
+      counts,
+      sessions: cabinets,
+      isOpen: ({ connection }) => isOpen(connection),
+      send: ({ connection }, bytes, command) => connection.transport.send(connection, bytes, command),
+      observe: numbers.observe,
+    }),
+    connections: new Set(),
     quarantinesLeft: limits.quarantinePerMinuteMax,
     isDatabaseThere: true,
     isClosing: false,

@@ -1,15 +1,12 @@
 import { releaseNode } from '../db/devices/connections.ts'
+import { drop, finish } from './connection.ts'
 import type { GatewayNode } from './node.ts'
-import type { Link } from './tcp/tcp-connection.ts'
 
 /** How long cabinets may take to close their side when we stop. */
 const goodbyeMs = 1_000
 
 /** How long what was heard may take; what is left then was never acknowledged and is said again. */
 const workMs = 5_000
-
-/** What ends here: a TCP connection, or one of the broker's. */
-type Farewell = Pick<Link, 'stream' | 'carrier' | 'running'>
 
 /** Waits for work, or for so long. */
 async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
@@ -25,11 +22,11 @@ async function within(milliseconds: number, work: Promise<unknown>): Promise<voi
  */
 export async function shutDown(node: GatewayNode): Promise<void> {
   node.isClosing = true
-  const links: Farewell[] = [...node.links, ...node.lines]
-  const closed = Promise.all(links.map(({ stream }) => new Promise((resolve) => stream.once('close', resolve))))
-  for (const link of links) link.carrier.finish('gateway_stopped')
-  await within(workMs, Promise.all(links.map((link) => link.running)))
-  for (const link of links) if (link.running) link.carrier.cut('gateway_stopped')
+  const connections = [...node.connections]
+  const closed = Promise.all(connections.map(({ stream }) => new Promise((resolve) => stream.once('close', resolve))))
+  for (const connection of connections) finish(connection, 'gateway_stopped')
+  await within(workMs, Promise.all(connections.map(({ running }) => running)))
+  for (const connection of connections) if (connection.running) drop(connection, 'gateway_stopped')
   // Connections that closed just before are still being written down.
   await node.limiter.idle()
   await node.dispatcher.settled()
@@ -39,5 +36,5 @@ export async function shutDown(node: GatewayNode): Promise<void> {
     node.log('node.not_released', { error })
   }
   await within(goodbyeMs, closed)
-  for (const link of links) link.stream.destroy()
+  for (const { stream } of connections) stream.destroy()
 }

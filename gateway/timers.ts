@@ -1,10 +1,9 @@
 import { expire } from '../db/devices/commands.ts'
 import { seen } from '../db/devices/connections.ts'
 import { sweep } from '../db/powerbank/janitor.ts'
+import { finish, tick } from './connection.ts'
 import type { LogThrottle } from './log-throttle.ts'
-import { lookAt } from './mqtt/mqtt-connection.ts'
 import type { GatewayNode } from './node.ts'
-import { drop, type Link, resume } from './tcp/tcp-connection.ts'
 
 const minuteMs = 60_000
 
@@ -14,35 +13,16 @@ export interface Timers {
   stop(): Promise<void>
 }
 
-/** Which deadline a link has missed (docs/protocol.md 4), or null. */
-function missed({ limits, clock }: GatewayNode, { session, partialAt, openedAt }: Link): string | null {
-  if (partialAt > 0 && clock.now - partialAt > limits.partialFrameDeadlineMs) return 'partial_frame'
-  if (session === null) return clock.now - openedAt > limits.loginDeadlineMs ? 'no_login' : null
-  const silentMs = limits.silentHeartbeats * session.heartbeatSeconds * 1000
-  return clock.now - session.heardAt > silentMs ? 'silent' : null
-}
-
-function look(node: GatewayNode, link: Link): void {
-  const { limits, clock } = node
-  if (link.ending !== null) {
-    if (clock.now - link.endingAt > limits.endDeadlineMs && link.running === null) link.stream.destroy()
-    return
-  }
-  link.frames = 0
-  resume(node, link)
-  // A link we do not read, or whose word we are working on, is not late.
-  if (link.isPaused || link.running !== null) return
-  const reason = missed(node, link)
-  if (reason !== null) drop(node, link, reason)
-}
-
 /** Writes when the cabinets were last heard, and learns which of them have gone to another node. */
 async function writeSeen(node: GatewayNode, sinceMs: number): Promise<void> {
   const heard: number[] = []
   for (const session of node.sessions.all()) if (session.heardAt >= sinceMs) heard.push(session.stationId)
   if (heard.length === 0) return
   const owned = new Set(await seen(node.db.sql, node.name, heard))
-  for (const stationId of heard) if (!owned.has(stationId)) node.sessions.get(stationId)?.carrier.finish('superseded')
+  for (const stationId of heard) {
+    const session = owned.has(stationId) ? undefined : node.sessions.get(stationId)
+    if (session) finish(session.connection, 'superseded')
+  }
 }
 
 /** Starts the clock. Nothing it does can throw: a database that is away is logged once, and once when it is back. */
@@ -73,8 +53,7 @@ export function startTimers(node: GatewayNode, logThrottle: LogThrottle): Timers
 
   const timer = setInterval(() => {
     clock.now = performance.now()
-    for (const link of node.links) look(node, link)
-    for (const line of node.lines) lookAt(node, line)
+    for (const connection of node.connections) tick(connection)
     if (clock.now - minuteAt >= minuteMs) {
       minuteAt = clock.now
       node.quarantinesLeft = limits.quarantinePerMinuteMax

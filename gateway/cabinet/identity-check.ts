@@ -1,5 +1,5 @@
 import { identify } from '../../db/devices/connections.ts'
-import type { GatewayNode } from '../node.ts'
+import { finish } from '../connection.ts'
 import type { Session } from '../sessions.ts'
 
 /**
@@ -7,33 +7,34 @@ import type { Session } from '../sessions.ts'
  * frames do not wait for it; they are believed under the keys that were known. Ends the connection of a cabinet that is
  * not ours any more. Without a database what was known holds, and the next frame tries again.
  */
-export function lookAgain(node: GatewayNode, session: Session): Promise<void> {
+export function lookAgain(session: Session): Promise<void> {
   // Also while a look is under way: it may have read what has changed since.
   session.isDoubtful = true
-  session.looking ??= look(node, session).finally(() => {
+  session.looking ??= look(session).finally(() => {
     session.looking = null
   })
   return session.looking
 }
 
-async function look(node: GatewayNode, session: Session): Promise<void> {
+async function look(session: Session): Promise<void> {
+  const { connection, stationId } = session
+  const { node } = connection
   while (session.isDoubtful) {
     session.isDoubtful = false
     try {
       if (session.isWelcome) {
         const isWelcome = await node.limiter.run(session.isWelcome)
         session.identifiedAt = node.clock.now
-        if (!isWelcome) session.carrier.finish('no_longer_known')
+        if (!isWelcome) finish(connection, 'no_longer_known')
         continue
       }
       const known = await node.limiter.run(() => identify(node.db.sql, session.boxId, node.keysSecret))
       session.identifiedAt = node.clock.now
-      if (known?.stationId === session.stationId && session.needsKey === known.keys.length > 0)
-        renew(session, known.keys)
-      else session.carrier.finish('no_longer_known')
+      if (known?.stationId === stationId && session.needsKey === known.keys.length > 0) renew(session, known.keys)
+      else finish(connection, 'no_longer_known')
     } catch (error) {
       doubt(session)
-      node.logSparingly('cabinet.not_identified', { stationId: session.stationId, error })
+      node.logSparingly('cabinet.not_identified', { stationId, error })
     }
   }
 }
@@ -54,11 +55,9 @@ export function doubt(session: Session): void {
 }
 
 /** True when it is time to look again. Not while there is no database to look into. */
-export const isDue = (node: GatewayNode, session: Session) =>
-  node.clock.now - session.identifiedAt > node.limits.identifyAgainMs &&
-  session.looking === null &&
-  node.isDatabaseThere
+export const isDue = ({ connection: { node }, identifiedAt, looking }: Session) =>
+  node.clock.now - identifiedAt > node.limits.identifyAgainMs && looking === null && node.isDatabaseThere
 
 /** True when an unreadable frame is worth a look: it may be signed with a key that was stored just now. */
-export const isWorthALook = (node: GatewayNode, session: Session) =>
-  session.needsKey && node.clock.now - session.identifiedAt >= node.limits.identifyAgainMsMin && node.isDatabaseThere
+export const isWorthALook = ({ connection: { node }, needsKey, identifiedAt }: Session) =>
+  needsKey && node.clock.now - identifiedAt >= node.limits.identifyAgainMsMin && node.isDatabaseThere

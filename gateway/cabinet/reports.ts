@@ -4,7 +4,7 @@ import type { Tx } from '../../db/postgres/connect.ts'
 import * as sightings from '../../db/powerbank/inventory.ts'
 import type { Report, Verdict } from '../../protocol/cabinet.ts'
 import type { GatewayNode } from '../node.ts'
-import type { Session } from '../sessions.ts'
+import type { Addressee } from '../sessions.ts'
 
 /** What a report came to: what to say back, and the command it answered. */
 interface Outcome {
@@ -83,7 +83,7 @@ export function handle(tx: Tx, stationId: number, report: Report, hex: string): 
  */
 export async function receive(
   node: Pick<GatewayNode, 'db' | 'dispatcher'>,
-  session: Session,
+  session: Pick<Addressee, 'stationId' | 'heartbeatSeconds'>,
   report: Report,
   hex: string,
 ): Promise<Verdict> {

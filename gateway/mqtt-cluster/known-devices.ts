@@ -6,11 +6,10 @@ import {
   stationBehind,
   stationsBehind,
 } from '../../db/powerbank/mqtt-stations.ts'
-import { codec, isAnswered, qosOf, speaks, topics } from '../../protocol/cabinet-mqtt/index.ts'
+import { codec, isAnswered, speaks } from '../../protocol/cabinet-mqtt/index.ts'
 import { count } from '../counts.ts'
 import type { GatewayNode } from '../node.ts'
-import type { Carrier, Session } from '../sessions.ts'
-import type { BrokerClient } from './broker-client.ts'
+import type { Addressee } from '../sessions.ts'
 
 /** Two of them unheard and a cabinet is offline (docs/protocol.md 5.6). */
 const heartbeatSeconds = 600
@@ -18,17 +17,18 @@ const heartbeatSeconds = 600
 const knownMax = 100_000
 
 /** A cabinet behind the broker, as this node remembers it. The rows know better. */
-export interface Known {
-  session: Session
+export interface Known extends Addressee {
   /** Its session's row is open, as far as this node knows. */
   isOpen: boolean
+  /** The node's clock when this node last heard it. */
+  heardAt: number
 }
 
 /** The cabinets behind a broker that is not ours. */
 export interface Devices {
   /** Without a look at the rows. */
   remembered(boxId: string): Known | undefined
-  get(stationId: number): Session | undefined
+  get(stationId: number): Known | undefined
   /** Whose IMEI this is; an unauthorised one is written down for an operator. */
   find(boxId: string): Promise<Known | null>
   /**
@@ -47,7 +47,7 @@ export interface Devices {
 }
 
 /** @param name of all nodes behind this broker, in the rows */
-export function devices(node: GatewayNode, name: string, client: () => BrokerClient): Devices {
+export function devices(node: GatewayNode, name: string): Devices {
   const byBox = new Map<string, Known>()
   const byStation = new Map<number, Known>()
 
@@ -55,15 +55,12 @@ export function devices(node: GatewayNode, name: string, client: () => BrokerCli
     const known = byStation.get(stationId)
     if (!known) return
     byStation.delete(stationId)
-    byBox.delete(known.session.boxId)
+    byBox.delete(known.boxId)
   }
 
   function remember(station: MqttStation): Known {
     forget(station.stationId)
-    const known = {
-      session: sessionOf(node, station, carrierOf(client, station.boxId)),
-      isOpen: station.epoch !== null,
-    }
+    const known = knownOf(station)
     byBox.set(station.boxId, known)
     byStation.set(station.stationId, known)
     if (byBox.size > knownMax) forget(byStation.keys().next().value!)
@@ -72,18 +69,17 @@ export function devices(node: GatewayNode, name: string, client: () => BrokerCli
 
   async function arrived(known: Known, isLogin: boolean) {
     if (known.isOpen && !isLogin) return false
-    const { session } = known
-    const { stationId } = session
-    session.epoch = await node.db.transaction((tx) => arrive(tx, { stationId, node: name, heartbeatSeconds, isLogin }))
+    const { stationId } = known
+    known.epoch = await node.db.transaction((tx) => arrive(tx, { stationId, node: name, heartbeatSeconds, isLogin }))
     known.isOpen = true
-    session.heardAt = node.clock.now
+    known.heardAt = node.clock.now
     node.counts.logins += 1
     return true
   }
 
   return {
     remembered: (boxId) => byBox.get(boxId),
-    get: (stationId) => byStation.get(stationId)?.session,
+    get: (stationId) => byStation.get(stationId),
     async find(boxId) {
       const known = byBox.get(boxId)
       if (known) return known
@@ -98,12 +94,12 @@ export function devices(node: GatewayNode, name: string, client: () => BrokerCli
       if (unknown.length > 0) for (const station of await stationsBehind(node.db.sql, name, unknown)) remember(station)
       for (const { stationId, epoch } of rows) {
         const known = byStation.get(stationId)
-        if (known) known.session.epoch = epoch
+        if (known) known.epoch = epoch
       }
     },
     forget,
     async write(sinceMs) {
-      const heard = byStation.values().filter(({ session }) => session.heardAt >= sinceMs)
+      const heard = byStation.values().filter(({ heardAt }) => heardAt >= sinceMs)
       for (const known of await closedAmong(node, name, [...heard])) {
         known.isOpen = false
         await arrived(known, false)
@@ -117,9 +113,9 @@ export function devices(node: GatewayNode, name: string, client: () => BrokerCli
 /** Writes down that these were heard just now. @returns those whom somebody took for silent just before */
 async function closedAmong({ db }: GatewayNode, name: string, heard: readonly Known[]): Promise<Known[]> {
   if (heard.length === 0) return []
-  const ids = heard.map(({ session }) => session.stationId)
+  const ids = heard.map(({ stationId }) => stationId)
   const open = new Set(await seen(db.sql, name, ids))
-  return heard.filter(({ session }) => !open.has(session.stationId))
+  return heard.filter(({ stationId }) => !open.has(stationId))
 }
 
 /** An unauthorised device: the broker let it in, we do not know it. */
@@ -132,38 +128,13 @@ async function refuse(node: GatewayNode, boxId: string): Promise<void> {
   await quarantine(node.db.sql, { boxId, dialect: 'mqtt', reason, address: 'broker' })
 }
 
-/** Publishes to one cabinet. Its connection is the broker's: there is nothing here to end. */
-function carrierOf(client: () => BrokerClient, boxId: string): Carrier {
-  const { get } = topics(boxId)
-  return {
-    // At QoS 1 a lost connection says it again, and nobody is restarted twice.
-    send: (bytes, command) =>
-      client().publish(get, bytes, { qos: qosOf(command!) === 0 || command!.kind === 'restart' ? 0 : 1 }),
-    isOpen: () => client().isOpen(),
-    finish: () => {},
-    settled: async () => {},
-    goOn: () => {},
-    cut: () => {},
-  }
-}
-
-function sessionOf(node: GatewayNode, { stationId, boxId, firmware, epoch }: MqttStation, carrier: Carrier): Session {
-  const words = codec({ firmware })
-  return {
-    stationId,
-    boxId,
-    epoch: epoch ?? 0,
-    needsKey: false,
-    codec: words,
-    bind: () => words,
-    heartbeatSeconds,
-    heardAt: Number.NEGATIVE_INFINITY,
-    identifiedAt: node.clock.now,
-    keys: [],
-    looking: null,
-    isDoubtful: false,
-    loginPrint: 0,
-    carrier,
-    lacks: { speaks, isAnswered },
-  }
-}
+const knownOf = ({ stationId, boxId, firmware, epoch }: MqttStation): Known => ({
+  stationId,
+  boxId,
+  epoch: epoch ?? 0,
+  isOpen: epoch !== null,
+  codec: codec({ firmware }),
+  heartbeatSeconds,
+  heardAt: Number.NEGATIVE_INFINITY,
+  lacks: { speaks, isAnswered },
+})

@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto'
 import { COMMAND_CHANNEL, STATION_CHANNEL } from '../../db/postgres/channels.ts'
 import { sweep } from '../../db/powerbank/janitor.ts'
 import { lookAtAll } from '../../db/powerbank/mqtt-stations.ts'
-import { dispatcher } from '../dispatcher.ts'
+import type { Command } from '../../protocol/cabinet.ts'
+import { qosOf, topics } from '../../protocol/cabinet-mqtt/index.ts'
+import { type Dispatcher, dispatcher } from '../dispatcher.ts'
 import { gauge, type Metrics } from '../metrics.ts'
 import type { GatewayNode } from '../node.ts'
-import { type BrokerAccess, brokerClient } from './broker-client.ts'
-import { devices } from './known-devices.ts'
+import { type BrokerAccess, brokerClient, type Incoming } from './broker-client.ts'
+import { type Devices, devices } from './known-devices.ts'
 import { worker } from './worker.ts'
 
 /** What cabinets say (docs/protocol.md 5.2). */
@@ -36,6 +38,9 @@ function nameOf({ url, shareGroup }: BrokerAccess): string {
   return `mqtt:${hash.slice(0, nameDigits)}`
 }
 
+/** At QoS 1 a lost connection says it again, and nobody is restarted twice. */
+const qosTo = (command: Command) => (command.kind === 'restart' ? 0 : qosOf(command))
+
 /** Does something again and again, but never twice at once. @returns what stops it, when it has finished */
 function every(milliseconds: number, work: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | null = null
@@ -50,6 +55,49 @@ function every(milliseconds: number, work: () => Promise<void>): () => Promise<v
   }
 }
 
+/** What the parts of a node behind a broker share. */
+interface Member {
+  node: GatewayNode
+  name: string
+  known: Devices
+  bell: Dispatcher
+  /** Something may have been said to nobody since all cabinets were last asked what they hold. */
+  hasMissed: boolean
+}
+
+/** Writes by the clock what this node has heard, and asks what it may have missed. @returns what stops it */
+function startWriting(member: Member): () => Promise<void> {
+  const { node, name, known, bell } = member
+  const { db, limits, clock } = node
+  let writtenAt = clock.now
+
+  async function askMissed() {
+    if (!member.hasMissed) return
+    member.hasMissed = false
+    try {
+      await db.transaction((tx) => lookAtAll(tx, name))
+    } catch (error) {
+      member.hasMissed = true
+      throw error
+    }
+  }
+
+  return every(limits.tickMs, async () => {
+    try {
+      await askMissed()
+      await sweep(db, name)
+      const { now } = clock
+      if (now - writtenAt < limits.seenIntervalMs) return
+      await known.write(writtenAt)
+      writtenAt = now
+      // A bell that was lost costs no more than this interval.
+      bell.ringAll()
+    } catch (error) {
+      node.logSparingly('cluster.not_written', { error })
+    }
+  })
+}
+
 /**
  * Becomes one of the gateway nodes behind a broker. A broker that is away is dialled until it is there. Each cabinet's
  * reports are worked off one after the other, and acknowledged after their commit. (The order between nodes is the
@@ -60,49 +108,28 @@ export async function joinCluster(
   access: BrokerAccess,
   { observe, registry }: Pick<Metrics, 'observe' | 'registry'>,
 ): Promise<Cluster> {
-  const { db, log, counts, limits, clock } = node
+  const { db, log, counts } = node
   const name = nameOf(access)
-  const known = devices(node, name, () => client)
-  const context = dispatcher({ name, db, log, counts, sessions: known, observe, prepare: known.prepare })
-  const work = worker({
-    node,
-    dispatcher: context,
-    devices: known,
-    echo: ({ topic, payload, qos }) => client.publish(topic, payload, { qos: qos === 0 ? 0 : 1, isEcho: true }),
+  const known = devices(node, name)
+  const bell = dispatcher({
+    ...{ name, db, log, counts, observe, sessions: known, prepare: known.prepare },
+    isOpen: () => client.isOpen(),
+    send: ({ boxId }, bytes, command) => client.publish(topics(boxId).get, bytes, { qos: qosTo(command) }),
   })
-  let hasMissed = false
+  const member: Member = { node, name, known, bell, hasMissed: false }
+  const echo = ({ topic, payload, qos }: Incoming) =>
+    client.publish(topic, payload, { qos: qos === 0 ? 0 : 1, isEcho: true })
+  const work = worker({ node, dispatcher: bell, devices: known, echo })
   const onReady = (isKept: boolean) => {
-    hasMissed ||= !isKept
-    context.ringAll()
+    member.hasMissed ||= !isKept
+    bell.ringAll()
   }
   const client = brokerClient({ access, filters, log, onReady, onMessage: work.take })
   gauge(registry, 'voltbay_broker_up', '1 while this node is subscribed at the broker', () => Number(client.isOpen()))
   gauge(registry, 'voltbay_broker_cabinets', 'Cabinets behind the broker that this node remembers', known.count)
-  let writtenAt = clock.now
-  const stopWriting = every(limits.tickMs, async () => {
-    try {
-      if (hasMissed) {
-        hasMissed = false
-        await db
-          .transaction((tx) => lookAtAll(tx, name))
-          .catch((error) => {
-            hasMissed = true
-            throw error
-          })
-      }
-      await sweep(db, name)
-      const { now } = clock
-      if (now - writtenAt < limits.seenIntervalMs) return
-      await known.write(writtenAt)
-      writtenAt = now
-      // A bell that was lost costs no more than this interval.
-      context.ringAll()
-    } catch (error) {
-      node.logSparingly('cluster.not_written', { error })
-    }
-  })
+  const stopWriting = startWriting(member)
   const unlisten = await Promise.all([
-    db.listen(COMMAND_CHANNEL, (stationId) => context.ring(Number(stationId)), context.ringAll),
+    db.listen(COMMAND_CHANNEL, (stationId) => bell.ring(Number(stationId)), bell.ringAll),
     db.listen(STATION_CHANNEL, (stationId) => known.forget(Number(stationId))),
   ])
   return {
@@ -119,7 +146,7 @@ export async function joinCluster(
       await work.finish()
       await stopWriting()
       await Promise.all(unlisten.map((stop) => stop()))
-      await context.settled()
+      await bell.settled()
       await client.close()
     },
   }

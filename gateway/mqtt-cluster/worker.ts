@@ -51,9 +51,9 @@ function poisoned(
 }
 
 /** The same bytes on the same topic, from memory (docs/protocol.md 5.6). */
-function beat({ node, echo }: Desk, { session }: Known, message: Incoming): void {
-  if (session.codec.decode(message.payload).kind !== 'heartbeat') throw new MalformedBody('no heartbeat')
-  session.heardAt = node.clock.now
+function beat({ node, echo }: Desk, device: Known, message: Incoming): void {
+  if (device.codec.decode(message.payload).kind !== 'heartbeat') throw new MalformedBody('no heartbeat')
+  device.heardAt = node.clock.now
   count(node.counts.heard, 'heartbeat')
   echo(message)
   count(node.counts.acknowledged, 'heartbeat')
@@ -64,14 +64,13 @@ async function act(desk: Desk, { boxId, channel, message }: ReceivedMessage): Pr
   const { node, dispatcher, devices } = desk
   const device = await devices.find(boxId)
   if (!device) return
-  const { session } = device
-  const report = session.codec.decode(message.payload)
+  const report = device.codec.decode(message.payload)
   if ((report.kind === 'heartbeat') !== (channel === 'heart')) throw new MalformedBody(`${report.kind} on ${channel}`)
-  if (await devices.arrived(device, false)) dispatcher.ring(session.stationId)
+  if (await devices.arrived(device, false)) dispatcher.ring(device.stationId)
   if (channel === 'heart') return beat(desk, device, message)
-  session.heardAt = node.clock.now
+  device.heardAt = node.clock.now
   count(node.counts.heard, report.kind)
-  await receive({ db: node.db, dispatcher }, session, report, message.payload.toString('hex').toUpperCase())
+  await receive({ db: node.db, dispatcher }, device, report, message.payload.toString('hex').toUpperCase())
   count(node.counts.acknowledged, report.kind)
 }
 

@@ -13,15 +13,14 @@ import { MalformedBody } from '../../protocol/errors.ts'
 import { isDue, lookAgain } from '../cabinet/identity-check.ts'
 import { accepted, receive } from '../cabinet/reports.ts'
 import type { MqttConfig } from '../config.ts'
+import { about, ending, fail, inTurn, unreadable } from '../connection.ts'
 import { count } from '../counts.ts'
 import type { GatewayNode } from '../node.ts'
 import { isWellMannered, markRepeats, withinGranted } from './conformance.ts'
 import { tell } from './heartbeat.ts'
-import { about, drainTimeoutMs, drop, ending, finish, inTurn, type Line, newLine } from './mqtt-connection.ts'
+import { drainTimeoutMs, type MqttConnection, newMqttConnection } from './mqtt-connection.ts'
 import { login } from './mqtt-login.ts'
 
-/** Of an unreadable message this much goes to the log. */
-const hexBytesMax = 64
 /** QoS 2 messages of one device whose handshake is not finished; a cabinet sends one at a time. */
 const inflightMax = 16
 /** Messages before CONNECT is answered; a device subscribes and tells what it holds. */
@@ -39,7 +38,7 @@ const [serverUnavailable, badCredential] = [3, 4]
 
 /** The embedded broker. Not listening by itself: doors hand their streams to `serve`. */
 export interface Broker {
-  serve(stream: Duplex, address: string): Line
+  serve(stream: Duplex, address: string): MqttConnection
   close(): Promise<void>
 }
 
@@ -51,12 +50,12 @@ const refusal = (returnCode: number, message: string) =>
  * tell goes to one device; so nothing is retained, queued or stored for devices, and the database is all there is to lose.
  */
 export async function startBroker(node: GatewayNode, config: MqttConfig): Promise<Broker> {
-  const lines = new WeakMap<object, Line>()
-  const lineOf = (client: Client): Line => lines.get(client.conn)!
+  const connections = new WeakMap<object, MqttConnection>()
+  const connectionOf = (client: Client): MqttConnection => connections.get(client.conn)!
   /** Unauthorised clients have a corner of their own, in tests only. */
   const isOpen = (topic: string) => config.openNamespace?.(topic) === true
   const isUnauthorised = (client: Client | null) =>
-    config.openNamespace !== undefined && !!client && !lineOf(client).credential
+    config.openNamespace !== undefined && !!client && !connectionOf(client).credential
 
   const aedes = new Aedes({
     connectTimeout: node.limits.loginDeadlineMs,
@@ -67,28 +66,28 @@ export async function startBroker(node: GatewayNode, config: MqttConfig): Promis
     maxClientsIdLength: clientIdCharsMax,
     preConnect(client, packet, callback) {
       if (!isWellMannered(client, packet)) return
-      rewrite(packet, lineOf(client), config)
+      rewrite(packet, connectionOf(client), config)
       callback(null, true)
     },
     authenticate(client, username, password, done) {
       if (username === undefined && config.openNamespace !== undefined) return done(null, true)
       if (username === undefined || password === undefined) return done(refusal(badCredential, 'who?'), false)
-      const line = lineOf(client)
-      login(node, line, { username, password: Buffer.from(password) }).then(
+      const connection = connectionOf(client)
+      login(connection, { username, password: Buffer.from(password) }).then(
         (isIn) => done(isIn ? null : refusal(badCredential, 'not let in'), isIn),
         (error) => {
           node.counts.failures += 1
-          node.logSparingly('login.failed', { ...about(line), error })
+          node.logSparingly('login.failed', { ...about(connection), error })
           done(refusal(serverUnavailable, 'not now'), false)
         },
       )
     },
     authorizePublish(client, packet, callback) {
       if (!client || (isUnauthorised(client) && isOpen(packet.topic))) return callback(null)
-      heard(node, lineOf(client), packet, callback)
+      heard(connectionOf(client), packet, callback)
     },
     authorizeSubscribe(client, subscription, callback) {
-      const isAllowed = isUnauthorised(client) ? isOpen(subscription.topic) : isOwn(lineOf(client), subscription)
+      const isAllowed = isUnauthorised(client) ? isOpen(subscription.topic) : isOwn(connectionOf(client), subscription)
       if (!isAllowed) count(node.counts.publishes, 'subscription_refused')
       callback(null, isAllowed ? subscription : null)
     },
@@ -101,20 +100,20 @@ export async function startBroker(node: GatewayNode, config: MqttConfig): Promis
   await aedes.listen()
   // Nothing is kept for devices.
   if (config.openNamespace !== undefined) markRepeats(aedes)
-  watchClients(node, aedes, lineOf)
+  watchClients(node, aedes, connectionOf)
   return {
     serve(stream, address) {
-      const line = newLine(node, config, stream, address)
-      lines.set(stream, line)
-      line.client = aedes.handle(stream)
-      return line
+      const connection = newMqttConnection(node, config, stream, address)
+      connections.set(stream, connection)
+      connection.client = aedes.handle(stream)
+      return connection
     },
     close: () => new Promise((resolve) => aedes.close(resolve)),
   }
 }
 
 /** Has a CONNECT say what we want of it, before the broker looks at it. */
-function rewrite(packet: ConnectPacket, line: Line, { openNamespace }: MqttConfig): void {
+function rewrite(packet: ConnectPacket, connection: MqttConnection, { openNamespace }: MqttConfig): void {
   if (packet.username === undefined && openNamespace !== undefined) return
   // Nothing waits for a device that is away, and nothing is said in its name when it dies.
   packet.clean = true
@@ -123,31 +122,31 @@ function rewrite(packet: ConnectPacket, line: Line, { openNamespace }: MqttConfi
   // Somebody with another device's client id would end that device's connection (MQTT 3.1.4-2); names are checked.
   packet.clientId = packet.username
   // Watched by us, for the broker does not hear all of it.
-  line.keepAliveMs = (packet.keepalive ?? 0) * keepAliveMsPerSecond
+  connection.keepAliveMs = (packet.keepalive ?? 0) * keepAliveMsPerSecond
   packet.keepalive = 0
 }
 
 /** What aedes tells about its clients. */
-function watchClients(node: GatewayNode, aedes: Aedes, lineOf: (client: Client) => Line): void {
+function watchClients(node: GatewayNode, aedes: Aedes, connectionOf: (client: Client) => MqttConnection): void {
   aedes.on('subscribe', (subscriptions: Subscription[], client: Client) => {
-    const line = lineOf(client)
-    if (!line.session) return
+    const connection = connectionOf(client)
+    if (!connection.session) return
     for (const { topic, qos } of subscriptions) {
       const about = topicOf(topic)
       if (!about || (qos as number) === refused) continue
-      line.granted[about.channel] = qos
-      if (about.channel === 'get') node.dispatcher.ring(line.session.stationId)
+      connection.granted[about.channel] = qos
+      if (about.channel === 'get') node.dispatcher.ring(connection.session.stationId)
     }
   })
   aedes.on('unsubscribe', (topics: string[], client: Client) => {
     for (const topic of topics) {
       const about = topicOf(topic)
-      if (about) lineOf(client).granted[about.channel] = null
+      if (about) connectionOf(client).granted[about.channel] = null
     }
   })
   const failed = (client: Client, error: Error & { code?: string }) => {
-    const line = lineOf(client)
-    if (line.ending === null) ending(node, line, reasonOf(error))
+    const connection = connectionOf(client)
+    if (connection.ending === null) ending(connection, reasonOf(error))
   }
   aedes.on('clientError', failed)
   aedes.on('connectionError', failed)
@@ -165,7 +164,7 @@ const reasonOf = ({ code, message }: Error & { code?: string }) =>
   reasons.find(([shape]) => shape.test(message))?.[1] ?? code?.toLowerCase() ?? 'broken_stream'
 
 /** A device hears its own commands and its own heartbeat, and nothing else; no wildcard and no `$share` is one of these. */
-function isOwn({ credential }: Line, { topic }: Subscription): boolean {
+function isOwn({ credential }: MqttConnection, { topic }: Subscription): boolean {
   const about = topicOf(topic)
   return about !== null && about.uuid === credential?.deviceId && about.channel !== 'update'
 }
@@ -176,63 +175,60 @@ type Callback = (error?: Error | null) => void
  * A device has published. The broker acknowledges when `callback` is called without an error, which is after the commit;
  * with one it drops the connection, and the device says it again.
  */
-function heard(node: GatewayNode, line: Line, packet: PublishPacket, callback: Callback): void {
-  const { session, credential } = line
+function heard(connection: MqttConnection, packet: PublishPacket, callback: Callback): void {
+  const { node, session, credential } = connection
   const topic = topicOf(packet.topic)
   // Nothing a device says is for others to find later (MQTT 3.1.1 3.3.1.3).
   packet.retain = false
-  if (line.ending !== null || !session) {
+  if (connection.ending !== null || !session) {
     callback(new Error('it is ending'))
     return
   }
   if (topic?.uuid !== credential?.deviceId || topic?.channel === 'get') {
     count(node.counts.publishes, 'refused')
-    node.logSparingly('publish.refused', about(line))
-    ending(node, line, 'not_its_topic')
+    node.logSparingly('publish.refused', about(connection))
+    ending(connection, 'not_its_topic')
     callback(new Error('not its topic'))
     return
   }
   session.heardAt = node.clock.now
-  if (isDue(node, session)) void lookAgain(node, session)
+  if (isDue(session)) void lookAgain(session)
   const payload = packet.payload as Buffer
   let report: Report
   try {
     report = session.codec.decode(payload)
   } catch (error) {
-    if (error instanceof MalformedBody) poisoned(node, line, payload, error, callback)
-    else failed(node, line, error, callback)
+    if (error instanceof MalformedBody) poisoned(connection, payload, error, callback)
+    else failed(connection, error, callback)
     return
   }
-  line.malformedInARow = 0
+  connection.malformedInARow = 0
   count(node.counts.heard, report.kind)
   if (report.kind === 'heartbeat') {
     const echo = session.codec.answer(payload, accepted, { nonce: 0, unixSeconds: 0 })
-    if (echo) tell(node, line, { topic: packet.topic, channel: 'heart', payload: echo, qos: packet.qos })
+    if (echo) tell(connection, { topic: packet.topic, channel: 'heart', payload: echo, qos: packet.qos })
     acknowledge(node, report.kind, callback)
-  } else store(node, line, report, payload, callback)
+  } else store(connection, report, payload, callback)
 }
 
 /** One report after the other, for the broker hands them over all at once. */
-function store(node: GatewayNode, line: Line, report: Report, payload: Buffer, callback: Callback): void {
-  const session = line.session!
+function store(connection: MqttConnection, report: Report, payload: Buffer, callback: Callback): void {
+  const { node } = connection
+  const session = connection.session!
   const hex = payload.toString('hex').toUpperCase()
-  const done = inTurn(node, line, async () => {
+  const done = inTurn(connection, async () => {
     // One before it was not stored: this one waits behind it, on the next connection.
-    if (line.stream.destroyed) throw new Error('it is gone')
+    if (connection.stream.destroyed) throw new Error('it is gone')
     await node.limiter.run(() => receive(node, session, report, hex))
     acknowledge(node, report.kind, callback)
   })
-  done.catch((error) => failed(node, line, error, callback))
+  done.catch((error) => failed(connection, error, callback))
 }
 
 /** Our side failed: not acknowledged, so the device says it again on its next connection, and all that it said behind it. */
-function failed(node: GatewayNode, line: Line, error: unknown, callback: Callback): void {
-  count(node.counts.publishes, 'failed')
-  if (!line.stream.destroyed) {
-    node.counts.failures += 1
-    node.log('report.failed', { ...about(line), error })
-    drop(node, line, 'our_failure')
-  }
+function failed(connection: MqttConnection, error: unknown, callback: Callback): void {
+  count(connection.node.counts.publishes, 'failed')
+  if (!connection.stream.destroyed) fail(connection, error)
   callback(error as Error)
 }
 
@@ -246,12 +242,9 @@ function acknowledge(node: GatewayNode, kind: string, callback: Callback): void 
  * A message nobody can read comes back for ever unless it is acknowledged (docs/decisions.md "Three errors, three fates");
  * its bytes are kept in the log.
  */
-function poisoned(node: GatewayNode, line: Line, payload: Buffer, { message }: Error, callback: Callback): void {
-  node.counts.malformed += 1
-  line.malformedInARow += 1
-  count(node.counts.publishes, 'poisoned')
-  const hex = payload.toString('hex', 0, hexBytesMax).toUpperCase()
-  node.logSparingly('frame.unreadable', { ...about(line), why: message, bytes: payload.length, hex })
+function poisoned(connection: MqttConnection, payload: Buffer, error: MalformedBody, callback: Callback): void {
+  count(connection.node.counts.publishes, 'poisoned')
+  // Before it may end for that.
   callback(null)
-  if (line.malformedInARow >= node.limits.malformedInARowMax) finish(node, line, 'malformed')
+  unreadable(connection, payload, error)
 }

@@ -2,45 +2,38 @@ import { type Channel, topicOf } from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
 import { isDue, lookAgain } from '../cabinet/identity-check.ts'
 import { accepted } from '../cabinet/reports.ts'
+import { write } from '../connection.ts'
 import { count } from '../counts.ts'
-import type { GatewayNode } from '../node.ts'
-import type { Line } from './mqtt-connection.ts'
+import type { MqttConnection } from './mqtt-connection.ts'
 import { acknowledgedAt, encodePublish, nextId, type Published, publishedAt } from './packets.ts'
 
 // What goes past the broker, which would look for subscribers, retained messages and sessions that a device's heartbeat
 // has none of, and write three times: heartbeats and their answers, our words to the device, its acknowledgements.
 
 /** Its next packet id. All that is said to a device at QoS 1 is said here, so no two of a connection are alike. */
-function idFor(line: Line): number {
-  line.lastId = nextId(line.lastId)
-  return line.lastId
+function idFor(connection: MqttConnection): number {
+  connection.lastId = nextId(connection.lastId)
+  return connection.lastId
 }
 
 /** Said at no more than the device has subscribed with (MQTT-3.8.4-6). */
-function granted(line: Line, channel: Channel, qos: number): 0 | 1 {
-  return Math.min(qos, line.granted[channel] ?? qos) >= 1 ? 1 : 0
-}
-
-/** Writes; a device that does not read is dropped instead of filling our memory. */
-function write(node: GatewayNode, line: Line, bytes: Buffer): void {
-  line.stream.write(bytes)
-  if (line.stream.writableLength > node.limits.writeBufferBytesMax) line.carrier.cut('reads_too_slowly')
+function granted(connection: MqttConnection, channel: Channel, qos: number): 0 | 1 {
+  return Math.min(qos, connection.granted[channel] ?? qos) >= 1 ? 1 : 0
 }
 
 /** Says one thing to a device that is in. What it does not hear now it never hears. */
 export function tell(
-  node: GatewayNode,
-  line: Line,
+  connection: MqttConnection,
   { topic, channel, payload, qos }: { topic: string; channel: Channel; payload: Buffer; qos: number },
 ): void {
-  if (!line.session || !line.stream.writable) return
-  const most = granted(line, channel, qos)
-  write(node, line, encodePublish({ topic, payload, qos: most, id: most === 0 ? 0 : idFor(line) }))
+  if (!connection.session || !connection.stream.writable) return
+  const most = granted(connection, channel, qos)
+  write(connection, encodePublish({ topic, payload, qos: most, id: most === 0 ? 0 : idFor(connection) }))
 }
 
 /** What goes back for a heartbeat: the same bytes on the same topic (docs/protocol.md 5.6), its acknowledgement first. */
-function answered(node: GatewayNode, line: Line, { topic, id, payload, qos }: Published): Buffer | null {
-  const { session, credential } = line
+function answered(connection: MqttConnection, { topic, id, payload, qos }: Published): Buffer | null {
+  const { node, session, credential } = connection
   const about = topicOf(topic)
   if (!session || about?.channel !== 'heart' || about.uuid !== credential?.deviceId) return null
   let echo: Buffer | null
@@ -53,13 +46,13 @@ function answered(node: GatewayNode, line: Line, { topic, id, payload, qos }: Pu
   }
   if (!echo) return null
   session.heardAt = node.clock.now
-  if (isDue(node, session)) void lookAgain(node, session)
-  line.malformedInARow = 0
+  if (isDue(session)) void lookAgain(session)
+  connection.malformedInARow = 0
   count(node.counts.heard, 'heartbeat')
   count(node.counts.publishes, 'acknowledged')
   count(node.counts.acknowledged, 'heartbeat')
-  const most = granted(line, 'heart', qos)
-  return encodePublish({ topic, payload: echo, qos: most, id: most === 0 ? 0 : idFor(line) }, id)
+  const most = granted(connection, 'heart', qos)
+  return encodePublish({ topic, payload: echo, qos: most, id: most === 0 ? 0 : idFor(connection) }, id)
 }
 
 /**
@@ -68,8 +61,9 @@ function answered(node: GatewayNode, line: Line, { topic, id, payload, qos }: Pu
  * @param bytes begin with a packet
  * @returns how many of them were taken
  */
-export function takeBeats(node: GatewayNode, line: Line, bytes: Buffer): number {
-  if (!line.client?.connected || !line.session || line.ending !== null || !line.stream.writable) return 0
+export function takeBeats(connection: MqttConnection, bytes: Buffer): number {
+  if (!connection.client?.connected || !connection.session || connection.ending !== null || !connection.stream.writable)
+    return 0
   const answers: Buffer[] = []
   let at = 0
   while (at < bytes.length) {
@@ -79,11 +73,11 @@ export function takeBeats(node: GatewayNode, line: Line, bytes: Buffer): number 
       continue
     }
     const said = publishedAt(bytes, at)
-    const answer = said && answered(node, line, said)
+    const answer = said && answered(connection, said)
     if (!answer) break
     answers.push(answer)
     at = said.end
   }
-  if (answers.length > 0) write(node, line, answers.length === 1 ? answers[0]! : Buffer.concat(answers))
+  if (answers.length > 0) write(connection, answers.length === 1 ? answers[0]! : Buffer.concat(answers))
   return at
 }

@@ -2,11 +2,11 @@ import { askInventory } from '../../db/devices/commands.ts'
 import { open } from '../../db/devices/connections.ts'
 import { type Credential, check, type Firmware, isGood, use } from '../../db/devices/mqtt-credentials.ts'
 import { codec, isAnswered, speaks } from '../../protocol/cabinet-mqtt/index.ts'
+import { about, finish, goOn, inTurn } from '../connection.ts'
 import { count } from '../counts.ts'
-import type { GatewayNode } from '../node.ts'
 import type { Session } from '../sessions.ts'
 import { giveWay } from '../tcp/tcp-login.ts'
-import { about, inTurn, type Line } from './mqtt-connection.ts'
+import type { MqttConnection } from './mqtt-connection.ts'
 
 /** Two of them without a word and a cabinet is offline: twenty minutes (docs/protocol.md 5.6). */
 export const heartbeatSeconds = 600
@@ -24,37 +24,39 @@ export interface Shown {
  * slots queued, the commit awaited; then CONNECT is answered. Its commands wait until it has subscribed to them.
  * @returns false: not let in
  */
-export function login(node: GatewayNode, line: Line, shown: Shown): Promise<boolean> {
-  return inTurn(node, line, async () => {
+export function login(connection: MqttConnection, shown: Shown): Promise<boolean> {
+  const { node, stream } = connection
+  return inTurn(connection, async () => {
     const credential = await node.limiter.run(async () =>
-      line.stream.destroyed ? null : check(node.db.sql, shown.username, shown.password),
+      stream.destroyed ? null : check(node.db.sql, shown.username, shown.password),
     )
     // After an outage those who waited longest have hung up; nobody need wait behind them.
-    if (line.stream.destroyed) return refuse(node, line, 'hung_up')
-    if (!credential) return refuse(node, line, 'bad_credential')
-    line.credential = credential
+    if (stream.destroyed) return refuse(connection, 'hung_up')
+    if (!credential) return refuse(connection, 'bad_credential')
+    connection.credential = credential
+    connection.boxId = credential.deviceId
     const { stationId } = credential
-    if (stationId === null) return refuse(node, line, 'unknown_device')
-    const before = await giveWay(node, { address: line.address, session: null, carrier: line.carrier }, stationId, 0)
-    const epoch = await enter(node, line, credential, stationId).catch((error) => {
-      before?.goOn()
+    if (stationId === null) return refuse(connection, 'unknown_device')
+    const before = await giveWay(connection, stationId, 0)
+    const epoch = await enter(connection, credential, stationId).catch((error) => {
+      if (before) goOn(before)
       throw error
     })
     if (epoch === null) {
-      before?.goOn()
-      return refuse(node, line, 'bad_credential')
+      if (before) goOn(before)
+      return refuse(connection, 'bad_credential')
     }
-    line.session = newSession(node, line, credential, stationId, epoch)
+    connection.session = newSession(connection, credential, stationId, epoch)
     node.counts.logins += 1
-    if (line.ending === null && !line.stream.destroyed) node.sessions.register(line.session)
+    if (connection.ending === null && !stream.destroyed) node.sessions.register(connection.session)
     // Hung up meanwhile. The older connection owns nothing any more all the same.
-    else before?.finish('superseded')
+    else if (before) finish(before, 'superseded')
     return true
   })
 }
 
 /** The whole login in one transaction; null when the credential was revoked since it was looked up. */
-function enter(node: GatewayNode, { address }: Line, credential: Credential, stationId: number) {
+function enter({ node, address }: MqttConnection, credential: Credential, stationId: number) {
   return node.limiter
     .run(() =>
       node.db.transaction(async (tx) => {
@@ -82,9 +84,11 @@ const words: Record<Firmware, ReturnType<typeof wordsOf>> = { current: wordsOf('
 const noKeys: readonly string[] = []
 const lacks = { speaks, isAnswered }
 
-function newSession(node: GatewayNode, line: Line, credential: Credential, stationId: number, epoch: number): Session {
+function newSession(connection: MqttConnection, credential: Credential, stationId: number, epoch: number): Session {
+  const { node } = connection
   const { spoken, bind } = words[credential.firmware]
   return {
+    connection,
     stationId,
     boxId: credential.deviceId,
     epoch,
@@ -98,15 +102,15 @@ function newSession(node: GatewayNode, line: Line, credential: Credential, stati
     looking: null,
     isDoubtful: false,
     loginPrint: 0,
-    carrier: line.carrier,
     lacks,
     isWelcome: () => isGood(node.db.sql, credential),
   }
 }
 
 /** Told only that it was not let in; why is for the operator. */
-function refuse(node: GatewayNode, line: Line, reason: string): false {
+function refuse(connection: MqttConnection, reason: string): false {
+  const { node } = connection
   count(node.counts.loginsRefused, reason)
-  node.logSparingly('login.refused', { ...about(line), dialect, reason })
+  node.logSparingly('login.refused', { ...about(connection), dialect, reason })
   return false
 }

@@ -1,26 +1,13 @@
 import type { Duplex } from 'node:stream'
 import type { Report } from '../../protocol/cabinet.ts'
-import { newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../../protocol/errors.ts'
 import { isDue, isWorthALook, lookAgain } from '../cabinet/identity-check.ts'
 import { accepted, receive } from '../cabinet/reports.ts'
+import { drop, fail, finish, inTurn, unreadable, write } from '../connection.ts'
 import { count } from '../counts.ts'
 import type { GatewayNode } from '../node.ts'
 import type { Session } from '../sessions.ts'
-import {
-  drop,
-  end,
-  fail,
-  finish,
-  framesPerTickMax,
-  gone,
-  type Link,
-  pause,
-  type ReceivedFrame,
-  resume,
-  send,
-  unreadable,
-} from './tcp-connection.ts'
+import { isTooFast, newTcpConnection, pause, type TcpConnection } from './tcp-connection.ts'
 import { entropy, login } from './tcp-login.ts'
 
 /** A heartbeat is a bare header in both dialects (docs/protocol.md 0x61). */
@@ -34,175 +21,130 @@ const later = 'later'
  * Serves one cabinet, on a socket or on any other two-way stream. Heartbeats are answered from memory at once; all else
  * is worked off in order, one report at a time, and acknowledged after its commit.
  */
-export function serve(stream: Duplex, address: string, node: GatewayNode): Link {
-  const link: Link = {
-    stream,
-    address,
-    framer: newFramer(),
-    carrier: {
-      send: (bytes) => send(node, link, bytes),
-      isOpen: () => link.ending === null,
-      finish: (reason) => finish(node, link, reason),
-      settled: async () => {
-        link.isYielding = true
-        pause(link)
-        await link.running
-      },
-      goOn: () => {
-        link.isYielding = false
-        resume(node, link)
-      },
-      cut: (reason) => drop(node, link, reason),
-    },
-    session: null,
-    queue: [],
-    running: null,
-    isPaused: false,
-    isYielding: false,
-    frames: 0,
-    malformedInARow: 0,
-    beatHead: 0,
-    beatTail: 0,
-    beatEnd: 0,
-    beatCodec: null,
-    openedAt: node.clock.now,
-    partialAt: 0,
-    ending: null,
-    endingAt: 0,
-  }
-  node.links.add(link)
-  stream.on('data', (chunk: Buffer) => read(node, link, chunk))
-  stream.on('end', () => finish(node, link, 'closed_by_cabinet'))
-  stream.on('error', (error: NodeJS.ErrnoException) => drop(node, link, error.code?.toLowerCase() ?? 'error'))
-  stream.on('close', () => void gone(node, link))
-  return link
+export function serve(stream: Duplex, address: string, node: GatewayNode): TcpConnection {
+  const connection = newTcpConnection(node, stream, address)
+  stream.on('data', (chunk: Buffer) => read(connection, chunk))
+  stream.on('end', () => finish(connection, 'closed_by_cabinet'))
+  stream.on('error', (error: NodeJS.ErrnoException) => drop(connection, error.code?.toLowerCase() ?? 'error'))
+  return connection
 }
 
 /**
  * A cabinet's heartbeat is the same nine bytes every time, and so is its answer: once heard, believed and answered with
  * itself, it needs no second hearing. With a thousand cabinets the hearing is mostly waiting for memory.
  */
-const repeats = (link: Link, session: Session, chunk: Buffer) =>
+const repeats = (connection: TcpConnection, session: Session, chunk: Buffer) =>
   chunk.length === beatBytes &&
-  link.partialAt === 0 &&
-  chunk.readInt32BE(0) === link.beatHead &&
-  chunk.readInt32BE(4) === link.beatTail &&
-  chunk[8] === link.beatEnd &&
+  connection.partialAt === 0 &&
+  chunk.readInt32BE(0) === connection.beatHead &&
+  chunk.readInt32BE(4) === connection.beatTail &&
+  chunk[8] === connection.beatEnd &&
   // Believed under the keys of now.
-  link.beatCodec === session.codec
+  connection.beatCodec === session.codec
 
-function remember(link: Link, session: Session, beat: Buffer): void {
-  link.beatCodec = session.codec
-  link.beatHead = beat.readInt32BE(0)
-  link.beatTail = beat.readInt32BE(4)
-  link.beatEnd = beat[8]!
+function remember(connection: TcpConnection, session: Session, beat: Buffer): void {
+  connection.beatCodec = session.codec
+  connection.beatHead = beat.readInt32BE(0)
+  connection.beatTail = beat.readInt32BE(4)
+  connection.beatEnd = beat[8]!
 }
 
 /** Answers a heartbeat that is known. */
-function beatAgain(node: GatewayNode, link: Link, session: Session, chunk: Buffer): void {
-  link.frames += 1
-  link.malformedInARow = 0
-  session.heardAt = node.clock.now
-  if (isDue(node, session)) void lookAgain(node, session)
-  count(node.counts.heard, 'heartbeat')
-  count(node.counts.acknowledged, 'heartbeat')
-  send(node, link, chunk)
-  if (link.frames > framesPerTickMax(node)) pause(link)
+function beatAgain(connection: TcpConnection, session: Session, chunk: Buffer): void {
+  const { clock, counts } = connection.node
+  connection.frames += 1
+  connection.malformedInARow = 0
+  session.heardAt = clock.now
+  if (isDue(session)) void lookAgain(session)
+  count(counts.heard, 'heartbeat')
+  count(counts.acknowledged, 'heartbeat')
+  write(connection, chunk)
+  if (isTooFast(connection)) pause(connection)
 }
 
-function read(node: GatewayNode, link: Link, chunk: Buffer): void {
-  if (link.ending !== null) return
-  const { session } = link
-  if (session !== null && repeats(link, session, chunk)) beatAgain(node, link, session, chunk)
-  else readFrames(node, link, chunk)
+function read(connection: TcpConnection, chunk: Buffer): void {
+  if (connection.ending !== null) return
+  const { session } = connection
+  if (session !== null && repeats(connection, session, chunk)) beatAgain(connection, session, chunk)
+  else readFrames(connection, chunk)
 }
 
 /** One read of the stream: every whole frame in it, and all replies that are ready in one write. */
-function readFrames(node: GatewayNode, link: Link, chunk: Buffer): void {
+function readFrames(connection: TcpConnection, chunk: Buffer): void {
+  const { node, framer } = connection
   const replies: Buffer[] = []
-  const framesBefore = link.frames
+  const framesBefore = connection.frames
   let trouble: unknown = null
   try {
-    for (const frame of link.framer.push(chunk)) take(node, link, frame, replies)
+    for (const frame of framer.push(chunk)) take(connection, frame, replies)
   } catch (error) {
     trouble = error
   }
-  if (replies.length > 0) send(node, link, replies.length === 1 ? replies[0]! : Buffer.concat(replies))
-  if (trouble !== null) stumble(node, link, trouble)
-  else if (link.framer.rest().length === 0) link.partialAt = 0
-  else if (link.partialAt === 0 || link.frames > framesBefore) link.partialAt = node.clock.now
-  if (link.queue.length >= node.limits.framesWaitingMax || link.frames > framesPerTickMax(node)) pause(link)
+  if (replies.length > 0) write(connection, replies.length === 1 ? replies[0]! : Buffer.concat(replies))
+  if (trouble !== null) stumble(connection, trouble)
+  else if (framer.rest().length === 0) connection.partialAt = 0
+  else if (connection.partialAt === 0 || connection.frames > framesBefore) connection.partialAt = node.clock.now
+  if (connection.waiting >= node.limits.framesWaitingMax || isTooFast(connection)) pause(connection)
 }
 
 /** There is no way back in step. A cabinet may have said something true in front of it; an unauthorised device has said nothing. */
-function stumble(node: GatewayNode, link: Link, error: unknown): void {
-  if (!(error instanceof BrokenStream)) fail(node, link, error)
+function stumble(connection: TcpConnection, error: unknown): void {
+  if (!(error instanceof BrokenStream)) fail(connection, error)
   else {
-    node.counts.brokenStreams += 1
-    if (link.session) finish(node, link, 'broken_stream')
-    else drop(node, link, 'broken_stream')
+    connection.node.counts.brokenStreams += 1
+    if (connection.session) finish(connection, 'broken_stream')
+    else drop(connection, 'broken_stream')
   }
 }
 
 /** One frame: a heartbeat is answered here and now, anything else waits its turn. */
-function take(node: GatewayNode, link: Link, frame: Buffer, replies: Buffer[]): void {
-  const { session } = link
-  link.frames += 1
+function take(connection: TcpConnection, frame: Buffer, replies: Buffer[]): void {
+  const { session, node } = connection
+  connection.frames += 1
   if (session) session.heardAt = node.clock.now
-  const report = session ? hearNow(node, link, session, frame) : later
-  if (report === later) enqueue(node, link, { frame, report: null })
+  const report = session ? hearNow(connection, session, frame) : later
+  if (report === later) enqueue(connection, frame, null)
   else if (report?.kind === 'heartbeat') {
     const answer = session!.codec.answer(frame, accepted, noEntropy)
     if (!answer) return
     count(node.counts.acknowledged, report.kind)
     replies.push(answer)
-    if (frame.length === beatBytes && answer.equals(frame)) remember(link, session!, frame)
-  } else if (report) enqueue(node, link, { frame, report })
+    if (frame.length === beatBytes && answer.equals(frame)) remember(connection, session!, frame)
+  } else if (report) enqueue(connection, frame, report)
 }
 
 /** The report of a frame; null when it is unreadable; `later` when that is worth a look at the cabinet's keys. */
-function hearNow(node: GatewayNode, link: Link, session: Session, frame: Buffer): Report | null | typeof later {
+function hearNow(connection: TcpConnection, session: Session, frame: Buffer): Report | null | typeof later {
   try {
-    return hear(node, link, session, frame)
+    return hear(connection, session, frame)
   } catch (error) {
     if (!(error instanceof MalformedBody)) throw error
-    if (isWorthALook(node, session)) return later
-    unreadable(node, link, frame, error)
+    if (isWorthALook(session)) return later
+    unreadable(connection, frame, error)
     return null
   }
 }
 
-function enqueue(node: GatewayNode, link: Link, heard: ReceivedFrame): void {
-  link.queue.push(heard)
-  link.running ??= work(node, link)
-}
-
-/** Works off the queue, one report at a time. Also after the connection is gone: what was heard is a fact. */
-async function work(node: GatewayNode, link: Link): Promise<void> {
-  for (let heard = link.queue.shift(); heard; heard = link.queue.shift()) {
+/** Has a frame wait for its turn; `report` is null where it could not be heard yet. */
+function enqueue(connection: TcpConnection, frame: Buffer, report: Report | null): void {
+  void inTurn(connection, async () => {
+    // Dropped: one before it was not stored, so it is said again behind that, on the next connection.
+    if (connection.stream.destroyed) return
     try {
-      await act(node, link, heard)
+      await act(connection, frame, report)
     } catch (error) {
-      if (error instanceof MalformedBody) unreadable(node, link, heard.frame, error)
-      else fail(node, link, error)
+      if (error instanceof MalformedBody) unreadable(connection, frame, error)
+      else fail(connection, error)
     }
-    resume(node, link)
-  }
-  link.running = null
-  if (link.ending !== null) end(node, link)
+  })
 }
 
 /** One frame that could not be answered at once: a login, a report, or the first one after a doubt. */
-async function act(node: GatewayNode, link: Link, heard: ReceivedFrame): Promise<void> {
-  const { frame } = heard
-  const { session } = link
-  if (session === null) {
-    if (link.ending === null) link.session = await login(node, link, frame)
-    return
-  }
-  const report = heard.report ?? (await hearAgain(node, link, session, frame))
-  if (report.kind === 'login') {
-    if (link.ending === null) link.session = (await login(node, link, frame)) ?? session
+async function act(connection: TcpConnection, frame: Buffer, heard: Report | null): Promise<void> {
+  const { session, node } = connection
+  const report = session && (heard ?? (await hearAgain(connection, session, frame)))
+  if (session === null || report === null || report.kind === 'login') {
+    if (connection.ending === null) connection.session = (await login(connection, frame)) ?? session
     return
   }
   const verdict =
@@ -212,24 +154,24 @@ async function act(node: GatewayNode, link: Link, heard: ReceivedFrame): Promise
   const answer = session.codec.answer(frame, verdict, entropy())
   if (!answer) return
   count(node.counts.acknowledged, report.kind)
-  send(node, link, answer)
+  write(connection, answer)
 }
 
 /** A frame that came before the login was done, or that nothing we knew could read. */
-async function hearAgain(node: GatewayNode, link: Link, session: Session, frame: Buffer): Promise<Report> {
+async function hearAgain(connection: TcpConnection, session: Session, frame: Buffer): Promise<Report> {
   try {
-    return hear(node, link, session, frame)
+    return hear(connection, session, frame)
   } catch (error) {
-    if (!(error instanceof MalformedBody && isWorthALook(node, session))) throw error
-    await lookAgain(node, session)
-    return hear(node, link, session, frame)
+    if (!(error instanceof MalformedBody && isWorthALook(session))) throw error
+    await lookAgain(session)
+    return hear(connection, session, frame)
   }
 }
 
-function hear(node: GatewayNode, link: Link, session: Session, frame: Buffer): Report {
-  if (isDue(node, session)) void lookAgain(node, session)
+function hear(connection: TcpConnection, session: Session, frame: Buffer): Report {
+  if (isDue(session)) void lookAgain(session)
   const report = session.codec.decode(frame)
-  link.malformedInARow = 0
-  count(node.counts.heard, report.kind)
+  connection.malformedInARow = 0
+  count(connection.node.counts.heard, report.kind)
   return report
 }

@@ -8,16 +8,10 @@ import type { Greeting, Report } from '../../protocol/cabinet.ts'
 import { greet } from '../../protocol/cabinet-tcp/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
 import { accepted, handle } from '../cabinet/reports.ts'
+import { type Connection, drop, finish, goOn, isOpen, settled, write } from '../connection.ts'
 import { count } from '../counts.ts'
 import type { GatewayNode } from '../node.ts'
-import type { Carrier, Session } from '../sessions.ts'
-
-/** A connection at the point of logging in; `session` is there when the cabinet logs in again on the same socket. */
-export interface UnauthorisedConnection {
-  address: string
-  session: Session | null
-  carrier: Carrier
-}
+import type { Session } from '../sessions.ts'
 
 type Login = Extract<Report, { kind: 'login' }>
 type Reason = Parameters<typeof quarantine>[1]['reason']
@@ -37,35 +31,32 @@ export const entropy = () => ({ nonce: randomInt(nonceMax), unixSeconds: nowSeco
  * @returns the session, or null when it was not let in
  * @throws MalformedBody the frame is no login
  */
-export async function login(
-  node: GatewayNode,
-  connection: UnauthorisedConnection,
-  frame: Buffer,
-): Promise<Session | null> {
+export async function login(connection: Connection, frame: Buffer): Promise<Session | null> {
+  const { node, address } = connection
   const greeting = greet(frame)
   const known = await node.limiter.run(() => identify(node.db.sql, greeting.boxId, node.keysSecret))
-  if (!known) return refuse(node, connection, greeting, frame, 'unknown_box_id')
-  if (greeting.needsKey && known.keys.length === 0) return refuse(node, connection, greeting, frame, 'no_key')
+  if (!known) return refuse(connection, greeting, frame, 'unknown_box_id')
+  if (greeting.needsKey && known.keys.length === 0) return refuse(connection, greeting, frame, 'no_key')
   // A key that could be sidestepped by speaking the dialect without one would protect nothing; nor would a credential.
   if (!greeting.needsKey && (known.keys.length > 0 || known.isOnBroker))
-    return refuse(node, connection, greeting, frame, 'bad_token')
+    return refuse(connection, greeting, frame, 'bad_token')
   const codec = greeting.codec({ keys: known.keys })
   const report = believed(() => codec.decode(frame))
-  if (!report) return refuse(node, connection, greeting, frame, 'bad_token')
-  const { carrier, address } = connection
+  if (!report) return refuse(connection, greeting, frame, 'bad_token')
   if (connection.session && connection.session.stationId !== known.stationId) {
-    carrier.finish('other_box_id')
+    finish(connection, 'other_box_id')
     return null
   }
   const loginPrint = crc32(frame)
-  const before = await giveWay(node, connection, known.stationId, loginPrint)
+  const before = await giveWay(connection, known.stationId, loginPrint)
   const opened = await node.limiter
     .run(() => enter(node, known, greeting, address, report, frame))
     .catch((error) => {
-      before?.goOn()
+      if (before) goOn(before)
       throw error
     })
   const session: Session = {
+    connection,
     stationId: known.stationId,
     boxId: greeting.boxId,
     epoch: opened.epoch,
@@ -79,14 +70,14 @@ export async function login(
     looking: null,
     isDoubtful: false,
     loginPrint,
-    carrier,
   }
+  connection.boxId = greeting.boxId
   node.counts.logins += 1
   const answer = codec.answer(frame, accepted, entropy())
-  if (answer) carrier.send(answer)
+  if (answer) write(connection, answer)
   count(node.counts.acknowledged, report.kind)
   // Hung up meanwhile: no command may be written into the void.
-  if (!carrier.isOpen()) return session
+  if (!isOpen(connection)) return session
   node.sessions.register(session)
   node.dispatcher.ring(session.stationId)
   return session
@@ -98,23 +89,23 @@ export async function login(
  * @returns the older connection, which reads nothing until it is told to go on
  */
 export async function giveWay(
-  { sessions, counts, log }: GatewayNode,
-  { address, carrier }: UnauthorisedConnection,
+  connection: Connection,
   stationId: number,
   loginPrint: number,
-) {
+): Promise<Connection | null> {
+  const { sessions, counts, log } = connection.node
   const before = sessions.get(stationId)
-  if (!before || before.carrier === carrier) return null
+  if (!before || before.connection === connection) return null
   if (before.needsKey && before.loginPrint === loginPrint) {
     counts.loginsRepeated += 1
-    log('login.repeated', { stationId, boxId: before.boxId, address })
+    log('login.repeated', { stationId, boxId: before.boxId, address: connection.address })
   }
   const patience = Promise.withResolvers<'late'>()
   const timer = setTimeout(patience.resolve, giveWayMs, 'late')
-  const outcome = await Promise.race([before.carrier.settled(), patience.promise])
+  const outcome = await Promise.race([settled(before.connection), patience.promise])
   clearTimeout(timer)
-  if (outcome === 'late') before.carrier.cut('superseded')
-  return before.carrier
+  if (outcome === 'late') drop(before.connection, 'superseded')
+  return before.connection
 }
 
 /** The whole login in one transaction: the connection is the newest, the slots are known, the questions are queued. */
@@ -154,19 +145,13 @@ function believed(hear: () => Report): Login | null {
 }
 
 /** An unauthorised device: written down for an operator, answered where its dialect has a no (TCP-A: result 0), and let go. */
-async function refuse(
-  node: GatewayNode,
-  connection: UnauthorisedConnection,
-  greeting: Greeting,
-  frame: Buffer,
-  reason: Reason,
-) {
+async function refuse(connection: Connection, greeting: Greeting, frame: Buffer, reason: Reason) {
   const { boxId, dialect, slots } = greeting
-  const { address, carrier } = connection
+  const { node, address } = connection
   await writeDown(node, { boxId, dialect, reason, address, slots })
   const answer = greeting.codec({ keys: [] }).answer(frame, { kind: 'refused' }, entropy())
-  if (answer) carrier.send(answer)
-  carrier.finish(reason)
+  if (answer) write(connection, answer)
+  finish(connection, reason)
   return null
 }
 

@@ -53,7 +53,7 @@ test('ten megabytes of noise end with their first bytes and leave nothing in mem
   const noise = socketTo(gateway)
   noise.write(Buffer.concat([Buffer.from('ffff', 'hex'), randomBytes(10 * 1024 * 1024)]))
   await noise.ended
-  expect(gateway.node.links.size).toBe(1)
+  expect(gateway.node.connections.size).toBe(1)
   await lives(cabinet)
 })
 
@@ -159,7 +159,7 @@ test('a cabinet that does not read is dropped, and the others are served', async
   const deaf = device(pairTo(gateway))
   deaf.say({ kind: 'login', boxId })
   await deaf.hear()
-  const dropped = once(gateway.node.links.values().toArray().at(-1)!.stream, 'close')
+  const dropped = once(gateway.node.connections.values().toArray().at(-1)!.stream, 'close')
   deaf.stream.pause()
   const beats = Buffer.concat(Array.from({ length: 1_000 }, () => deaf.codec.encode({ kind: 'heartbeat' })))
   for (let n = 0; n < 50; n++) deaf.write(beats)
@@ -189,7 +189,7 @@ test('an address has so many connections, and gets one back when one closes', as
   await third.ended
   expect(gateway.node.counts.turnedAway).toEqual({ too_many_of_one_address: 1 })
   second.stream.destroy()
-  await expect.poll(() => gateway.node.links.size).toBe(1)
+  await expect.poll(() => gateway.node.connections.size).toBe(1)
   await lives(await inside(gateway))
   await lives(first)
 })

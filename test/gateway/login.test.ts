@@ -188,7 +188,7 @@ test('of two sockets of one cabinet the newest serves it and the older is closed
     commands.enqueue(tx, { stationId: id, kind: 'volume', requestedBy: null, origin: 'api' }),
   )
   expect(await young.hear()).toEqual({ kind: 'volume' })
-  await expect.poll(() => gateway.node.links.size).toBe(1)
+  await expect.poll(() => gateway.node.connections.size).toBe(1)
   const [row] = await db.sql`select node, epoch from device_sessions where station_id = ${id}`
   expect(row).toEqual({ node: gateway.node.name, epoch: 2 })
 })
@@ -198,7 +198,7 @@ test('twenty logins of one cabinet at once leave one connection, the newest', as
   const { id, boxId } = await station(db, 'KEYB')
   const cabinets = Array.from({ length: 20 }, () => device(socketTo(gateway), 'KEYB'))
   for (const cabinet of cabinets) cabinet.say(hello(boxId))
-  const here = () => [gateway.node.sessions.get(id)?.epoch, gateway.node.links.size]
+  const here = () => [gateway.node.sessions.get(id)?.epoch, gateway.node.connections.size]
   await expect.poll(here, { timeout: 10_000 }).toEqual([20, 1])
   const [row] = await db.sql`select node, epoch from device_sessions where station_id = ${id}`
   expect(row).toEqual({ node: gateway.node.name, epoch: 20 })

@@ -133,7 +133,7 @@ test('a cabinet that hung up right after a return has returned it', async () => 
   cabinet.say({ kind: 'returned', bank: bank(1, '44434841540000B1') })
   cabinet.say({ kind: 'heartbeat' })
   await cabinet.hear()
-  const [link] = gateway.node.links
+  const [link] = gateway.node.connections
   cabinet.stream.destroy()
   await expect.poll(() => link!.ending).toBe('closed_by_cabinet')
   free()

@@ -2,8 +2,9 @@ import { duplexPair } from 'node:stream'
 import { generate, type IPublishPacket, type Packet, parser } from 'mqtt-packet'
 import { expect, onTestFinished, test } from 'vitest'
 import { enqueue } from '../../../db/devices/commands.ts'
+import { tick } from '../../../gateway/connection.ts'
 import { startBroker } from '../../../gateway/mqtt/broker.ts'
-import { drainTimeoutMs, lookAt } from '../../../gateway/mqtt/mqtt-connection.ts'
+import { drainTimeoutMs } from '../../../gateway/mqtt/mqtt-connection.ts'
 import { deviceCodec, topics } from '../../../protocol/cabinet-mqtt/index.ts'
 import { testDb } from '../../postgres.ts'
 import { brokerOn, credentialOf, mqtt, mqttStation } from './mqtt-stage.ts'
@@ -22,7 +23,7 @@ const name = (packet: Packet) => {
 /** A cabinet that writes bytes and reads packets, on a broker whose clock stands still. */
 async function bare({ keepalive = 0, heart = 1 as 0 | 1 | 2 | null } = {}) {
   const gateway = await brokerOn(db)
-  const node = { ...gateway.node, clock: { now: 0 }, lines: new Set<never>() } as typeof gateway.node
+  const node = { ...gateway.node, clock: { now: 0 }, connections: new Set<never>() } as typeof gateway.node
   const broker = await startBroker(node, mqtt)
   onTestFinished(() => broker.close())
   const { id, imei } = await mqttStation(db)
@@ -200,7 +201,7 @@ test('a cabinet that is silent for one and a half of its keep-alive is cut; a pi
   const cabinet = await inside({ keepalive: 1 })
   const at = (now: number) => {
     cabinet.node.clock.now = now
-    lookAt(cabinet.node, cabinet.line)
+    tick(cabinet.line)
     return cabinet.far.destroyed
   }
   expect(at(1_500)).toBe(false)
@@ -218,7 +219,7 @@ test('a cabinet whose socket takes nothing for too long is cut', async () => {
   const cabinet = await inside()
   const at = (now: number) => {
     cabinet.node.clock.now = now
-    lookAt(cabinet.node, cabinet.line)
+    tick(cabinet.line)
     return cabinet.far.destroyed
   }
   cabinet.near.pause()

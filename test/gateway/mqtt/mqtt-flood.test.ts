@@ -49,7 +49,7 @@ test('whoever hung up while it waited for its login is not logged in, and takes 
   const { free, over } = await held(db, busy.id)
   // The one place at the database is taken by this one.
   const late = device(gateway, busy.imei, credential)
-  await expect.poll(() => gateway.node.lines.size).toBe(2)
+  await expect.poll(() => gateway.node.connections.size).toBe(2)
   const socket = dial({ port: gateway.ports.mqtt!, host: '127.0.0.1' })
   onTestFinished(() => void socket.destroy())
   const { clientId, username, password } = there.credential
@@ -57,7 +57,7 @@ test('whoever hung up while it waited for its login is not logged in, and takes 
   socket.write(generate({ ...hello, clientId, username, password: Buffer.from(password) }))
   await expect.poll(() => gateway.node.limiter.waiting()).toBe(1)
   socket.destroy()
-  await expect.poll(() => gateway.node.lines.size).toBe(2)
+  await expect.poll(() => gateway.node.connections.size).toBe(2)
   free()
   await over
   await late

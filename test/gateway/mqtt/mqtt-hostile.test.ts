@@ -174,7 +174,7 @@ test('of twenty connections at once one cabinet keeps one', async () => {
   const { id, imei } = await mqttStation(db)
   const credential = await credentialOf(db, imei)
   await Promise.allSettled(Array.from({ length: 20 }, () => device(gateway, imei, credential, { isSubscribed: false })))
-  await expect.poll(() => gateway.node.lines.size).toBe(1)
+  await expect.poll(() => gateway.node.connections.size).toBe(1)
   const { epoch } = gateway.node.sessions.get(id)!
   const [session] = await db.sql`select epoch, node from device_sessions where station_id = ${id}`
   expect(session).toEqual({ epoch, node: gateway.node.name })
