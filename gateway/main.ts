@@ -15,20 +15,22 @@ import type { Db } from '../db/postgres/connect.ts'
 import { open } from '../db/postgres/open.ts'
 import { doubt, lookAgain } from './cabinet/identity-check.ts'
 import { type GatewayConfig, gatewayConfig, gatewayRules, gatewaySettings, type MqttConfig } from './config.ts'
+import { connectionGuard, type MayEnter } from './connection-guard.ts'
 import { type More, serveMetrics } from './http.ts'
-import { connectionGuard, type Listeners, listen, type MayEnter } from './listeners.ts'
+import { listen } from './listeners.ts'
 import { listenBootstrap } from './mqtt/bootstrap.ts'
 import { listenMqtt, type MqttListeners } from './mqtt/mqtt-listeners.ts'
 import { brokerHooks } from './mqtt-cluster/broker-hooks.ts'
 import { type Cluster, joinCluster } from './mqtt-cluster/membership.ts'
 import { type GatewayNode, newName, newNode } from './node.ts'
 import { shutDown } from './shutdown.ts'
+import { serve } from './tcp/tcp-frames.ts'
 import { startTimers } from './timers.ts'
 
 /** A running gateway. */
 export interface Gateway {
   /** `calls`: where MQTT cabinets ask for the broker. */
-  ports: Listeners['ports'] & { metrics: number; calls: number | null } & {
+  ports: { cabinet: number; cabinetTls: number | null; metrics: number; calls: number | null } & {
     [Door in keyof MqttListeners['ports']]: number | null
   }
   node: GatewayNode
@@ -106,9 +108,18 @@ export async function startGateway({ config, db, log, node: name = newName() }: 
     if (cluster && config.broker) more = brokerHooks(node, config.broker, cluster)
     const calls = config.mqtt ? await bootstrapListener(node, config, config.mqtt, broker, mayEnter) : null
     if (calls) undo.push(calls.close)
-    const doors = await listen(node, config, mayEnter)
+    const { host, reusePort, cabinetPort: port, tls } = config
+    const doors = await listen(node, { host, reusePort, port, tls }, mayEnter, (socket, address) =>
+      serve(socket, address, node),
+    )
     return {
-      ports: { ...doors.ports, metrics: http.port, ...(broker?.ports ?? noBroker), calls: calls?.port ?? null },
+      ports: {
+        cabinet: doors.port,
+        cabinetTls: doors.tlsPort,
+        metrics: http.port,
+        ...(broker?.ports ?? noBroker),
+        calls: calls?.port ?? null,
+      },
       node,
       cluster,
       registry: numbers.registry,

@@ -23,37 +23,59 @@ const nanosecondsPerSecond = 1e9
 /** A query takes 0.04–2 s, a movement 0.5–1.2 s (docs/protocol.md 3). */
 const latencyBuckets = [0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 15, 30]
 
-/** Reads the plain counts when scraped. */
-function counter(registry: Registry, name: string, help: string, value: () => number) {
-  new Counter({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.reset()
-      this.inc(value())
-    },
-  })
-}
+type Of<Kind> = { [Name in keyof Counts]: Counts[Name] extends Kind ? Name : never }[keyof Counts]
 
-function tally(
-  registry: Registry,
-  name: string,
-  help: string,
-  label: string,
-  ...sources: [Record<string, string>, Tally][]
-) {
-  new Counter({
-    name,
-    help,
-    labelNames: [label, ...Object.keys(sources[0]?.[0] ?? {})],
-    registers: [registry],
-    collect() {
-      this.reset()
-      for (const [labels, numbers] of sources)
-        for (const [key, number] of Object.entries(numbers)) this.inc({ ...labels, [label]: key }, number)
-    },
-  })
+/** Plain counts: name, help, and which. */
+const counters: readonly [string, string, Of<number>][] = [
+  ['voltbay_cabinet_connections_total', 'Connections accepted', 'accepted'],
+  ['voltbay_cabinet_logins_total', 'Logins accepted', 'logins'],
+  ['voltbay_cabinet_logins_repeated_total', 'Logins that were byte for byte an earlier one', 'loginsRepeated'],
+  ['voltbay_cabinet_frames_malformed_total', 'Whole frames that could not be taken', 'malformed'],
+  ['voltbay_cabinet_streams_broken_total', 'Streams out of step', 'brokenStreams'],
+  ['voltbay_cabinet_report_failures_total', 'Reports our side could not store', 'failures'],
+]
+
+/** Counts by a label: name, help, the label, and which, each with what else is said of it. */
+const tallies: readonly [string, string, string, ...[Of<Tally>, Record<string, string>][]][] = [
+  [
+    'voltbay_cabinet_frames_total',
+    'Frames by kind, direction and who began',
+    'kind',
+    ['heard', { direction: 'in', what: 'report' }],
+    ['acknowledged', { direction: 'out', what: 'acknowledgement' }],
+    ['told', { direction: 'out', what: 'command' }],
+  ],
+  ['voltbay_cabinet_connections_refused_total', 'Connections turned away', 'reason', ['turnedAway', {}]],
+  ['voltbay_cabinet_logins_refused_total', 'Logins not let in', 'reason', ['loginsRefused', {}]],
+  ['voltbay_cabinet_connections_ended_total', 'Connections ended', 'reason', ['ended', {}]],
+  ['voltbay_mqtt_publishes_total', 'Publishes of devices, by what became of them', 'outcome', ['publishes', {}]],
+  ['voltbay_cabinet_calls_total', 'HTTP calls of cabinets, by call and answer', 'call', ['calls', {}]],
+]
+
+/** Reads the plain counts when scraped. */
+function countersOf(registry: Registry, counts: Counts) {
+  for (const [name, help, which] of counters)
+    new Counter({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset()
+        this.inc(counts[which])
+      },
+    })
+  for (const [name, help, label, ...sources] of tallies)
+    new Counter({
+      name,
+      help,
+      labelNames: [label, ...Object.keys(sources[0]![1])],
+      registers: [registry],
+      collect() {
+        this.reset()
+        for (const [which, said] of sources)
+          for (const [key, number] of Object.entries(counts[which])) this.inc({ ...said, [label]: key }, number)
+      },
+    })
 }
 
 /** Reads a number when scraped. */
@@ -72,27 +94,21 @@ function processGauges(registry: Registry): () => void {
   const delay = monitorEventLoopDelay({ resolution: loopResolutionMs })
   delay.enable()
   let last: EventLoopUtilization = performance.eventLoopUtilization()
-  gauge(
-    registry,
-    'voltbay_event_loop_lag_p99_seconds',
-    'Event loop delay since the last scrape, 99th percentile',
-    () => {
-      const p99 = delay.percentile(99) / nanosecondsPerSecond
-      delay.reset()
-      return p99
-    },
-  )
-  gauge(
-    registry,
-    'voltbay_event_loop_utilization',
-    'Share of the time the event loop was busy since the last scrape',
-    () => {
-      const now = performance.eventLoopUtilization()
-      const { utilization } = performance.eventLoopUtilization(now, last)
-      last = now
-      return utilization
-    },
-  )
+  const lagSeconds = () => {
+    const p99 = delay.percentile(99) / nanosecondsPerSecond
+    delay.reset()
+    return p99
+  }
+  const utilization = () => {
+    const now = performance.eventLoopUtilization()
+    const { utilization } = performance.eventLoopUtilization(now, last)
+    last = now
+    return utilization
+  }
+  const lagHelp = 'Event loop delay since the last scrape, 99th percentile'
+  gauge(registry, 'voltbay_event_loop_lag_p99_seconds', lagHelp, lagSeconds)
+  const busyHelp = 'Share of the time the event loop was busy since the last scrape'
+  gauge(registry, 'voltbay_event_loop_utilization', busyHelp, utilization)
   gauge(registry, 'voltbay_memory_resident_bytes', 'Resident memory of the process', () => process.memoryUsage.rss())
   return () => delay.disable()
 }
@@ -101,51 +117,12 @@ function processGauges(registry: Registry): () => void {
 export function metrics({ counts, cabinets, connections, reportsWaiting, isDatabaseThere }: Sources): Metrics {
   const registry = new Registry()
   gauge(registry, 'voltbay_cabinets_connected', 'Cabinets logged in on this node', cabinets)
-  gauge(registry, 'voltbay_cabinet_connections', 'Open connections, logged in or not', () => connections('tcp'))
-  gauge(registry, 'voltbay_mqtt_connections', 'Open connections to the broker, logged in or not', () =>
-    connections('mqtt'),
-  )
+  const open = (transport: 'tcp' | 'mqtt') => () => connections(transport)
+  gauge(registry, 'voltbay_cabinet_connections', 'Open connections, logged in or not', open('tcp'))
+  gauge(registry, 'voltbay_mqtt_connections', 'Open connections to the broker, logged in or not', open('mqtt'))
   gauge(registry, 'voltbay_cabinet_reports_waiting', 'Logins and reports waiting for the database', reportsWaiting)
   gauge(registry, 'voltbay_database_up', '1 while the database answers', () => Number(isDatabaseThere()))
-  counter(registry, 'voltbay_cabinet_connections_total', 'Connections accepted', () => counts.accepted)
-  counter(registry, 'voltbay_cabinet_logins_total', 'Logins accepted', () => counts.logins)
-  counter(
-    registry,
-    'voltbay_cabinet_logins_repeated_total',
-    'Logins that were byte for byte an earlier one',
-    () => counts.loginsRepeated,
-  )
-  counter(
-    registry,
-    'voltbay_cabinet_frames_malformed_total',
-    'Whole frames that could not be taken',
-    () => counts.malformed,
-  )
-  counter(registry, 'voltbay_cabinet_streams_broken_total', 'Streams out of step', () => counts.brokenStreams)
-  counter(registry, 'voltbay_cabinet_report_failures_total', 'Reports our side could not store', () => counts.failures)
-  tally(
-    registry,
-    'voltbay_cabinet_frames_total',
-    'Frames by kind, direction and who began',
-    'kind',
-    [{ direction: 'in', what: 'report' }, counts.heard],
-    [{ direction: 'out', what: 'acknowledgement' }, counts.acknowledged],
-    [{ direction: 'out', what: 'command' }, counts.told],
-  )
-  tally(registry, 'voltbay_cabinet_connections_refused_total', 'Connections turned away', 'reason', [
-    {},
-    counts.turnedAway,
-  ])
-  tally(registry, 'voltbay_cabinet_logins_refused_total', 'Logins not let in', 'reason', [{}, counts.loginsRefused])
-  tally(registry, 'voltbay_cabinet_connections_ended_total', 'Connections ended', 'reason', [{}, counts.ended])
-  tally(registry, 'voltbay_mqtt_publishes_total', 'Publishes of devices, by what became of them', 'outcome', [
-    {},
-    counts.publishes,
-  ])
-  tally(registry, 'voltbay_cabinet_calls_total', 'HTTP calls of cabinets, by call and answer', 'call', [
-    {},
-    counts.calls,
-  ])
+  countersOf(registry, counts)
   const latency = new Histogram({
     name: 'voltbay_cabinet_command_seconds',
     help: 'From the bytes of a command to the commit of its answer',

@@ -76,32 +76,26 @@ export interface BrokerClientOptions {
 
 const shared = (group: string, filter: string) => `$share/${group}/${filter}`
 
-/** Opens a connection and keeps it. Resolves at once: a broker that is away is dialled until it is there. */
-export function brokerClient({ access, filters, log, onMessage, onReady }: BrokerClientOptions): BrokerClient {
-  const id = access.clientId ?? `voltbay-${randomBytes(idBytes).toString('hex')}`
-  const client = mqtt.connect(access.url, optionsOf(access, id))
+/** Subscribes on every connection that `client` makes, after a look whether the broker shares. */
+function subscriptions(client: MqttClient, id: string, { access, filters, log, onReady }: BrokerClientOptions) {
   const helloTopic = `voltbay/${id}/hello`
-  let isShared: boolean | null = null
-  let isReady = false
-  let wasReady = false
-  let onHello = () => {}
-  let acks: Acknowledgements | null = null
-  const wanted = () => filters.map((filter) => (isShared ? shared(access.shareGroup, filter) : filter))
+  const state = { isShared: null as boolean | null, isReady: false, wasReady: false, onHello: () => {} }
+  const wanted = () => filters.map((filter) => (state.isShared ? shared(access.shareGroup, filter) : filter))
 
   async function subscribe(stream: MqttClient['stream'], isKept: boolean) {
     const isSharing = await sharesWithUs(client, access.shareGroup, helloTopic, (heard) => {
-      onHello = heard
+      state.onHello = heard
     })
     if (client.stream !== stream) return
-    isShared = isSharing
-    if (!isShared) log('broker.shares_nothing', { message: 'every gateway node hears everything: run one' })
+    state.isShared = isSharing
+    if (!isSharing) log('broker.shares_nothing', { message: 'every gateway node hears everything: run one' })
     const granted = await client.subscribeAsync(wanted(), { qos: 1, rh: nothingRetained })
     if (granted.some(({ qos }) => qos === subscriptionRefused)) throw new Error('the broker refused a subscription')
-    log('broker.subscribed', { shared: isShared })
-    isReady = true
-    onReady(isKept && wasReady)
+    log('broker.subscribed', { shared: isSharing })
+    state.isReady = true
+    onReady(isKept && state.wasReady)
     // A node that says goodbye takes its subscriptions back, so what was kept from before it began is not all.
-    wasReady = true
+    state.wasReady = true
   }
 
   client.on('connect', ({ sessionPresent }) => {
@@ -115,13 +109,23 @@ export function brokerClient({ access, filters, log, onMessage, onReady }: Broke
     })
   })
   client.on('close', () => {
-    isShared = null
-    isReady = false
+    state.isShared = null
+    state.isReady = false
   })
+  return { state, wanted, helloTopic }
+}
+
+/** Opens a connection and keeps it. Resolves at once: a broker that is away is dialled until it is there. */
+export function brokerClient(options: BrokerClientOptions): BrokerClient {
+  const { access, log, onMessage } = options
+  const id = access.clientId ?? `voltbay-${randomBytes(idBytes).toString('hex')}`
+  const client = mqtt.connect(access.url, optionsOf(access, id))
+  const { state, wanted, helloTopic } = subscriptions(client, id, options)
+  let acks: Acknowledgements | null = null
   reportTrouble(client, log)
   client.handleMessage = (packet, done) => {
     if (packet.topic === helloTopic) {
-      onHello()
+      state.onHello()
       return done()
     }
     if (acks?.stream !== client.stream) acks = acknowledgements(client)
@@ -129,10 +133,9 @@ export function brokerClient({ access, filters, log, onMessage, onReady }: Broke
     // For mqtt.js a failed message is one it does not acknowledge, and it goes on with the next: we do, after the commit.
     done(packet.qos === 0 ? undefined : new Error('acknowledged later'))
   }
-
   return {
-    isOpen: () => client.connected && isReady,
-    isShared: () => isShared,
+    isOpen: () => client.connected && state.isReady,
+    isShared: () => state.isShared,
     publish(topic, payload, { qos, isEcho = false }) {
       const properties = isEcho && { properties: { userProperties: { [echoMark]: '1' } } }
       client.publish(topic, payload, { qos, retain: false, ...properties }, (error) => {

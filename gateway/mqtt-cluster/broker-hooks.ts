@@ -4,6 +4,7 @@ import * as credentials from '../../db/devices/mqtt-credentials.ts'
 import { holder } from '../../db/powerbank/mqtt-stations.ts'
 import { topicOf } from '../../protocol/cabinet-mqtt/index.ts'
 import { count } from '../counts.ts'
+import type { More } from '../http.ts'
 import type { GatewayNode } from '../node.ts'
 import type { BrokerAccess } from './broker-client.ts'
 import type { Cluster } from './membership.ts'
@@ -76,54 +77,62 @@ function answer(
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }
 
+/** Who is asked. */
+interface Desk {
+  node: GatewayNode
+  access: BrokerAccess
+  cluster: Cluster
+}
+
+const isOurName = ({ access }: Desk, username: string) => access.username !== null && isSame(username, access.username)
+
+async function mayEnter(desk: Desk, { username: name, password: secret, clientid }: Question): Promise<Verdict> {
+  const { node, access } = desk
+  const [username, password, clientId] = [text(name), text(secret), text(clientid)]
+  // Without a password of ours there is none to ask for: where another proof lets us in, the broker asks for that.
+  if (isOurName(desk, username)) {
+    const isOurs = access.password !== null && isSame(password, access.password)
+    return { isAllowed: isOurs, isOurs }
+  }
+  const credential = await credentials.check(node.db.sql, username, Buffer.from(password))
+  if (!credential || credential.stationId === null) return denied
+  // Under another's id it would end that device's connection (MQTT 3.1.4-2).
+  if (clientId !== '' && clientId !== username && clientId !== credentials.clientIdOf(credential)) return denied
+  return { isAllowed: await node.db.transaction((tx) => credentials.use(tx, credential)) }
+}
+
+async function mayUse(desk: Desk, { username: name, topic: wanted, action, acc }: Question): Promise<Verdict> {
+  const username = text(name)
+  if (isOurName(desk, username)) return { isAllowed: true, isOurs: true }
+  const topic = topicOf(text(wanted))
+  const wish = wishes[text(action ?? acc)]
+  if (!topic || !wish) return denied
+  const device = await holder(desk.node.db.sql, username)
+  if (device?.deviceKind !== 'cabinet' || device.stationId === null || device.deviceId !== topic.uuid) return denied
+  const may = { publish: topic.channel !== 'get', subscribe: topic.channel !== 'update' }
+  if (!wish.every((one) => may[one])) return denied
+  // It subscribes to its commands once after it has dialled, so this is its login.
+  if (topic.channel === 'get' && text(action ?? acc) !== '1') await desk.cluster.loggedIn(topic.uuid)
+  return { isAllowed: true }
+}
+
+const hooks = new Map([
+  ['/mqtt/auth', mayEnter],
+  ['/mqtt/acl', mayUse],
+])
+
 /**
  * Lets a broker of somebody else ask who may come in (`POST /mqtt/auth`) and who may publish or subscribe to what
  * (`POST /mqtt/acl`), so that each cabinet keeps the credential it was given. Denied unless there is a reason.
  */
-export function brokerHooks(node: GatewayNode, access: BrokerAccess, cluster: Cluster) {
-  const isOurName = (username: string) => access.username !== null && isSame(username, access.username)
-
-  async function mayEnter({ username: name, password: secret, clientid }: Question): Promise<Verdict> {
-    const [username, password, clientId] = [text(name), text(secret), text(clientid)]
-    // Without a password of ours there is none to ask for: where another proof lets us in, the broker asks for that.
-    if (isOurName(username)) {
-      const isOurs = access.password !== null && isSame(password, access.password)
-      return { isAllowed: isOurs, isOurs }
-    }
-    const credential = await credentials.check(node.db.sql, username, Buffer.from(password))
-    if (!credential || credential.stationId === null) return denied
-    // Under another's id it would end that device's connection (MQTT 3.1.4-2).
-    if (clientId !== '' && clientId !== username && clientId !== credentials.clientIdOf(credential)) return denied
-    return { isAllowed: await node.db.transaction((tx) => credentials.use(tx, credential)) }
-  }
-
-  async function mayUse({ username: name, topic: wanted, action, acc }: Question): Promise<Verdict> {
-    const username = text(name)
-    if (isOurName(username)) return { isAllowed: true, isOurs: true }
-    const topic = topicOf(text(wanted))
-    const wish = wishes[text(action ?? acc)]
-    if (!topic || !wish) return denied
-    const device = await holder(node.db.sql, username)
-    if (device?.deviceKind !== 'cabinet' || device.stationId === null || device.deviceId !== topic.uuid) return denied
-    const may = { publish: topic.channel !== 'get', subscribe: topic.channel !== 'update' }
-    if (!wish.every((one) => may[one])) return denied
-    // It subscribes to its commands once after it has dialled, so this is its login.
-    if (topic.channel === 'get' && text(action ?? acc) !== '1') await cluster.loggedIn(topic.uuid)
-    return { isAllowed: true }
-  }
-
-  const hooks = new Map([
-    ['/mqtt/auth', mayEnter],
-    ['/mqtt/acl', mayUse],
-  ])
-
-  /** @returns false: not one of these paths */
-  return async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
+export function brokerHooks(node: GatewayNode, access: BrokerAccess, cluster: Cluster): More {
+  const desk = { node, access, cluster }
+  return async (request, response) => {
     const hook = request.method === 'POST' ? hooks.get(request.url?.split('?')[0] ?? '') : undefined
     if (!hook) return false
     try {
       const question = await questionOf(request)
-      const verdict = await node.limiter.run(() => hook(question))
+      const verdict = await node.limiter.run(() => hook(desk, question))
       if (!verdict.isAllowed) count(node.counts.loginsRefused, 'broker_asked')
       answer(request, response, verdict)
     } catch (error) {

@@ -46,8 +46,8 @@ export interface Devices {
   count(): number
 }
 
-/** @param name of all nodes behind this broker, in the rows */
-export function devices(node: GatewayNode, name: string): Devices {
+/** Cabinets by their two names, the longest known forgotten first. */
+function memory() {
   const byBox = new Map<string, Known>()
   const byStation = new Map<number, Known>()
 
@@ -66,6 +66,12 @@ export function devices(node: GatewayNode, name: string): Devices {
     if (byBox.size > knownMax) forget(byStation.keys().next().value!)
     return known
   }
+  return { byBox, byStation, forget, remember }
+}
+
+/** @param name of all nodes behind this broker, in the rows */
+export function devices(node: GatewayNode, name: string): Devices {
+  const { byBox, byStation, forget, remember } = memory()
 
   async function arrived(known: Known, isLogin: boolean) {
     if (known.isOpen && !isLogin) return false

@@ -113,40 +113,44 @@ export interface Worker {
   finish(): Promise<void>
 }
 
-/** Works messages off, each cabinet's in the order they came, and acknowledges each when it is done with. */
-export function worker(desk: Desk): Worker {
-  const { node, devices } = desk
-  const chains = new Map<string, Promise<void>>()
-  const closing = Promise.withResolvers<boolean>()
+/** Messages at work, each cabinet's in the order they came. @param pause resolves false when there is no time any more */
+function chains(desk: Desk, pause: Pause) {
+  const byBox = new Map<string, Promise<void>>()
   let waiting = 0
   let bytes = 0
+  return {
+    queue(heard: ReceivedMessage) {
+      const { boxId, message } = heard
+      // The broker holds back what is acknowledged late; what is not acknowledged at all must not fill our memory.
+      const isFull = waiting >= fleetingMax || bytes >= waitingBytesMax
+      if (message.qos === 0 && isFull) return count(desk.node.counts.publishes, 'refused')
+      waiting += 1
+      bytes += message.payload.length
+      const mine = (byBox.get(boxId) ?? Promise.resolve())
+        .then(() => persist(desk, heard, pause))
+        .then((isDone) => {
+          if (isDone) message.acknowledge()
+          waiting -= 1
+          bytes -= message.payload.length
+          if (byBox.get(boxId) === mine) byBox.delete(boxId)
+        })
+      byBox.set(boxId, mine)
+    },
+    settled: async () => void (await Promise.all(byBox.values())),
+  }
+}
 
-  async function pause(milliseconds: number): Promise<boolean> {
+/** Works messages off, and acknowledges each when it is done with. */
+export function worker(desk: Desk): Worker {
+  const { node, devices } = desk
+  const closing = Promise.withResolvers<boolean>()
+  const { queue, settled } = chains(desk, async (milliseconds) => {
     const patience = Promise.withResolvers<boolean>()
     const timer = setTimeout(patience.resolve, milliseconds, true)
     const isTime = await Promise.race([patience.promise, closing.promise])
     clearTimeout(timer)
     return isTime
-  }
-
-  function queue(heard: ReceivedMessage) {
-    const { boxId, message } = heard
-    // The broker holds back what is acknowledged late; what is not acknowledged at all must not fill our memory.
-    const isFull = waiting >= fleetingMax || bytes >= waitingBytesMax
-    if (message.qos === 0 && isFull) return count(node.counts.publishes, 'refused')
-    waiting += 1
-    bytes += message.payload.length
-    const mine = (chains.get(boxId) ?? Promise.resolve())
-      .then(() => persist(desk, heard, pause))
-      .then((isDone) => {
-        if (isDone) message.acknowledge()
-        waiting -= 1
-        bytes -= message.payload.length
-        if (chains.get(boxId) === mine) chains.delete(boxId)
-      })
-    chains.set(boxId, mine)
-  }
-
+  })
   return {
     take(message) {
       const topic = topicOf(message.topic)
@@ -170,7 +174,7 @@ export function worker(desk: Desk): Worker {
     async finish() {
       const patience = setTimeout(closing.resolve, workMs, false)
       if (!node.isDatabaseThere) closing.resolve(false)
-      await Promise.all(chains.values())
+      await settled()
       clearTimeout(patience)
     },
   }

@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import { type Firmware, type Issued, issue, stationOf } from '../../db/devices/mqtt-credentials.ts'
+import { type Firmware, issue, stationOf } from '../../db/devices/mqtt-credentials.ts'
 import { learn } from '../../db/powerbank/sims.ts'
 import { lookWithin } from '../../db/powerbank/slots.ts'
 import {
@@ -21,8 +21,9 @@ import {
   uploadPaths,
 } from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
+import type { MayEnter } from '../connection-guard.ts'
 import { count } from '../counts.ts'
-import { listening, type MayEnter } from '../listeners.ts'
+import { listening } from '../listeners.ts'
 import { plain } from '../networks.ts'
 import type { GatewayNode } from '../node.ts'
 import { writeDown } from '../tcp/tcp-login.ts'
@@ -74,66 +75,76 @@ const now = () => Date.now()
 const say = (code: Told[0], msg: string): Told => [code, answer(code, msg, now())]
 const addressOf = (c: Context<Env>) => plain(c.env.incoming.socket.remoteAddress ?? '')
 
-/** What the calls do. */
-function calls(node: GatewayNode, directions: Directions) {
-  const mayDevice = perMinute(node, callsPerDeviceMax)
-  const mayAddress = perMinute(node, callsPerAddressMax)
+/** A call that is signed. */
+interface Call {
+  c: Context<Env>
+  query: URLSearchParams
+  address: string
+}
 
-  /** The checks all calls begin with, and the fates all of them share. */
-  const call =
-    (name: string, work: (c: Context<Env>, query: URLSearchParams) => Promise<Told>) => async (c: Context<Env>) => {
-      const [code, body] = await told(node, name, async () => {
-        if (!mayAddress(addressOf(c))) return say(429, 'too many calls')
-        const query = new URL(c.req.url).searchParams
-        return isSigned(query) ? await work(c, query) : say(401, 'sign error')
-      })
-      count(node.counts.calls, `${name}_${code}`)
-      return c.body(body, code, { 'content-type': 'application/json' })
-    }
+/** What calls are answered with. */
+interface Desk {
+  node: GatewayNode
+  directions: Directions
+  mayDevice(key: string): boolean
+  mayAddress(key: string): boolean
+}
 
-  const connect = (firmware: Firmware) =>
-    call('connect', async (c, query) => {
-      const { uuid, iccid } = readConnect(query)
-      const address = addressOf(c)
-      if (!mayDevice(`${uuid} ${address}`)) return say(429, 'too many calls')
-      const { software = null } = readVersions(await c.req.text())
-      const asked = {
-        deviceKind: 'cabinet',
-        deviceId: uuid,
-        iccid: iccid || null,
-        firmware,
-        software,
-        address,
-      } as const
-      const issued = await node.limiter.run(() =>
-        node.db.transaction(async (tx) => {
-          const issued = await issue(tx, asked)
-          if (typeof issued !== 'string') await learn(tx, { boxId: uuid }, iccid, 'bootstrap')
-          return issued
-        }),
-      )
-      if (typeof issued !== 'string') return way(directions, new URL(c.req.url), issued)
-      const reason = issued === 'sim_changed' ? 'sim_changed' : 'unknown_box_id'
-      await writeDown(node, { boxId: uuid, dialect, address, reason })
-      return say(401, 'unknown device')
-    })
-
-  /** Something may have happened in this cabinet: it is asked, if it is one of ours that has been on the broker. */
-  const look = async (uuid: string, address: string): Promise<Told> => {
-    if (!mayDevice(`${uuid} ${address}`)) return say(429, 'too many calls')
-    const stationId = await node.limiter.run(() => stationOf(node.db.sql, { deviceKind: 'cabinet', deviceId: uuid }))
-    if (stationId === null) return say(401, 'unknown device')
-    await node.limiter.run(() => node.db.transaction((tx) => lookWithin(tx, stationId, 0)))
-    return say(200, 'OK')
+/** One call, answered whatever happens: what cannot be read is the caller's fault, all else ours. */
+const call = (desk: Desk, name: string, work: (call: Call) => Promise<Told>) => async (c: Context<Env>) => {
+  const { node, mayAddress } = desk
+  const told = async () => {
+    const address = addressOf(c)
+    if (!mayAddress(address)) return say(429, 'too many calls')
+    const query = new URL(c.req.url).searchParams
+    return isSigned(query) ? await work({ c, query, address }) : say(401, 'sign error')
   }
-
-  const upload = call('upload', async (c, query) => {
-    const { uuid } = readUpload(query)
-    // Read, so that noise makes nobody look; believed it is not.
-    const report = codec().decode(Buffer.from(await c.req.arrayBuffer()))
-    return report.kind === 'inventory' ? look(uuid, addressOf(c)) : say(400, 'no inventory')
+  const [code, body] = await told().catch((error) => {
+    if (error instanceof MalformedBody) return say(400, 'bad request')
+    node.counts.failures += 1
+    node.logSparingly('call.failed', { call: name, error })
+    return say(503, 'try again')
   })
-  return { call, connect, upload, look }
+  count(node.counts.calls, `${name}_${code}`)
+  return c.body(body, code, { 'content-type': 'application/json' })
+}
+
+/** Where the broker is, and a credential for it; by the name the cabinet has found us by unless a setting says better. */
+async function connect({ node, directions, mayDevice }: Desk, { c, query, address }: Call, firmware: Firmware) {
+  const { uuid, iccid } = readConnect(query)
+  if (!mayDevice(`${uuid} ${address}`)) return say(429, 'too many calls')
+  const { software = null } = readVersions(await c.req.text())
+  const asked = { deviceKind: 'cabinet', deviceId: uuid, iccid: iccid || null, firmware, software, address } as const
+  const issued = await node.limiter.run(() =>
+    node.db.transaction(async (tx) => {
+      const issued = await issue(tx, asked)
+      if (typeof issued !== 'string') await learn(tx, { boxId: uuid }, iccid, 'bootstrap')
+      return issued
+    }),
+  )
+  if (typeof issued !== 'string') {
+    const { host, port } = directions
+    return [200, connectAnswer({ ...issued, host: host ?? new URL(c.req.url).hostname, port }, now())] satisfies Told
+  }
+  const reason = issued === 'sim_changed' ? 'sim_changed' : 'unknown_box_id'
+  await writeDown(node, { boxId: uuid, dialect, address, reason })
+  return say(401, 'unknown device')
+}
+
+/** Something may have happened in this cabinet: it is asked, if it is one of ours that has been on the broker. */
+async function look({ node, mayDevice }: Desk, uuid: string, address: string): Promise<Told> {
+  if (!mayDevice(`${uuid} ${address}`)) return say(429, 'too many calls')
+  const stationId = await node.limiter.run(() => stationOf(node.db.sql, { deviceKind: 'cabinet', deviceId: uuid }))
+  if (stationId === null) return say(401, 'unknown device')
+  await node.limiter.run(() => node.db.transaction((tx) => lookWithin(tx, stationId, 0)))
+  return say(200, 'OK')
+}
+
+/** What a cabinet holds: read, so that noise makes nobody look; believed it is not. */
+async function upload(desk: Desk, { c, query, address }: Call): Promise<Told> {
+  const { uuid } = readUpload(query)
+  const report = codec().decode(Buffer.from(await c.req.arrayBuffer()))
+  return report.kind === 'inventory' ? look(desk, uuid, address) : say(400, 'no inventory')
 }
 
 /**
@@ -143,47 +154,25 @@ function calls(node: GatewayNode, directions: Directions) {
  * return only makes us ask the cabinet itself, over the connection it has logged in on, what it holds. No loan is opened,
  * closed or moved by HTTP.
  */
-export function bootstrap(node: GatewayNode, directions: Directions): Hono<Env> {
+function bootstrap(node: GatewayNode, directions: Directions): Hono<Env> {
+  const mayDevice = perMinute(node, callsPerDeviceMax)
+  const mayAddress = perMinute(node, callsPerAddressMax)
+  const desk: Desk = { node, directions, mayDevice, mayAddress }
   const app = new Hono<Env>()
-  const { connect, upload, look, call } = calls(node, directions)
-  const limit = (bytesMax: number) =>
-    bodyLimit({ maxSize: bytesMax, onError: (c) => c.body(answer(413, 'too long', now()), 413) })
+  const on = (path: string, bodyBytesMax: number, name: string, work: (call: Call) => Promise<Told>) =>
+    app
+      .use(path, bodyLimit({ maxSize: bodyBytesMax, onError: (c) => c.body(answer(413, 'too long', now()), 413) }))
+      .on(methods, path, call(desk, name, work))
   const [newer, older] = connectPaths
-  app.use(newer, limit(descriptionBytesMax)).use(older, limit(descriptionBytesMax))
-  app.on(methods, newer, connect('current'))
-  app.on(methods, older, connect('old'))
+  on(newer, descriptionBytesMax, 'connect', (call) => connect(desk, call, 'current'))
+  on(older, descriptionBytesMax, 'connect', (call) => connect(desk, call, 'old'))
   // The settings of its motors (5.1): we keep none, and none leaves those it has as they are.
-  app.on(
-    methods,
-    [configPath],
-    call('config', async () => [200, answer(200, 'OK', now(), '{}')]),
-  )
-  for (const path of uploadPaths) app.use(path, limit(frameBytesMax)).on(methods, path, upload)
+  on(configPath, descriptionBytesMax, 'config', async () => [200, answer(200, 'OK', now(), '{}')])
+  for (const path of uploadPaths) on(path, frameBytesMax, 'upload', (call) => upload(desk, call))
   for (const path of returnPaths)
-    app.use(path, limit(descriptionBytesMax)).on(
-      methods,
-      path,
-      call('return', async (c, query) => look(readReturn(query).uuid, addressOf(c))),
-    )
+    on(path, descriptionBytesMax, 'return', ({ query, address }) => look(desk, readReturn(query).uuid, address))
   app.notFound((c) => c.body(answer(404, 'not found', now()), 404))
   return app
-}
-
-/** An answer for whatever happens: what cannot be read is the caller's fault, all else ours. */
-async function told(node: GatewayNode, name: string, work: () => Promise<Told>): Promise<Told> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof MalformedBody) return say(400, 'bad request')
-    node.counts.failures += 1
-    node.logSparingly('call.failed', { call: name, error })
-    return say(503, 'try again')
-  }
-}
-
-/** The way to the broker, by the name the cabinet has found us by unless a setting says better. */
-function way({ host, port }: Directions, url: URL, issued: Issued): Told {
-  return [200, connectAnswer({ ...issued, host: host ?? url.hostname, port }, now())]
 }
 
 /** The running door. */

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import {
   Aedes,
+  type AedesOptions,
   type AuthenticateError,
   type Client,
   type ConnectPacket,
@@ -45,25 +46,16 @@ export interface Broker {
 const refusal = (returnCode: number, message: string) =>
   Object.assign(new Error(message), { returnCode }) as AuthenticateError
 
-/**
- * aedes with our own mind: it speaks MQTT, we decide. What a device publishes is heard by us and routed to nobody, what we
- * tell goes to one device; so nothing is retained, queued or stored for devices, and the database is all there is to lose.
- */
-export async function startBroker(node: GatewayNode, config: MqttConfig): Promise<Broker> {
-  const connections = new WeakMap<object, MqttConnection>()
-  const connectionOf = (client: Client): MqttConnection => connections.get(client.conn)!
+/** Whose connection a client of the broker is. */
+type ConnectionOf = (client: Client) => MqttConnection
+
+/** What the broker asks us about its clients. */
+function decisions(config: MqttConfig, connectionOf: ConnectionOf): AedesOptions {
   /** Unauthorised clients have a corner of their own, in tests only. */
   const isOpen = (topic: string) => config.openNamespace?.(topic) === true
   const isUnauthorised = (client: Client | null) =>
     config.openNamespace !== undefined && !!client && !connectionOf(client).credential
-
-  const aedes = new Aedes({
-    connectTimeout: node.limits.loginDeadlineMs,
-    drainTimeout: drainTimeoutMs,
-    maxInflightInbound: inflightMax,
-    queueLimit: queuedBeforeConnackMax,
-    maxTopicLevels: topicLevelsMax,
-    maxClientsIdLength: clientIdCharsMax,
+  return {
     preConnect(client, packet, callback) {
       if (!isWellMannered(client, packet)) return
       rewrite(packet, connectionOf(client), config)
@@ -76,8 +68,8 @@ export async function startBroker(node: GatewayNode, config: MqttConfig): Promis
       login(connection, { username, password: Buffer.from(password) }).then(
         (isIn) => done(isIn ? null : refusal(badCredential, 'not let in'), isIn),
         (error) => {
-          node.counts.failures += 1
-          node.logSparingly('login.failed', { ...about(connection), error })
+          connection.node.counts.failures += 1
+          connection.node.logSparingly('login.failed', { ...about(connection), error })
           done(refusal(serverUnavailable, 'not now'), false)
         },
       )
@@ -87,8 +79,9 @@ export async function startBroker(node: GatewayNode, config: MqttConfig): Promis
       heard(connectionOf(client), packet, callback)
     },
     authorizeSubscribe(client, subscription, callback) {
-      const isAllowed = isUnauthorised(client) ? isOpen(subscription.topic) : isOwn(connectionOf(client), subscription)
-      if (!isAllowed) count(node.counts.publishes, 'subscription_refused')
+      const connection = connectionOf(client)
+      const isAllowed = isUnauthorised(client) ? isOpen(subscription.topic) : isOwn(connection, subscription)
+      if (!isAllowed) count(connection.node.counts.publishes, 'subscription_refused')
       callback(null, isAllowed ? subscription : null)
     },
     // What carries a client's id was published by one; ours go past this, to one client, without it.
@@ -96,6 +89,24 @@ export async function startBroker(node: GatewayNode, config: MqttConfig): Promis
       if (isUnauthorised(client)) return withinGranted(client, packet)
       return (packet as { clientId?: string }).clientId === undefined ? packet : null
     },
+  }
+}
+
+/**
+ * aedes with our own mind: it speaks MQTT, we decide. What a device publishes is heard by us and routed to nobody, what we
+ * tell goes to one device; so nothing is retained, queued or stored for devices, and the database is all there is to lose.
+ */
+export async function startBroker(node: GatewayNode, config: MqttConfig): Promise<Broker> {
+  const connections = new WeakMap<object, MqttConnection>()
+  const connectionOf: ConnectionOf = (client) => connections.get(client.conn)!
+  const aedes = new Aedes({
+    connectTimeout: node.limits.loginDeadlineMs,
+    drainTimeout: drainTimeoutMs,
+    maxInflightInbound: inflightMax,
+    queueLimit: queuedBeforeConnackMax,
+    maxTopicLevels: topicLevelsMax,
+    maxClientsIdLength: clientIdCharsMax,
+    ...decisions(config, connectionOf),
   })
   await aedes.listen()
   // Nothing is kept for devices.
@@ -127,7 +138,7 @@ function rewrite(packet: ConnectPacket, connection: MqttConnection, { openNamesp
 }
 
 /** What aedes tells about its clients. */
-function watchClients(node: GatewayNode, aedes: Aedes, connectionOf: (client: Client) => MqttConnection): void {
+function watchClients(node: GatewayNode, aedes: Aedes, connectionOf: ConnectionOf): void {
   aedes.on('subscribe', (subscriptions: Subscription[], client: Client) => {
     const connection = connectionOf(client)
     if (!connection.session) return
