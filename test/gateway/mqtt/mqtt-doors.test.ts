@@ -136,7 +136,7 @@ test('a device that does not read is dropped instead of filling our memory', asy
 })
 
 test('a cabinet that is silent for too long is gone', async () => {
-  const gateway = await brokerOn(db, { silentMs: 60 })
+  const gateway = await brokerOn(db, { silentMs: 500 })
   const cabinet = await inside(db, gateway)
   await cabinet.closed
   await endedBy(gateway, 'silent')
