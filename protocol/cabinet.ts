@@ -60,7 +60,7 @@ export type Report =
   | { kind: 'software_version'; version: string }
 
 /**
- * What we tell a cabinet to do. `slot` is 1-based; `level` 0–15; seconds 1–255. The bank that `slot` should hold is what
+ * What we tell a cabinet to do. `slot` is 1-based; `level` 0–15 (0–100 to a TCP cabinet that counts so); seconds 1–255. The bank that `slot` should hold is what
  * an eject over MQTT asks for (5.4, popup_sn); TCP asks by slot alone.
  */
 export type Command =

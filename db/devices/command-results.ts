@@ -17,6 +17,8 @@ const AWAITED = new Set(['sent', 'unknown', 'queued'])
 const LATE_HOURS = 24
 /** How far back among a station's commands the answered one is looked for. */
 const RECENT_COMMANDS_MAX = 256
+/** The loudest that the vendor's document knows (docs/protocol.md 0x70). */
+const VOLUME_LEVEL_MAX = 15
 const UNSPEAKABLE = "the cabinet's protocol has no such command"
 
 /** Answers nobody asked for that are told of within an hour; more of one cabinet are noise. */
@@ -43,7 +45,12 @@ const keep = (tx: Tx, stationId: number, state: Record<string, unknown>) => tx`
 /** What an answer teaches about the cabinet itself, by kind; kinds that teach nothing are absent. */
 const lessons: Record<string, (tx: Tx, stationId: number, answer: Answer, command: CommandRow) => Promise<unknown>> = {
   iccid: (tx, stationId, { iccid }) => sims.learn(tx, { id: stationId }, iccid as string, 'answer'),
-  volume: (tx, stationId, { level }) => keep(tx, stationId, { volume: { level, at: new Date() } }),
+  volume: (tx, stationId, { level }) =>
+    keep(tx, stationId, {
+      volume: { level, at: new Date() },
+      // Once is enough: a quiet word later does not take it back (docs/protocol.md 0x77).
+      ...(Number(level) > VOLUME_LEVEL_MAX && { countsVolumeInPercent: true }),
+    }),
   set_volume: (tx, stationId, _answer, { args }) =>
     keep(tx, stationId, { volume: { level: args.level, at: new Date() } }),
   server_address: async (tx, stationId, { host, port, heartbeatSeconds }) => {

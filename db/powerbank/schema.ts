@@ -14,7 +14,7 @@ export const stations = pgTable(
     slotsDeclared: integer().notNull(),
     status: text({ enum: stationStatuses }).notNull().default('pending'),
     nik: text(),
-    /** What the cabinet last said of itself: `volume`, `serverAddress`, `apn`, `softwareVersion`, `sim`, each `{…, at}`. */
+    /** What the cabinet last said of itself: `volume`, `serverAddress`, `apn`, `softwareVersion`, `sim`, each `{…, at}`; `countsVolumeInPercent`, once it has. */
     deviceState: jsonb().$type<Record<string, any>>().notNull().default({}),
     /** When the slots were last listed whole (0x64, or a TCP-B login). */
     inventoryAt: at(),

@@ -19,6 +19,8 @@ export interface CabinetOptions {
   levels?: Record<number, number>
   status?: string
   answers?: Answers
+  /** How loud it speaks, on its own scale; 9 unless told. */
+  volume?: number
   /** Never dials, and so hears nothing. */
   isOffline?: boolean
 }
@@ -31,9 +33,9 @@ let deviceIds = 0
 export const newDeviceId = () => `44434841${(0x54000000 + ++deviceIds).toString(16).toUpperCase()}`
 
 /** The metal: what it holds and remembers, and what it says when it does whatever it is told. */
-function metal(slots: number) {
+function metal(slots: number, level: number) {
   const held = new Map<number, Bank>()
-  const state = { level: 9, host: 'old.example.org', port: '9066', heartbeatSeconds: 30, iccid: '89701012345678901234' }
+  const state = { level, host: 'old.example.org', port: '9066', heartbeatSeconds: 30, iccid: '89701012345678901234' }
   const inventory = (): Report => ({ kind: 'inventory', slots, banks: [...held.values()] })
   function take(slot: number) {
     const bankId = held.get(slot)?.bankId ?? null
@@ -124,7 +126,7 @@ export async function cabinet({ db }: AppContext, options: CabinetOptions) {
     insert into stations (org_unit_id, box_id, slots_declared, status)
     values (${orgUnitId}, ${boxId}, ${slots}, ${status}) returning id`
   const stationId = station!.id
-  const { held, inventory, willing } = metal(slots)
+  const { held, inventory, willing } = metal(slots, options.volume ?? 9)
   const say = (report: Report) => db.transaction((tx) => handle(tx, stationId, report, 'AA'))
 
   const banks: Record<number, { id: number; bankId: string }> = {}

@@ -95,14 +95,49 @@ test.each([
   })
 })
 
-test.each([{}, { volume: 101 }, { volume: -1 }, { volume: '50' }, { volume_level: 16 }, { volume_level: 1.5 }])(
-  'volume %o is refused',
-  async (given) => {
-    const box = await cabinet(stage, { orgUnitId: group })
-    expect(await send('set-voice-volume', box, given)).toMatchObject({ status: 400, body: { success: false } })
-    expect(box.heard).toEqual([])
-  },
-)
+test.each([
+  [0, 0],
+  [2, 13],
+  [15, 100],
+  [16, 16],
+  [53, 53],
+  [100, 100],
+  [255, 100],
+])('a cabinet that says volume %i speaks at %i percent', async (level, volume) => {
+  const box = await cabinet(stage, { orgUnitId: group, answers: { volume: () => ({ kind: 'volume', level }) } })
+  const shown = { volume, volume_level: level }
+  expect((await send('query-voice-volume', box)).body).toMatchObject({ ...shown, data: shown })
+  expect((await read('query-voice-volume/station', box)).body).toMatchObject({ voice_volume: shown, data: shown })
+})
+
+test('a cabinet that once said more than fifteen counts in percent from then on, and is set in percent', async () => {
+  const box = await cabinet(stage, { orgUnitId: group, volume: 60 })
+  const ask = async () => (await send('query-voice-volume', box)).body
+  expect(await ask()).toMatchObject({ volume: 60, volume_level: 60 })
+  const said = { volume: 10, volume_level: 10 }
+  expect((await send('set-voice-volume', box, { volume: 10 })).body).toMatchObject(said)
+  expect(box.heard).toContainEqual({ kind: 'set_volume', level: 10 })
+  expect((await read('query-voice-volume/station', box)).body.data).toMatchObject(said)
+  expect(await ask()).toMatchObject(said)
+  expect((await send('set-voice-volume', box, { volume_level: 80 })).body).toMatchObject({
+    volume: 80,
+    volume_level: 80,
+  })
+})
+
+test.each([
+  {},
+  { volume: 101 },
+  { volume: -1 },
+  { volume: '50' },
+  { volume_level: 16 },
+  { volume_level: 101 },
+  { volume_level: 1.5 },
+])('volume %o is refused', async (given) => {
+  const box = await cabinet(stage, { orgUnitId: group })
+  expect(await send('set-voice-volume', box, given)).toMatchObject({ status: 400, body: { success: false } })
+  expect(box.heard).toEqual([])
+})
 
 test('a cabinet that refuses a setting is 400', async () => {
   const box = await cabinet(stage, {

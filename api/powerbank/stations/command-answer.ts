@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { CommandRow } from '../../../db/devices/commands.ts'
 import { Refused } from '../../../db/powerbank/refused.ts'
+import type { Station } from '../../../db/powerbank/stations.ts'
 import type { Env } from '../../context.ts'
 import { json, no, ok } from '../surface.ts'
 
@@ -13,9 +14,13 @@ export const QUERY_WAIT_MS = 12_500
 const volumeSteps = 15
 const percent = 100
 
-/** The device's scale 0–15 as the document's 0–100, and back (docs/contracts.md C8 (18)). */
-export const volumePercent = (level: number) => Math.round((level * percent) / volumeSteps)
-export const volumeLevel = (volume: number) => Math.round((volume * volumeSteps) / percent)
+/** The loudest on a cabinet's own scale: 15 as documented, 100 where it has shown that it counts in percent (docs/protocol.md 0x77). */
+export const volumeScale = ({ deviceState, dialect }: Pick<Station, 'deviceState' | 'dialect'>): number =>
+  deviceState.countsVolumeInPercent && dialect !== 'mqtt' ? percent : volumeSteps
+
+/** A level of a cabinet's own scale as the document's 0–100, and back (docs/contracts.md C8 (18)). */
+export const volumePercent = (level: number, scale: number) => Math.min(percent, Math.round((level * percent) / scale))
+export const volumeLevel = (volume: number, scale: number) => Math.round((volume * scale) / percent)
 
 /** A command that went out, and what came back. */
 export const Sent = {

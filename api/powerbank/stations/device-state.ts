@@ -7,7 +7,7 @@ import type * as stations from '../../../db/powerbank/stations.ts'
 import type { Env } from '../../context.ts'
 import { STAFF, staff } from '../people/rights.ts'
 import { idParam, json, no, ok, router, Time, time, timeOrNull, yes } from '../surface.ts'
-import { QUERY_WAIT_MS, settled, volumePercent } from './command-answer.ts'
+import { QUERY_WAIT_MS, settled, volumePercent, volumeScale } from './command-answer.ts'
 import { Station, stationOf, toJson } from './station-view.ts'
 
 const tags = ['Управление станциями (команды)']
@@ -62,9 +62,9 @@ export const Volume = z
   .object({ volume: z.int(), volume_level: z.int(), received_at: Time })
   .openapi('VoiceVolume', { example: { volume: 53, volume_level: 8, received_at: '2025-10-16T10:00:00+03:00' } })
 
-/** The value of `Volume`: the device's scale and the document's. */
-export const spellVolume = (level: number, at: Date): z.infer<typeof Volume> => ({
-  volume: volumePercent(level),
+/** The value of `Volume`: the device's own scale and the document's. */
+export const spellVolume = (station: stations.Station, level: number, at: Date): z.infer<typeof Volume> => ({
+  volume: volumePercent(level, volumeScale(station)),
   volume_level: level,
   received_at: time(at),
 })
@@ -148,7 +148,7 @@ deviceState.openapi(
     const station = await stationOf(c.var.db.sql, c.var.actor, c.req.valid('param').station_id, ...STAFF)
     const { volume } = station.deviceState
     if (!volume) throw unheard()
-    const data = spellVolume(Number(volume.level), new Date(volume.at))
+    const data = spellVolume(station, Number(volume.level), new Date(volume.at))
     return c.json(yes({ station: toJson(station), voice_volume: data, data }), 200)
   },
 )

@@ -7,10 +7,11 @@ import * as verbs from '../../../db/powerbank/station-commands.ts'
 import * as stations from '../../../db/powerbank/stations.ts'
 import type { Env } from '../../context.ts'
 import { IdempotencyKey, idempotencyOf } from '../../idempotency.ts'
-import { admins, staff } from '../people/rights.ts'
+import { admins, STAFF, staff } from '../people/rights.ts'
 import { idBody, json, router, yes } from '../surface.ts'
-import { QUERY_WAIT_MS, sent, settled, spellSent, volumeLevel, volumePercent } from './command-answer.ts'
+import { QUERY_WAIT_MS, sent, settled, spellSent, volumeLevel, volumePercent, volumeScale } from './command-answer.ts'
 import { Address, InventorySlot, spellAddress, spellSlot, spellVolume, Volume } from './device-state.ts'
+import { stationOf } from './station-view.ts'
 
 const tags = ['Управление станциями (команды)']
 const description = 'Команда уходит сразу; ответ ждёт станцию. 400: не подключена, 408: не ответила.'
@@ -20,7 +21,6 @@ const portMax = 65_535
 const heartbeatSecondsMax = 255
 const heartbeatSecondsDefault = 30
 const volumeMax = 100
-const volumeLevelMax = 15
 
 const Target = z.object({ station_id: idBody }).openapi('CommandTarget', { example: { station_id: 13 } })
 const request = <S extends z.ZodType>(schema: S) => ({
@@ -94,7 +94,7 @@ stationCommands.openapi(
   }),
   async (c) => {
     const { row, station } = await ask(c, c.req.valid('json'), { kind: 'volume' })
-    const data = spellVolume(Number(row.answer?.level), row.answeredAt!)
+    const data = spellVolume(station, Number(row.answer?.level), row.answeredAt!)
     const { volume, volume_level } = data
     return c.json(
       yes({ message: 'Громкость получена', ...spellSent(row, station.boxId), volume, volume_level, data }),
@@ -107,7 +107,12 @@ const NewVolume = z
   .object({
     station_id: idBody,
     volume: z.number().min(0).max(volumeMax).optional().openapi({ description: '0–100' }),
-    volume_level: z.int().min(0).max(volumeLevelMax).optional().openapi({ description: 'Шкала устройства, 0–15' }),
+    volume_level: z
+      .int()
+      .min(0)
+      .max(volumeMax)
+      .optional()
+      .openapi({ description: 'Шкала устройства: 0–15, у считающих в процентах 0–100' }),
   })
   .refine((given) => (given.volume ?? given.volume_level) !== undefined, {
     path: ['volume'],
@@ -128,10 +133,15 @@ stationCommands.openapi(
   }),
   async (c) => {
     const body = c.req.valid('json')
+    const scale = volumeScale(await stationOf(c.var.db.sql, c.var.actor, body.station_id, ...STAFF))
     // One of them is there: the schema's refine says so.
-    const level = body.volume_level ?? volumeLevel(body.volume!)
+    const level = body.volume_level ?? volumeLevel(body.volume!, scale)
+    if (level > scale) {
+      const text = `volume_level: шкала этой станции 0–${scale}`
+      throw new Refused('invalid', '', { field: 'volume_level', text })
+    }
     const { row, station } = await ask(c, body, { kind: 'set_volume', args: { level } })
-    const volume = body.volume_level === undefined ? body.volume! : volumePercent(level)
+    const volume = body.volume_level === undefined ? body.volume! : volumePercent(level, scale)
     return c.json(
       yes({ message: 'Громкость установлена', ...spellSent(row, station.boxId), volume, volume_level: level }),
       200,
