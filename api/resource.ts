@@ -27,7 +27,7 @@ export interface ResourceDialect {
 
 /** What is done to the rows: a plain table's (`tableOf`), or by hand where there is more to it. */
 interface Verbs<C, R, N> {
-  list(q: Queryable, actor: Actor, asked: Asked<C>): Promise<{ rows: R[]; total: number }>
+  list?(q: Queryable, actor: Actor, asked: Asked<C>): Promise<{ rows: R[]; total: number }>
   get?(q: Queryable, actor: Actor, id: number): Promise<R>
   create?(tx: Tx, actor: Actor, given: N): Promise<R>
   change?(tx: Tx, actor: Actor, id: number, given: { [K in keyof N]?: N[K] | undefined }): Promise<R>
@@ -65,7 +65,8 @@ interface Described<C, R, N, V extends z.ZodRawShape> {
   tag: string
   words: Partial<Record<Operation, Words>>
   verbs: Verbs<C, R, N>
-  /** Who may create, change, delete and act. */
+  /** Who may list and read; who may create, change, delete and act. */
+  readers?: MiddlewareHandler<Env>
   writers?: MiddlewareHandler<Env>
   /** What leaves, and nothing else. */
   view: z.ZodObject<V>
@@ -107,7 +108,10 @@ type Route = Parameters<typeof createRoute>[0]
 type Routes = [Route, (c: Context<Env>) => Promise<Response>][]
 
 /** What the operations of one resource share. */
-function kitOf(dialect: ResourceDialect, { name, id, path, tag, view, toJson, fromJson, words, writers }: Plain) {
+function kitOf(
+  dialect: ResourceDialect,
+  { name, id, path, tag, view, toJson, fromJson, words, readers, writers }: Plain,
+) {
   const { json, no, one } = dialect
   const item = view.openapi(name)
   const whole = one.schema(item)
@@ -131,7 +135,8 @@ function kitOf(dialect: ResourceDialect, { name, id, path, tag, view, toJson, fr
     }),
     route(said: Words, isWriting: boolean, route: Omit<Route, 'tags'>, ...failures: Parameters<typeof no>): Route {
       const { summary, description } = said
-      const guard = isWriting && writers ? { middleware: writers } : {}
+      const middleware = isWriting ? writers : readers
+      const guard = middleware ? { middleware } : {}
       const responses = { ...route.responses, ...no(...failures) }
       return { tags: [tag], summary, ...(description ? { description } : {}), ...guard, ...route, responses }
     },
@@ -143,6 +148,8 @@ function listing(
   { dialect, item, path, valid, toJson, route, words }: Kit,
   { name, verbs, filter = {}, search, order }: Plain,
 ): Routes {
+  const { list } = verbs
+  if (!list) return []
   const { json, paging, page, rowsOf } = dialect
   const asks = {
     ...(search && dialect.search ? { [dialect.search]: z.string().optional() } : {}),
@@ -158,7 +165,7 @@ function listing(
       route(words('list'), false, { method: 'get', path, request: { query }, responses: ok }, 400, 401, 403),
       async (c) => {
         const asked = valid(c, 'query')
-        const { rows, total } = await verbs.list(c.var.db.sql, c.var.actor, {
+        const { rows, total } = await list(c.var.db.sql, c.var.actor, {
           ...rowsOf(asked),
           filter: Object.fromEntries(Object.keys(filter).map((key) => [camel(key), asked[key]])),
           search: search && asked[dialect.search!] ? { words: asked[dialect.search!], in: search } : undefined,

@@ -22,6 +22,8 @@ type Full<T extends PgTable, X extends Beside> = RowOf<T> & { [K in keyof X]: X[
 /** Whose rows somebody reaches: everybody's, or those of these ids. */
 export type Reach = 'all' | readonly number[]
 
+type Way = 'seen' | 'changed'
+
 /** What a new row may be given; what is not given has the column's default. */
 export type New<T extends PgTable> = Omit<T['$inferInsert'], 'id' | 'createdAt' | 'updatedAt' | 'deletedAt'>
 /** What of a row may be changed; what is undefined stays. */
@@ -42,17 +44,19 @@ interface Options<T extends PgTable, X extends Beside> {
   deletes: T extends { deletedAt: PgColumn } ? 'soft' | 'hard' : 'hard'
   /** How a change is written down: what was given, or, with `values`, these columns whatever was given. */
   audit?: { surface: string; as: string; values?: readonly NameOf<T>[] }
-  /** Rows are reached by one of their columns: `seen` to read, `changed` to write. */
+  /** Rows are reached by one of their columns, or by what is beside them: `seen` to read, `changed` to write. */
   scope?: {
-    by: NameOf<T>
+    by: NameOf<T> | (keyof NoInfer<X> & string)
     seen(q: Queryable, actor: Actor): Promise<Reach>
     changed(q: Queryable, actor: Actor): Promise<Reach>
   }
   /** To-one joins (left), for `beside` and `only`. */
   joins?: readonly (readonly [PgTable, SQL])[]
   beside?: X
-  /** Rows that are there at all. */
+  /** Rows that are there at all; one that is held need not be. */
   only?: SQL
+  /** Lists begin with the highest id unless they are asked for otherwise. */
+  newestFirst?: boolean
   /** Why there is no such row; `not_found` unless said. */
   unknown?: (id: number) => Refused
 }
@@ -61,12 +65,12 @@ interface Options<T extends PgTable, X extends Beside> {
 export interface Table<T extends PgTable, X extends Beside> {
   /** One row, whoever asks. */
   find(q: Queryable, id: number): Promise<Full<T, X> | undefined>
-  /** A row the actor may see. @throws Refused not_found, not_yours */
-  get(q: Queryable, actor: Actor, id: number): Promise<Full<T, X>>
-  /** One page of the rows the actor may see, and how many there are in all. */
-  list(q: Queryable, actor: Actor, asked: Asked<RowOf<T>>): Promise<{ rows: Full<T, X>[]; total: number }>
+  /** A row the actor may see (or may change). @throws Refused not_found, not_yours */
+  get(q: Queryable, actor: Actor, id: number, way?: Way): Promise<Full<T, X>>
+  /** One page of the rows the actor may see (or may change), and how many there are in all. */
+  list(q: Queryable, actor: Actor, asked: Asked<RowOf<T>>, way?: Way): Promise<{ rows: Full<T, X>[]; total: number }>
   /** A row the actor may write, locked until the transaction ends. @throws Refused not_found, not_yours */
-  hold(tx: Tx, actor: Actor, id: number): Promise<RowOf<T>>
+  hold(tx: Tx, actor: Actor, id: number): Promise<Full<T, X>>
   /** @throws Refused not_yours, duplicate {field} */
   create(tx: Tx, actor: Actor, given: New<T>): Promise<Full<T, X>>
   /** Changes what is given. @throws Refused not_found, not_yours, duplicate {field} */
@@ -98,7 +102,7 @@ type Parts = ReturnType<typeof parts>
 /** What the verbs of a table are made of. */
 function parts(
   table: PgTable,
-  { deletes, joins = [], beside = {}, only, scope, audit: noted, ...rest }: Options<any, Beside>,
+  { deletes, joins = [], beside = {}, only, scope, newestFirst = false, audit: noted, ...rest }: Options<any, Beside>,
 ) {
   const columns: Record<string, any> = getTableColumns(table)
   const { name } = getTableConfig(table)
@@ -108,7 +112,9 @@ function parts(
   return {
     table: table as any,
     columns,
+    beside,
     isSoft,
+    newestFirst,
     scope,
     noted,
     shown: { ...columns, ...Object.fromEntries(extras) },
@@ -125,26 +131,28 @@ function parts(
             .$dynamic(),
         )
         .where(where),
-    async assertReached(q: Queryable, actor: Actor, way: 'seen' | 'changed', row: Row): Promise<void> {
+    async assertReached(q: Queryable, actor: Actor, way: Way, row: Row): Promise<void> {
       const reach = scope ? await scope[way](q, actor) : 'all'
       if (reach !== 'all' && !reach.includes(row[scope!.by] ?? Number.NaN)) throw new Refused('not_yours')
     },
   }
 }
 
-function reading({ columns, shown, there, is, scope, unknown, select, assertReached }: Parts) {
+function reading(plain: Parts) {
+  const { columns, beside, shown, there, is, newestFirst, scope, unknown, select, assertReached } = plain
   const find = onceFor<Row>((id) => select(shown, and(there, is(id))))
-  async function get(q: Queryable, actor: Actor, id: number): Promise<Row> {
+  async function get(q: Queryable, actor: Actor, id: number, way: Way = 'seen'): Promise<Row> {
     const row = await find(q, id)
     if (!row) throw unknown(id)
-    await assertReached(q, actor, 'seen', row)
+    await assertReached(q, actor, way, row)
     return row
   }
-  async function list(q: Queryable, actor: Actor, asked: Asked<Row>): Promise<{ rows: Row[]; total: number }> {
-    const reach = scope ? await scope.seen(q, actor) : 'all'
-    const reached = reach === 'all' ? undefined : sql`${columns[scope!.by]} = any(${value([...reach])})`
+  async function list(q: Queryable, actor: Actor, asked: Asked<Row>, way: Way = 'seen') {
+    const reach = scope ? await scope[way](q, actor) : 'all'
+    const owner = scope && (columns[scope.by] ?? beside[scope.by])
+    const reached = reach === 'all' ? undefined : sql`${owner} = any(${value([...reach])})`
     const where = and(there, reached, ...conditions(columns, asked))
-    const order = [...(asked.order ?? []), { by: 'id', isDescending: asked.order?.[0]?.isDescending ?? false }]
+    const order = [...(asked.order ?? []), { by: 'id', isDescending: asked.order?.[0]?.isDescending ?? newestFirst }]
     const page = select(shown, where)
       .orderBy(...order.map(({ by, isDescending }) => (isDescending ? desc : asc)(columns[by])))
       .limit(value(asked.limit))
@@ -156,7 +164,7 @@ function reading({ columns, shown, there, is, scope, unknown, select, assertReac
 }
 
 function writing(plain: Parts, find: (q: Queryable, id: number) => Promise<Row | undefined>) {
-  const { table, columns, isSoft, scope, noted, is, unknown, assertReached } = plain
+  const { table, columns, shown, isSoft, scope, noted, is, unknown, select, assertReached } = plain
   const taken = uniqueFields(table)
   const now = (names: string[]) =>
     Object.fromEntries(names.flatMap((name) => (columns[name] ? [[name, sql`now()`]] : [])))
@@ -169,7 +177,7 @@ function writing(plain: Parts, find: (q: Queryable, id: number) => Promise<Row |
       entityId: id,
       ...values,
     })
-  const locked = onceFor<Row>((id) => build.select(columns).from(table).where(is(id)).for('update'))
+  const locked = onceFor<Row>((id) => select(shown, is(id)).for('update', { of: table }))
 
   async function hold(tx: Tx, actor: Actor, id: number): Promise<Row> {
     const row = await locked(tx, id)

@@ -5,7 +5,7 @@ import type { Tx } from '../postgres/connect.ts'
 import { unlessTaken } from '../postgres/rows.ts'
 import { deviceIdOf } from './bank-ids.ts'
 import { mustExist } from './org-units.ts'
-import { get, type NewPowerbank, type Powerbank } from './powerbanks.ts'
+import { find, type NewPowerbank, type Powerbank } from './powerbanks.ts'
 import { Refused } from './refused.ts'
 import { administered, assertInScope } from './scope.ts'
 import { type PowerbankStatus, writeOffReasons } from './words.ts'
@@ -58,7 +58,7 @@ export async function assertFits(tx: Tx, orgUnitId: number | null, stationId: nu
 async function assertMayMove(tx: Tx, actor: Actor, id: number, orgUnitId: number | null): Promise<void> {
   if (orgUnitId !== null) await mustExist(tx, orgUnitId)
   assertInScope(await administered(tx, actor), orgUnitId)
-  const place = await get(tx, id)
+  const place = await find(tx, id)
   if (place?.stationId) await assertFits(tx, orgUnitId, place.stationId)
 }
 
@@ -96,9 +96,9 @@ interface Told {
 /** Writes a bank's new values, who did it, and that it happened; nothing at all when nothing differs. */
 async function settle(tx: Tx, actor: Actor, id: number, before: Held, after: Held, told: Told): Promise<Powerbank> {
   const names = (Object.keys(after) as (keyof Held)[]).filter((name) => after[name] !== before[name])
-  if (names.length === 0) return (await get(tx, id))!
+  if (names.length === 0) return (await find(tx, id))!
   await write(tx, id, after)
-  const place = await get(tx, id)
+  const place = await find(tx, id)
   if (after.status === 'written_off') await unplace(tx, id)
   const pick = (from: Held) => Object.fromEntries(names.map((name) => [name, from[name]]))
   const [action, event] = told.act
@@ -112,7 +112,7 @@ async function settle(tx: Tx, actor: Actor, id: number, before: Held, after: Hel
   })
   const stationId = place?.stationId ?? null
   await record(tx, `powerbank.${event}`, { stationId, data: { powerbankId: id, ...pick(after) } })
-  return (await get(tx, id))!
+  return (await find(tx, id))!
 }
 
 /**

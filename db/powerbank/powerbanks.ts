@@ -1,82 +1,43 @@
+import { orgUnits } from '../identity/schema.ts'
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
-import type { Queryable, Tx } from '../postgres/connect.ts'
-import { columnsOf } from '../postgres/rows.ts'
+import type { Tx } from '../postgres/connect.ts'
+import { eq, sql } from '../postgres/drizzle.ts'
+import { type New, type ReadBy, tableOf } from '../table.ts'
 import { deviceIdOf } from './bank-ids.ts'
 import { mustExist } from './org-units.ts'
 import { Refused } from './refused.ts'
-import type { powerbanks } from './schema.ts'
-import { administered, assertInScope, type Scope, within } from './scope.ts'
-import type { PowerbankStatus, WriteOffReason } from './words.ts'
+import { powerbankErrorTypes, powerbanks, stationPowerbanks, stations } from './schema.ts'
+import { administered, assertInScope, of } from './scope.ts'
+import type { PowerbankStatus } from './words.ts'
 
-type Row = typeof powerbanks.$inferSelect
-const COLUMNS = [
-  'id',
-  'orgUnitId',
-  'serialNumber',
-  'soh',
-  'status',
-  'writeOffReason',
-  'errorTypeId',
-  'createdAt',
-  'updatedAt',
-] as const satisfies (keyof Row)[]
+const table = tableOf(powerbanks, {
+  deletes: 'soft',
+  scope: { by: 'orgUnitId', seen: of, changed: administered },
+  joins: [
+    [orgUnits, eq(orgUnits.id, powerbanks.orgUnitId)],
+    [powerbankErrorTypes, eq(powerbankErrorTypes.id, powerbanks.errorTypeId)],
+    [stationPowerbanks, eq(stationPowerbanks.powerbankId, powerbanks.id)],
+    [stations, eq(stations.id, stationPowerbanks.stationId)],
+  ],
+  beside: {
+    orgUnitName: sql<string | null>`${orgUnits.name}`,
+    errorType: sql<string | null>`${powerbankErrorTypes.title}`,
+    /** Where it sits, if a cabinet lists it. */
+    stationId: sql<number | null>`${stationPowerbanks.stationId}`,
+    stationBoxId: sql<string | null>`${stations.boxId}`,
+    slotNumber: sql<number | null>`${stationPowerbanks.slotNumber}`,
+  },
+  unknown: () => new Refused('power_bank_not_found'),
+})
+export const { find, get, list } = table
+export type Powerbank = ReadBy<typeof table>
 
-export interface Powerbank extends Pick<Row, (typeof COLUMNS)[number]> {
-  orgUnitName: string | null
-  errorType: string | null
-  /** Where it sits, if a cabinet lists it. */
-  stationId: number | null
-  stationBoxId: string | null
-  slotNumber: number | null
-}
-
-export interface NewPowerbank {
-  serialNumber: string
-  orgUnitId?: number | null | undefined
-  soh?: number | undefined
-  status?: PowerbankStatus | undefined
-  writeOffReason?: WriteOffReason | undefined
-}
-
-/** What the list may be narrowed to; `page` is 1-based. */
-export interface PowerbankFilter {
-  scope: Scope
-  status?: PowerbankStatus | undefined
-  orgUnitId?: number | undefined
-  page: number
-  limit: number
-}
-
-const view = (q: Queryable) => q`
-  select ${columnsOf(q, 'p', COLUMNS)}, u.name as org_unit_name, e.title as error_type, sp.station_id,
-    s.box_id as station_box_id, sp.slot_number
-  from powerbanks p
-  left join org_units u on u.id = p.org_unit_id
-  left join powerbank_error_types e on e.id = p.error_type_id
-  left join station_powerbanks sp on sp.powerbank_id = p.id
-  left join stations s on s.id = sp.station_id
-  where p.deleted_at is null`
-
-/** One page of the power banks in scope, oldest first, and how many there are in all. */
-export async function list(q: Queryable, filter: PowerbankFilter): Promise<{ rows: Powerbank[]; total: number }> {
-  const { scope, status = null, orgUnitId = null, page, limit } = filter
-  const where = q`
-    ${within(q, scope, q`p.org_unit_id`)}
-    and (${status}::text is null or p.status = ${status})
-    and (${orgUnitId}::bigint is null or p.org_unit_id = ${orgUnitId})`
-  const [counted] = await q<{ total: number }[]>`
-    select count(*) as total from powerbanks p where p.deleted_at is null and ${where}`
-  const rows = await q<Powerbank[]>`${view(q)} and ${where} order by p.id limit ${limit} offset ${(page - 1) * limit}`
-  return { rows, total: counted!.total }
-}
-
-/** A power bank, or undefined. */
-export async function get(q: Queryable, id: number): Promise<Powerbank | undefined> {
-  const [bank] = await q<Powerbank[]>`${view(q)} and p.id = ${id}`
-  return bank
-}
+export type NewPowerbank = Pick<
+  New<typeof powerbanks>,
+  'serialNumber' | 'orgUnitId' | 'soh' | 'status' | 'writeOffReason'
+>
 
 const note = (tx: Tx, actor: Actor, act: 'create' | 'activate', entityId: number, newValues: object) =>
   audit.record(tx, actor, 'powerbank', { action: `powerbank.${act}`, entityType: 'powerbank', entityId, newValues })
@@ -96,7 +57,7 @@ export async function create(tx: Tx, actor: Actor, bank: NewPowerbank): Promise<
   if (!row) throw new Refused('duplicate', `serial number ${serialNumber} is taken`, { field: 'serial_number' })
   await note(tx, actor, 'create', row.id, { serialNumber, orgUnitId, soh, status, writeOffReason })
   await record(tx, 'powerbank.created', { data: { powerbankId: row.id, serialNumber } })
-  return (await get(tx, row.id))!
+  return (await find(tx, row.id))!
 }
 
 /**
@@ -124,7 +85,7 @@ export async function activate(
     update powerbanks set status = 'active', write_off_reason = 'none', error_type_id = null, updated_at = now(),
       org_unit_id = coalesce(${orgUnitId}::bigint, org_unit_id)
     where id = ${id} returning updated_at as at`
-  const bank = (await get(tx, id))!
+  const bank = (await find(tx, id))!
   await note(tx, actor, 'activate', id, { orgUnitId: bank.orgUnitId, status: bank.status })
   await record(tx, 'powerbank.activated', {
     stationId: bank.stationId,

@@ -23,6 +23,9 @@ export async function of(q: Queryable, actor: Actor, ...roles: string[]): Promis
 /** What an admin may change: the units of its `service_admin` and `group_admin` roles. */
 export const administered = (q: Queryable, actor: Actor) => of(q, actor, 'group_admin')
 
+/** What staff look after day by day: the units of an admin of any kind. */
+export const looksAfter = (q: Queryable, actor: Actor) => of(q, actor, 'group_admin', 'subgroup_admin')
+
 /** Whether a unit is inside; an object of no unit is inside `all` only. */
 export const includes = (scope: Scope, unitId: number | null) =>
   scope === 'all' || (unitId !== null && scope.includes(unitId))

@@ -1,69 +1,34 @@
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
-import type { Queryable, Tx } from '../postgres/connect.ts'
-import { columnsOf } from '../postgres/rows.ts'
+import type { Tx } from '../postgres/connect.ts'
+import { eq, sql } from '../postgres/drizzle.ts'
+import { type ReadBy, tableOf } from '../table.ts'
 import { assertFits, assertNotLent } from './powerbank-changes.ts'
 import { Refused } from './refused.ts'
-import type { stationPowerbanks } from './schema.ts'
-import { administered, assertInScope, type Scope, within } from './scope.ts'
+import { powerbanks, stationPowerbanks, stations } from './schema.ts'
+import { administered, assertInScope } from './scope.ts'
+import type { PowerbankStatus } from './words.ts'
 
-type Row = typeof stationPowerbanks.$inferSelect
-const COLUMNS = [
-  'id',
-  'stationId',
-  'powerbankId',
-  'slotNumber',
-  'level',
-  'voltage',
-  'current',
-  'temperature',
-  'lastUpdate',
-] as const satisfies (keyof Row)[]
-
+const table = tableOf(stationPowerbanks, {
+  deletes: 'hard',
+  scope: { by: 'orgUnitId', seen: administered, changed: administered },
+  joins: [
+    [stations, eq(stations.id, stationPowerbanks.stationId)],
+    [powerbanks, eq(powerbanks.id, stationPowerbanks.powerbankId)],
+  ],
+  beside: {
+    stationBoxId: sql<string>`${stations.boxId}`,
+    /** The station's unit, for scope. */
+    orgUnitId: sql<number | null>`${stations.orgUnitId}`,
+    serialNumber: sql<string>`${powerbanks.serialNumber}`,
+    powerbankStatus: sql<PowerbankStatus>`${powerbanks.status}`,
+  },
+  unknown: () => new Refused('not_found', '', { reason: 'link_unknown' }),
+})
+export const { list } = table
 /** A power bank in a slot, as an operator lists them. Units: percent, millivolts, milliamperes, degrees Celsius. */
-export interface Placed extends Pick<Row, (typeof COLUMNS)[number]> {
-  stationBoxId: string
-  /** The station's unit, for scope. */
-  orgUnitId: number | null
-  serialNumber: string
-  powerbankStatus: string
-}
-
-/** What the list may be narrowed to; `page` is 1-based. */
-export interface PlacedFilter {
-  scope: Scope
-  stationId?: number | undefined
-  powerbankId?: number | undefined
-  page: number
-  limit: number
-}
-
-const joined = (q: Queryable) => q`
-  station_powerbanks sp join stations s on s.id = sp.station_id join powerbanks p on p.id = sp.powerbank_id`
-
-const view = (q: Queryable) => q`
-  select ${columnsOf(q, 'sp', COLUMNS)}, s.box_id as station_box_id, s.org_unit_id, p.serial_number,
-    p.status as powerbank_status
-  from ${joined(q)}`
-
-/** One page of what sits where at the stations in scope, oldest link first, and how many there are in all. */
-export async function list(q: Queryable, filter: PlacedFilter): Promise<{ rows: Placed[]; total: number }> {
-  const { scope, stationId = null, powerbankId = null, page, limit } = filter
-  const where = q`
-    ${within(q, scope, q`s.org_unit_id`)}
-    and (${stationId}::bigint is null or sp.station_id = ${stationId})
-    and (${powerbankId}::bigint is null or sp.powerbank_id = ${powerbankId})`
-  const [counted] = await q<{ total: number }[]>`select count(*) as total from ${joined(q)} where ${where}`
-  const rows = await q<Placed[]>`
-    ${view(q)} where ${where} order by sp.id limit ${limit} offset ${(page - 1) * limit}`
-  return { rows, total: counted!.total }
-}
-
-async function get(q: Queryable, id: number): Promise<Placed | undefined> {
-  const [placed] = await q<Placed[]>`${view(q)} where sp.id = ${id}`
-  return placed
-}
+export type Placed = ReadBy<typeof table>
 
 const note = (tx: Tx, actor: Actor, act: 'create' | 'delete', id: number, values: object) =>
   audit.record(tx, actor, 'powerbank', {
@@ -108,7 +73,7 @@ export async function put(tx: Tx, actor: Actor, place: Place): Promise<Placed> {
   }
   await note(tx, actor, 'create', row.id, { newValues: place })
   await record(tx, 'powerbank.placed', { stationId, data: { powerbankId, slot: slotNumber } })
-  return (await get(tx, row.id))!
+  return (await table.find(tx, row.id))!
 }
 
 /**
@@ -116,9 +81,7 @@ export async function put(tx: Tx, actor: Actor, place: Place): Promise<Placed> {
  * @throws Refused not_found, not_yours
  */
 export async function remove(tx: Tx, actor: Actor, id: number): Promise<void> {
-  const placed = await get(tx, id)
-  if (!placed) throw new Refused('not_found', '', { reason: 'link_unknown' })
-  assertInScope(await administered(tx, actor), placed.orgUnitId)
+  const placed = await table.get(tx, actor, id)
   const { stationId, powerbankId, slotNumber } = placed
   await tx`select id from powerbanks where id = ${powerbankId} for no key update`
   if ((await tx`delete from station_powerbanks where id = ${id}`).count === 0)

@@ -1,45 +1,32 @@
+import { orgUnits, userRoles, users } from '../identity/schema.ts'
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
-import type { Queryable, Tx } from '../postgres/connect.ts'
+import type { Tx } from '../postgres/connect.ts'
+import { and, eq, isNull, sql } from '../postgres/drizzle.ts'
+import { type ReadBy, tableOf } from '../table.ts'
 import * as authority from './permissions.ts'
 import { Refused } from './refused.ts'
-import { type Scope, within } from './scope.ts'
+import { looksAfter } from './scope.ts'
 
+const table = tableOf(userRoles, {
+  deletes: 'hard',
+  scope: { by: 'orgUnitId', seen: looksAfter, changed: looksAfter },
+  joins: [
+    [users, eq(users.id, userRoles.userId)],
+    [orgUnits, and(eq(orgUnits.id, userRoles.orgUnitId), isNull(orgUnits.deletedAt))!],
+  ],
+  beside: {
+    /** Of this surface. */
+    role: sql<authority.PowerbankRole>`${userRoles.role}`,
+    userFio: sql<string>`${users.fullName}`,
+    orgUnitName: sql<string | null>`${orgUnits.name}`,
+  },
+  only: and(eq(userRoles.surface, 'powerbank'), isNull(users.deletedAt))!,
+})
+export const { list } = table
 /** A role somebody holds on the power-bank surface (docs/contracts.md 4.14). */
-export interface Role extends authority.Holding {
-  id: number
-  userId: number
-  userFio: string
-  orgUnitName: string | null
-  createdAt: Date
-}
-
-/** What the list may be narrowed to; `page` is 1-based. */
-export interface RoleFilter {
-  scope: Scope
-  userId?: number | undefined
-  role?: authority.PowerbankRole | undefined
-  page: number
-  limit: number
-}
-
-const rows = (q: Queryable) => q`
-  from user_roles r join users u on u.id = r.user_id and u.deleted_at is null
-  left join org_units o on o.id = r.org_unit_id and o.deleted_at is null
-  where r.surface = 'powerbank'`
-const view = (q: Queryable) => q`
-  select r.id, r.user_id, u.full_name as user_fio, r.role, r.org_unit_id, o.name as org_unit_name, r.created_at ${rows(q)}`
-
-/** One page of the roles in these units, oldest first, and how many there are in all. */
-export async function list(q: Queryable, filter: RoleFilter): Promise<{ rows: Role[]; total: number }> {
-  const { scope, userId, role, page, limit } = filter
-  const where = q`${within(q, scope, q`r.org_unit_id`)}
-    ${userId ? q`and r.user_id = ${userId}` : q``} ${role ? q`and r.role = ${role}` : q``}`
-  const [counted] = await q<{ total: number }[]>`select count(*) as total ${rows(q)} and ${where}`
-  const found = await q<Role[]>`${view(q)} and ${where} order by r.id limit ${limit} offset ${(page - 1) * limit}`
-  return { rows: found, total: counted!.total }
-}
+export type Role = ReadBy<typeof table>
 
 /** Locks an account whose roles are about to change. @returns whether there is one */
 async function lockUser(tx: Tx, id: number): Promise<boolean> {
@@ -58,24 +45,30 @@ async function tell(tx: Tx, actor: Actor, act: 'grant' | 'revoke', { userId, rol
   await record(tx, act === 'grant' ? 'user.role_granted' : 'user.role_revoked', { userId, data: values })
 }
 
+interface Given {
+  userId: number
+  role: authority.PowerbankRole
+  orgUnitId?: number | null | undefined
+}
+
 /**
  * Gives somebody a role, from their next request on.
  * @throws Refused invalid (no such user, unit), forbidden (above the own role, or oneself), not_yours, duplicate
  */
-export async function grant(tx: Tx, actor: Actor, given: authority.Holding & { userId: number }): Promise<Role> {
-  const { userId, role, orgUnitId } = given
+export async function grant(tx: Tx, actor: Actor, given: Given): Promise<Role> {
+  const { userId, role, orgUnitId = null } = given
   if (!(await lockUser(tx, userId)))
     throw new Refused('invalid', `user ${userId}`, { field: 'user_id', reason: 'user_unknown' })
   authority.assertNotSelf(actor, userId)
-  await authority.assertMayGrant(tx, actor, given)
+  await authority.assertMayGrant(tx, actor, { role, orgUnitId })
   await authority.assertMayTakeIn(tx, actor, userId)
   const [row] = await tx<{ id: number }[]>`
     insert into user_roles (user_id, surface, role, org_unit_id) values (${userId}, 'powerbank', ${role}, ${orgUnitId})
     on conflict do nothing returning id`
   if (!row) throw new Refused('duplicate', 'the role is held already', { field: 'role' })
-  const [made] = await tx<Role[]>`${view(tx)} and r.id = ${row.id}`
-  await tell(tx, actor, 'grant', made!)
-  return made!
+  const made = (await table.find(tx, row.id))!
+  await tell(tx, actor, 'grant', made)
+  return made
 }
 
 /**
@@ -84,7 +77,7 @@ export async function grant(tx: Tx, actor: Actor, given: authority.Holding & { u
  */
 export async function revoke(tx: Tx, actor: Actor, id: number): Promise<void> {
   const unknown = new Refused('not_found', `role ${id}`, { reason: 'role_unknown' })
-  const [seen] = await tx<Role[]>`${view(tx)} and r.id = ${id}`
+  const seen = await table.find(tx, id)
   // The account first, then its roles: the order of every verb that changes them.
   if (!seen || !(await lockUser(tx, seen.userId))) throw unknown
   authority.assertNotSelf(actor, seen.userId)

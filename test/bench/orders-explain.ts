@@ -59,7 +59,9 @@ function explaining(sql: Queryable, tell: (plan: Plan) => void): Queryable {
 }
 
 const page = { page: 1, limit: 100 }
-const admin = (role: string, orgUnitId: number | null = null) => ({ userId: 1, roles: [{ role, orgUnitId }] })
+const rows = { limit: 100, offset: 0 }
+const chief = { userId: 1, roles: [{ role: 'service_admin', orgUnitId: null }] }
+const admin = { userId: 1, roles: [{ role: 'group_admin', orgUnitId: 3 }] }
 const deep = { page: 5_000, limit: 100 }
 
 /** Every list, as its route asks for it: by somebody who sees all, by a group's admin, by a user. */
@@ -93,17 +95,17 @@ function lists(group: Scope): Record<string, (q: Queryable) => Promise<unknown>>
     'whereabouts, a group': (q) => whereabouts.list(q, { scope: group, ...page }),
     'whereabouts, summary': (q) => whereabouts.summary(q, 'all'),
     'whereabouts, one bank': (q) => whereabouts.get(q, 7_777),
-    'power banks, all': (q) => powerbanks.list(q, { scope: 'all', ...page }),
-    'power banks, a group, unknown': (q) => powerbanks.list(q, { scope: group, ...page, status: 'unknown' }),
+    'power banks, all': (q) => powerbanks.list(q, chief, rows),
+    'power banks, a group, unknown': (q) => powerbanks.list(q, admin, { ...rows, filter: { status: 'unknown' } }),
     'power banks to borrow, a group': (q) => available.list(q, { scope: group, ...page }),
-    'power banks in stations, one station': (q) => places.list(q, { scope: 'all', ...page, stationId: 77 }),
-    'stations, all': (q) => stations.list(q, admin('service_admin'), { limit: 100, offset: 0 }),
-    'stations, a group': (q) => stations.list(q, admin('group_admin', 3), { limit: 100, offset: 0 }),
+    'power banks in stations, one station': (q) => places.list(q, chief, { ...rows, filter: { stationId: 77 } }),
+    'stations, all': (q) => stations.list(q, chief, rows),
+    'stations, a group': (q) => stations.list(q, admin, rows),
     'users, all': (q) => users.list(q, { scope: 'all', ...page }),
     'users, all, group admins': (q) => users.list(q, { scope: 'all', ...page, role: 'group_admin' }),
     'users, a group': (q) => users.list(q, { scope: group, ...page }),
-    'slot reports, all': (q) => slotReports.list(q, { scope: 'all', ...page }),
-    'slot reports, one station': (q) => slotReports.list(q, { scope: 'all', ...page, stationId: 77 }),
+    'slot reports, all': (q) => slotReports.list(q, chief, rows),
+    'slot reports, one station': (q) => slotReports.list(q, chief, { ...rows, filter: { stationId: 77 } }),
   }
 }
 

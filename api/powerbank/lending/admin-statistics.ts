@@ -1,11 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as powerbanks from '../../../db/powerbank/powerbanks.ts'
-import { Refused } from '../../../db/powerbank/refused.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import * as whereabouts from '../../../db/powerbank/whereabouts.ts'
+import { published } from '../../resource.ts'
 import { admins } from '../people/rights.ts'
+import { shown } from '../resources.ts'
 import { PowerbankStatus } from '../stations/powerbanks.ts'
-import { idParam, json, no, ok, router, Time, time, yes } from '../surface.ts'
+import { idParam, json, no, ok, router, Time, yes } from '../surface.ts'
 
 const tags = ['Административные функции']
 
@@ -42,22 +43,8 @@ adminStatistics.openapi(
   }),
   async (c) => {
     const { db, actor } = c.var
-    const bank = await powerbanks.get(db.sql, c.req.valid('param').powerbank_id)
-    if (!bank) throw new Refused('power_bank_not_found')
-    scope.assertInScope(await scope.administered(db.sql, actor), bank.orgUnitId)
-    const data = {
-      id: bank.id,
-      serial_number: bank.serialNumber,
-      status: bank.status,
-      soh: bank.soh,
-      org_unit_id: bank.orgUnitId,
-      created_at: time(bank.createdAt),
-      org_unit_name: bank.orgUnitName,
-      station_id: bank.stationId,
-      slot_number: bank.slotNumber,
-      box_id: bank.stationBoxId,
-    }
-    return c.json(yes({ data }), 200)
+    const bank = await powerbanks.get(db.sql, actor, c.req.valid('param').powerbank_id, 'changed')
+    return c.json(yes({ data: published(BankStatus, { ...shown(bank), box_id: bank.stationBoxId }) }), 200)
   },
 )
 

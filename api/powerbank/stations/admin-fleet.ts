@@ -178,7 +178,7 @@ adminFleet.openapi(
     assertSelf(c.var.actor, admin_user_id)
     const { orderId, bank } = await db.transaction(async (tx) => ({
       orderId: await writeOff(tx, actor, { userId, powerbankId, note }),
-      bank: (await powerbanks.get(tx, powerbankId))!,
+      bank: (await powerbanks.find(tx, powerbankId))!,
     }))
     const data = { ...toJson(bank), order_id: orderId, user_id: userId, admin_user_id: actor.userId, note }
     return c.json(yes({ message: 'Повербанк списан как утерянный', data }), 200)

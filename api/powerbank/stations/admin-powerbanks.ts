@@ -1,8 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as verbs from '../../../db/powerbank/powerbanks.ts'
-import * as scope from '../../../db/powerbank/scope.ts'
 import { admins, assertSelf } from '../people/rights.ts'
-import { idBody, json, no, ok, pagingBy, router, Time, time, yes } from '../surface.ts'
+import { idBody, json, no, ok, pagingBy, router, rowsOf, Time, time, yes } from '../surface.ts'
 import { Powerbank, toJson } from './powerbanks.ts'
 
 const tags = ['Административные функции']
@@ -31,9 +30,8 @@ adminPowerbanks.openapi(
   }),
   async (c) => {
     const at = c.req.valid('query')
-    const q = c.var.db.sql
-    const within = await scope.administered(q, c.var.actor)
-    const { rows, total } = await verbs.list(q, { scope: within, status: 'unknown', ...at })
+    const asked = { filter: { status: 'unknown' as const }, ...rowsOf(at) }
+    const { rows, total } = await verbs.list(c.var.db.sql, c.var.actor, asked, 'changed')
     return c.json(yes({ data: rows.map(toJson), count: total }), 200)
   },
 )

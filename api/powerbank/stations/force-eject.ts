@@ -56,7 +56,7 @@ forceEject.openapi(
     const station = await stations.find(db.sql, row.stationId)
     if (!station) throw new Refused('station_not_found')
     const order = await orders.byCommand(db.sql, commandId)
-    const bank = order?.powerbankId ? await powerbanks.get(db.sql, order.powerbankId) : undefined
+    const bank = order?.powerbankId ? await powerbanks.find(db.sql, order.powerbankId) : undefined
     return c.json(
       yes({
         message: 'Повербанк извлечён',

@@ -2,55 +2,12 @@ import { createRoute, z } from '@hono/zod-openapi'
 import * as verbs from '../../../db/powerbank/powerbank-changes.ts'
 import { admins } from '../people/rights.ts'
 import { idBody, idParam, json, no, ok, router, yes } from '../surface.ts'
-import { fields, one, Serial, toJson } from './powerbanks.ts'
+import { fields } from './powerbanks.ts'
 
 const tags = ['Управление повербанками']
-const path = '/powerbanks/{powerbank_id}'
-const params = z.object({ powerbank_id: idParam })
 
-/** What administrators do to one power bank (docs/contracts.md 4.3). */
+/** Taking a discovered power bank into a unit (docs/contracts.md 4.3). */
 export const powerbankChanges = router()
-
-powerbankChanges.openapi(
-  createRoute({
-    method: 'put',
-    path,
-    tags,
-    summary: 'Обновление повербанка',
-    description:
-      'Не переданное остаётся как было. `status: active` снимает ошибку (`power_er`) и причину списания; `written_off` убирает повербанк из станции, пока он выдан — 400.',
-    middleware: admins,
-    request: {
-      params,
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({ serial_number: Serial, ...fields })
-            .partial()
-            .openapi('PowerbankChange', {
-              example: { org_unit_id: 1, soh: 95, status: 'active', write_off_reason: 'none' },
-            }),
-        ),
-      },
-    },
-    responses: { 200: { description: 'Изменён', ...one }, ...no(400, 401, 403, 404) },
-  }),
-  async (c) => {
-    const { powerbank_id: id } = c.req.valid('param')
-    const given = c.req.valid('json')
-    const bank = await c.var.db.transaction((tx) =>
-      verbs.change(tx, c.var.actor, id, {
-        serialNumber: given.serial_number,
-        orgUnitId: given.org_unit_id,
-        soh: given.soh,
-        status: given.status,
-        writeOffReason: given.write_off_reason,
-      }),
-    )
-    return c.json(yes({ message: 'Повербанк обновлён', data: toJson(bank) }), 200)
-  },
-)
 
 const StationInfo = z
   .object({ station_id: z.int(), box_id: z.string(), slot_number: z.int() })
@@ -59,14 +16,14 @@ const StationInfo = z
 powerbankChanges.openapi(
   createRoute({
     method: 'put',
-    path: `${path}/approve`,
+    path: '/powerbanks/{powerbank_id}/approve',
     tags,
     summary: 'Одобрение повербанка',
     description:
       'Только из статуса unknown. Если повербанк стоит в станции, её группа должна быть той же, родительской или подгруппой.',
     middleware: admins,
     request: {
-      params,
+      params: z.object({ powerbank_id: idParam }),
       body: {
         required: true,
         ...json(
@@ -109,26 +66,5 @@ powerbankChanges.openapi(
       }),
       200,
     )
-  },
-)
-
-powerbankChanges.openapi(
-  createRoute({
-    method: 'delete',
-    path,
-    tags,
-    summary: 'Удаление повербанка',
-    description: 'Мягкое: заказы остаются. 400, пока он выдан.',
-    middleware: admins,
-    request: { params },
-    responses: {
-      200: { description: 'Удалён', ...json(ok({}).openapi('PowerbankDeleted')) },
-      ...no(400, 401, 403, 404),
-    },
-  }),
-  async (c) => {
-    const { powerbank_id: id } = c.req.valid('param')
-    await c.var.db.transaction((tx) => verbs.remove(tx, c.var.actor, id))
-    return c.json(yes({ message: 'Повербанк удалён' }), 200)
   },
 )
