@@ -1,5 +1,5 @@
-import type { Server } from 'node:http'
-import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
+import { createServer } from 'node:http'
+import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { type Firmware, issue, stationOf } from '../../db/devices/mqtt-credentials.ts'
@@ -43,6 +43,8 @@ const keysMax = 50_000
 const requestMs = 10_000
 const headerBytesMax = 8_192
 const methods = ['GET', 'POST']
+/** Stands for us where a caller does not say by which name it has found us, as in HTTP/1.0 it need not. */
+const nameless = 'localhost'
 
 /** What a call came to: the envelope's code, which is the HTTP status too, and its words. */
 type Told = [code: 200 | 400 | 401 | 404 | 413 | 429 | 503, body: string]
@@ -74,6 +76,10 @@ function perMinute(node: GatewayNode, max: number) {
 const now = () => Date.now()
 const say = (code: Told[0], msg: string): Told => [code, answer(code, msg, now())]
 const addressOf = (c: Context<Env>) => plain(c.env.incoming.socket.remoteAddress ?? '')
+
+/** By which name or address the caller has found us. */
+const ourName = (c: Context<Env>) =>
+  c.req.header('host') ? new URL(c.req.url).hostname : plain(c.env.incoming.socket.localAddress ?? nameless)
 
 /** A call that is signed. */
 interface Call {
@@ -124,7 +130,7 @@ async function connect({ node, directions, mayDevice }: Desk, { c, query, addres
   )
   if (typeof issued !== 'string') {
     const { host, port } = directions
-    return [200, connectAnswer({ ...issued, host: host ?? new URL(c.req.url).hostname, port }, now())] satisfies Told
+    return [200, connectAnswer({ ...issued, host: host ?? ourName(c), port }, now())] satisfies Told
   }
   const reason = issued === 'sim_changed' ? 'sim_changed' : 'unknown_box_id'
   await writeDown(node, { boxId: uuid, dialect, address, reason })
@@ -189,11 +195,14 @@ export async function listenBootstrap(
   mayEnter: MayEnter,
 ): Promise<BootstrapListener> {
   const { fetch } = bootstrap(node, directions)
-  const server = createAdaptorServer({
-    fetch: (request, bindings) => fetch(request, bindings as HttpBindings),
-    serverOptions: { headersTimeout: requestMs, requestTimeout: requestMs, maxHeaderSize: headerBytesMax },
-    // Without http2 options it is node:http's server.
-  }) as Server
+  // Bindings: node:http's, for the server is.
+  const listener = getRequestListener((request, bindings) => fetch(request, bindings as HttpBindings), {
+    hostname: nameless,
+    // What no request can be made of.
+    errorHandler: () => new Response(answer(400, 'bad request', now()), { status: 400 }),
+  })
+  const limits = { headersTimeout: requestMs, requestTimeout: requestMs, maxHeaderSize: headerBytesMax }
+  const server = createServer({ ...limits, requireHostHeader: false }, listener)
   server.on('connection', mayEnter)
   const taken = await listening(server, port, { host, reusePort })
   return {
