@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import { createMiddleware } from 'hono/factory'
 import type { Registry } from 'prom-client'
-import type { Answers } from '../db/devices/answers.ts'
+import type { Answers } from '../db/devices/answer-listener.ts'
 import type { Actor } from '../db/platform/actor.ts'
 import type { Log } from '../db/platform/log.ts'
 import type { Db } from '../db/postgres/connect.ts'

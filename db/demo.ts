@@ -102,7 +102,7 @@ async function station(tx: Tx, unitId: number, n: number, keysSecret: string): P
   const [{ id } = { id: 0 }] = await tx<{ id: number }[]>`
     insert into stations (org_unit_id, box_id, slots_declared, status, nik)
     values (${unitId}, ${boxId}, ${SLOTS}, 'active', ${`Кабинет ${n + 1}`}) returning id`
-  if (dialect === 'B') await keys.add(tx, null, { stationId: id, value: randomBytes(12).toString('hex') }, keysSecret)
+  if (dialect === 'B') await keys.add(tx, null, { deviceId: id, value: randomBytes(12).toString('hex') }, keysSecret)
   for (const deviceId of banksOf(n))
     await tx`
       insert into powerbanks (org_unit_id, serial_number, device_id, status)

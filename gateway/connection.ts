@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { close } from '../db/devices/connections.ts'
+import { close } from '../db/powerbank/cabinets.ts'
 import type { Command } from '../protocol/cabinet.ts'
 import type { MalformedBody } from '../protocol/errors.ts'
 import { count } from './counts.ts'

@@ -1,7 +1,7 @@
-import { answer, unspeakable as fail } from '../db/devices/command-results.ts'
 import { claim, type Waiting, waiting } from '../db/devices/commands.ts'
 import type { Log } from '../db/platform/log.ts'
 import type { Db } from '../db/postgres/connect.ts'
+import { answer, unspeakable as fail } from '../db/powerbank/answers.ts'
 import type { Command } from '../protocol/cabinet.ts'
 import { type Counts, count } from './counts.ts'
 import type { Addressee } from './sessions.ts'
@@ -67,7 +67,7 @@ function batchOf<To extends Addressee>(
 ): Batch<To> {
   const outgoing: OutgoingCommand<To>[] = []
   const unspeakable = new Map<number, number[]>()
-  for (const { id, stationId, epoch, kind, args } of rows) {
+  for (const { id, deviceId: stationId, epoch, kind, args } of rows) {
     const to = sessions.get(stationId)
     // Not logged in here yet, its login's answer has not been written (that login will ring again), or it is leaving.
     if (to?.epoch !== epoch || !isOpen(to)) continue

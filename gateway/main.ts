@@ -10,7 +10,7 @@ import {
 } from '../db/platform/config.ts'
 import { jsonLog, type Log } from '../db/platform/log.ts'
 import { endOnSignals } from '../db/platform/signals.ts'
-import { COMMAND_CHANNEL, STATION_CHANNEL } from '../db/postgres/channels.ts'
+import { COMMAND_CHANNEL, DEVICE_CHANNEL } from '../db/postgres/channels.ts'
 import type { Db } from '../db/postgres/connect.ts'
 import { open } from '../db/postgres/open.ts'
 import { doubt, lookAgain } from './cabinet/identity-check.ts'
@@ -72,7 +72,7 @@ async function hear(node: GatewayNode): Promise<() => Promise<void>> {
   const unlisten = await Promise.all([
     node.db.listen(COMMAND_CHANNEL, (stationId) => node.dispatcher.ring(Number(stationId)), node.dispatcher.ringAll),
     node.db.listen(
-      STATION_CHANNEL,
+      DEVICE_CHANNEL,
       (stationId) => {
         const session = node.sessions.get(Number(stationId))
         if (session) void lookAgain(session)

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Log } from '../db/platform/log.ts'
 import type { Db } from '../db/postgres/connect.ts'
+import { type Aftermaths, aftermaths } from './aftermaths.ts'
 import type { GatewayConfig, Limits } from './config.ts'
 import { type Connection, isOpen } from './connection.ts'
 import { type Counts, newCounts } from './counts.ts'
@@ -28,6 +29,7 @@ export interface GatewayNode {
   limiter: Limiter
   sessions: Sessions
   dispatcher: Dispatcher
+  aftermaths: Aftermaths
   /** Every open connection, logged in or not. */
   connections: Set<Connection>
   /** Unauthorised devices that may still be written down in this minute. */
@@ -80,6 +82,7 @@ export function newNode({ config, db, log, name }: { config: GatewayConfig; db: 
       send: ({ connection }, bytes, command) => connection.transport.send(connection, bytes, command),
       observe: numbers.observe,
     }),
+    aftermaths,
     connections: new Set(),
     quarantinesLeft: limits.quarantinePerMinuteMax,
     isDatabaseThere: true,

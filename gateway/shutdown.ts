@@ -1,4 +1,6 @@
 import { releaseNode } from '../db/devices/connections.ts'
+import { holdStations } from '../db/powerbank/slots.ts'
+import { settle } from './aftermaths.ts'
 import { drop, finish } from './connection.ts'
 import type { GatewayNode } from './node.ts'
 
@@ -31,7 +33,10 @@ export async function shutDown(node: GatewayNode): Promise<void> {
   await node.limiter.idle()
   await node.dispatcher.settled()
   try {
-    await node.db.transaction((tx) => releaseNode(tx, node.name))
+    await node.db.transaction(async (tx) => {
+      const { ended } = await releaseNode(tx, node.name, holdStations)
+      await settle(tx, node.aftermaths, ended)
+    })
   } catch (error) {
     node.log('node.not_released', { error })
   }

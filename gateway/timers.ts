@@ -1,6 +1,8 @@
 import { expire } from '../db/devices/commands.ts'
 import { seen } from '../db/devices/connections.ts'
 import { sweep } from '../db/powerbank/janitor.ts'
+import { holdStations } from '../db/powerbank/slots.ts'
+import { settle } from './aftermaths.ts'
 import { finish, tick } from './connection.ts'
 import type { LogThrottle } from './log-throttle.ts'
 import type { GatewayNode } from './node.ts'
@@ -25,6 +27,14 @@ async function writeSeen(node: GatewayNode, sinceMs: number): Promise<void> {
   }
 }
 
+/** Ends the commands that are overdue, of every kind of device. @returns how many there were */
+const endOverdue = ({ db, aftermaths }: GatewayNode) =>
+  db.transaction(async (tx) => {
+    const ended = await expire(tx, holdStations)
+    await settle(tx, aftermaths, ended)
+    return ended.length
+  })
+
 /** Starts the clock. Nothing it does can throw: a database that is away is logged once, and once when it is back. */
 export function startTimers(node: GatewayNode, logThrottle: LogThrottle): Timers {
   const { limits, clock } = node
@@ -34,7 +44,7 @@ export function startTimers(node: GatewayNode, logThrottle: LogThrottle): Timers
 
   async function work() {
     try {
-      if ((await node.db.transaction(expire)) > 0) node.dispatcher.ringAll()
+      if ((await endOverdue(node)) > 0) node.dispatcher.ringAll()
       await sweep(node.db, node.name)
       if (clock.now - seenAt >= limits.seenIntervalMs) {
         const now = clock.now

@@ -37,7 +37,7 @@ const arrows: Record<string, string[]> = {
   messages: ['platform', 'postgres'],
   identity: ['platform', 'postgres', 'messages'],
   ledger: ['platform', 'postgres', 'messages'],
-  devices: ['platform', 'postgres', 'messages', 'identity', 'powerbank'],
+  devices: ['platform', 'postgres', 'messages', 'identity'],
   powerbank: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
   loyalty: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
 }

@@ -1,10 +1,12 @@
-import { COMMAND_CHANNEL, ring } from '../postgres/channels.ts'
+import { ANSWER_CHANNEL, COMMAND_CHANNEL, ring } from '../postgres/channels.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
-import * as orders from '../powerbank/orders.ts'
-import { lookWithin } from '../powerbank/slots.ts'
 import { Refused } from './refused.ts'
+import type { deviceCommands } from './schema.ts'
+import type { CommandOrigin, CommandStatus, DeviceKind } from './words.ts'
 
-/** How long a command may wait to leave the house; a cabinet on a weak SIM dials again within this. */
+// Commands to devices of any kind. What they are for is their business's: these verbs tell what ended, and by which end.
+
+/** How long a command may wait to leave the house; a device on a weak SIM dials again within this. */
 const QUEUED_SECONDS = 15
 /** How long a movement may take to be answered (docs/protocol.md 4). */
 const MOVEMENT_SECONDS = 15
@@ -13,38 +15,34 @@ const QUERY_SECONDS = 5
 /** A login this long after a restart was sent is what came of it. */
 const RESTART_SECONDS = 300
 const QUERY_ATTEMPTS_MAX = 2
-/** Waiting commands a cabinet may have; more is a client gone wild. */
+/** Waiting commands a device may have; more is a client gone wild. */
 const WAITING_MAX = 32
 const DUE_ROWS = 500
-/** An inventory nobody answered is asked for again after this. */
-const ASK_AGAIN_SECONDS = 30
 
-/** Physical acts: never sent twice, one at a time per cabinet (docs/decisions.md rule 6). */
-export const MOVEMENTS = ['eject', 'force_eject']
+type Row = typeof deviceCommands.$inferSelect
+/** What a `CommandRow` is read from. */
+export const COLUMNS = [
+  'id',
+  'deviceId',
+  'kind',
+  'args',
+  'slot',
+  'isMovement',
+  'status',
+  'requestedBy',
+  'origin',
+  'attempts',
+  'hexSent',
+  'hexReceived',
+  'answer',
+  'evidence',
+  'createdAt',
+  'deadline',
+  'sentAt',
+  'answeredAt',
+] as const satisfies (keyof Row)[]
 
-export type CommandStatus = 'queued' | 'sent' | 'answered' | 'failed' | 'expired' | 'unknown'
-
-export interface CommandRow {
-  id: number
-  stationId: number
-  kind: string
-  args: Record<string, any>
-  slot: number | null
-  isMovement: boolean
-  status: CommandStatus
-  requestedBy: number | null
-  origin: string
-  attempts: number
-  hexSent: string | null
-  hexReceived: string | null
-  answer: Record<string, any> | null
-  evidence: string | null
-  createdAt: Date
-  deadline: Date
-  /** When its bytes first left for the present connection. */
-  sentAt: Date | null
-  answeredAt: Date | null
-}
+export type CommandRow = Pick<Row, (typeof COLUMNS)[number]>
 
 /** A client's `Idempotency-Key`, and a hash of what it was used for. */
 export interface Idempotency {
@@ -53,36 +51,16 @@ export interface Idempotency {
 }
 
 export interface NewCommand {
-  stationId: number
+  deviceId: number
   kind: string
   args?: Record<string, unknown>
   slot?: number
+  /** A physical act: never sent twice, one at a time per device (docs/decisions.md rule 6). */
+  isMovement?: boolean
   requestedBy: number | null
-  origin: 'api' | 'janitor' | 'login' | 'policy'
+  origin: CommandOrigin
   idempotency?: Idempotency | undefined
 }
-
-/** What a `CommandRow` is read from. */
-export const COLUMNS = [
-  'id',
-  'station_id',
-  'kind',
-  'args',
-  'slot',
-  'is_movement',
-  'status',
-  'requested_by',
-  'origin',
-  'attempts',
-  'hex_sent',
-  'hex_received',
-  'answer',
-  'evidence',
-  'created_at',
-  'deadline',
-  'sent_at',
-  'answered_at',
-] as const
 
 /** A command's row, or undefined. */
 export async function get(q: Queryable, id: number): Promise<CommandRow | undefined> {
@@ -110,41 +88,43 @@ export async function replayed(tx: Tx, requestedBy: number | null, idempotency: 
  * @throws Refused too_many_commands, idempotency_mismatch
  */
 export async function enqueue(tx: Tx, command: NewCommand): Promise<{ id: number; repeated: boolean }> {
-  const { stationId, kind, args = {}, slot = null, requestedBy, origin, idempotency } = command
+  const { deviceId, kind, args = {}, slot = null, isMovement = false, requestedBy, origin, idempotency } = command
   if (idempotency) {
     const id = await replayed(tx, requestedBy, idempotency)
     if (id !== null) return { id, repeated: true }
   }
-  const isMovement = MOVEMENTS.includes(kind)
   const payload = slot === null ? args : { ...args, slot }
   const [row] = await tx<{ id: number }[]>`
     with written as (
       insert into device_commands
-        (station_id, kind, args, slot, is_movement, requested_by, origin, idempotency_key, request_hash, deadline)
-      select ${stationId}, ${kind}, ${tx.json(payload as any)}, ${slot}, ${isMovement}, ${requestedBy}, ${origin},
+        (device_id, kind, args, slot, is_movement, requested_by, origin, idempotency_key, request_hash, deadline)
+      select ${deviceId}, ${kind}, ${tx.json(payload as any)}, ${slot}, ${isMovement}, ${requestedBy}, ${origin},
         ${idempotency?.key ?? null}, ${idempotency?.hash ?? null}, now() + make_interval(secs => ${QUEUED_SECONDS})
-      where (select count(*) from device_commands where station_id = ${stationId} and status in ('queued', 'sent')) < ${WAITING_MAX}
+      where (select count(*) from device_commands where device_id = ${deviceId} and status in ('queued', 'sent')) < ${WAITING_MAX}
       returning id
     )
-    select id, pg_notify(${COMMAND_CHANNEL}, ${String(stationId)}) from written`
-  if (!row) throw new Refused('too_many_commands', `${WAITING_MAX} commands wait for this cabinet already`)
+    select id, pg_notify(${COMMAND_CHANNEL}, ${String(deviceId)}) from written`
+  if (!row) throw new Refused('too_many_commands', `${WAITING_MAX} commands wait for this device already`)
   return { id: row.id, repeated: false }
 }
 
 /**
- * Asks a cabinet what it holds, unless that question is waiting already. Not counted among the commands a client
- * may have waiting: the house must always be able to look.
+ * Writes a question down unless the same waits already. Not counted among the commands a client may have waiting: the
+ * house must always be able to look.
  */
-export async function askInventory(tx: Tx, stationId: number, origin: NewCommand['origin']): Promise<void> {
+export async function enqueueOnce(
+  tx: Tx,
+  { deviceId, kind, origin }: Pick<NewCommand, 'deviceId' | 'kind' | 'origin'>,
+): Promise<void> {
   await tx`
     with written as (
-      insert into device_commands (station_id, kind, origin, deadline)
-      select ${stationId}, 'inventory', ${origin}, now() + make_interval(secs => ${QUEUED_SECONDS})
+      insert into device_commands (device_id, kind, origin, deadline)
+      select ${deviceId}, ${kind}, ${origin}, now() + make_interval(secs => ${QUEUED_SECONDS})
       where not exists (
-        select 1 from device_commands where station_id = ${stationId} and kind = 'inventory' and status = 'queued')
-      returning station_id
+        select 1 from device_commands where device_id = ${deviceId} and kind = ${kind} and status = 'queued')
+      returning device_id
     )
-    select pg_notify(${COMMAND_CHANNEL}, station_id::text) from written`
+    select pg_notify(${COMMAND_CHANNEL}, device_id::text) from written`
 }
 
 /** Takes back a command whose bytes have not left. False: they have. */
@@ -157,27 +137,27 @@ export async function withdraw(tx: Tx, id: number, evidence: string): Promise<bo
 
 export interface Waiting {
   id: number
-  stationId: number
+  deviceId: number
   epoch: number
   kind: string
   args: Record<string, any>
 }
 
 /**
- * What this node may send now to the cabinets it holds: of each cabinet the oldest movement, unless one is
+ * What this node may send now to the devices it holds: of each device the oldest movement, unless one is
  * under way, and the oldest query of each kind, unless that kind is under way (the wire has no correlation id).
  */
-export function waiting(q: Queryable, node: string, stationIds?: number[]): Promise<Waiting[]> {
+export function waiting(q: Queryable, node: string, deviceIds?: number[]): Promise<Waiting[]> {
   return q<Waiting[]>`
-    select distinct on (c.station_id, c.is_movement, case when c.is_movement then '' else c.kind end)
-      c.id, c.station_id, ds.epoch, c.kind, c.args
-    from device_commands c join device_sessions ds on ds.station_id = c.station_id and ds.node = ${node}
+    select distinct on (c.device_id, c.is_movement, case when c.is_movement then '' else c.kind end)
+      c.id, c.device_id, ds.epoch, c.kind, c.args
+    from device_commands c join device_sessions ds on ds.device_id = c.device_id and ds.node = ${node}
     where c.status = 'queued' and c.deadline > now()
-      ${stationIds ? q`and c.station_id = any(${stationIds}::bigint[])` : q``}
+      ${deviceIds ? q`and c.device_id = any(${deviceIds}::bigint[])` : q``}
       and not exists (
-        select 1 from device_commands s where s.station_id = c.station_id and s.status = 'sent'
+        select 1 from device_commands s where s.device_id = c.device_id and s.status = 'sent'
           and s.is_movement = c.is_movement and (c.is_movement or s.kind = c.kind))
-    order by c.station_id, c.is_movement, case when c.is_movement then '' else c.kind end, c.id`
+    order by c.device_id, c.is_movement, case when c.is_movement then '' else c.kind end, c.id`
 }
 
 /**
@@ -198,86 +178,104 @@ export async function claim(
     from unnest(${ids}::bigint[], ${items.map((item) => item.epoch)}::bigint[],
       ${items.map((item) => item.hex)}::text[]) as i (id, epoch, hex)
     where c.id = any(${ids}::bigint[]) and c.id = i.id and c.status = 'queued' and c.deadline > now()
-      and i.epoch = (select epoch from device_sessions where station_id = c.station_id and node = ${node})
+      and i.epoch = (select epoch from device_sessions where device_id = c.device_id and node = ${node})
     returning c.id`
   return rows.map((row) => row.id)
 }
 
-interface Ended {
+/** A command whose wait is over without an answer. `queued`: it waits to be sent once more. */
+export interface Ended {
   id: number
-  stationId: number
+  deviceId: number
+  deviceKind: DeviceKind
   kind: string
   status: CommandStatus
   isMovement: boolean
 }
 
-/** What follows when commands ended without an answer: orders of unsent ones fall, the rest is looked into. */
-async function afterwards(tx: Tx, ended: Ended[]): Promise<void> {
-  const ids = (status: CommandStatus) => ended.filter((row) => row.status === status).map((row) => row.id)
-  const requeued = new Set(ended.filter((row) => row.status === 'queued').map((row) => row.stationId))
-  for (const stationId of requeued) await tx`select pg_notify(${COMMAND_CHANNEL}, ${String(stationId)})`
-  if (ids('expired').length > 0) await orders.neverSent(tx, ids('expired'))
-  const doubtful = await tx<{ id: number }[]>`
-    select id from orders where status = 'pending' and command_id = any(${ids('unknown')}::bigint[])`
-  for (const { id } of doubtful) await ring(tx, `order ${id}`)
-  for (const row of ended) if (row.status !== 'queued') await ring(tx, `command ${row.id}`)
-  const looks = ended.filter(({ status, isMovement, kind }) =>
-    isMovement ? status === 'unknown' : kind === 'inventory' && status !== 'queued',
-  )
-  for (const { stationId, isMovement } of looks) await lookWithin(tx, stationId, isMovement ? 0 : ASK_AGAIN_SECONDS)
+const ended = (q: Queryable) => q`c.id, c.device_id, d.kind as device_kind, c.kind, c.status, c.is_movement`
+
+/** Wakes whoever waits for these, and the gateways that may send them once more. */
+async function ringAll(tx: Tx, ended: readonly Ended[]): Promise<void> {
+  const again = ended.filter(({ status }) => status === 'queued').map(({ deviceId }) => deviceId)
+  const over = ended.filter(({ status }) => status !== 'queued').map(({ id }) => id)
+  await tx`
+    select pg_notify(${COMMAND_CHANNEL}, id::text) from unnest(${again}::bigint[]) id
+    union all select pg_notify(${ANSWER_CHANNEL}, 'command ' || id) from unnest(${over}::bigint[]) id`
 }
 
 /** A query that may be asked again goes back to the queue; a movement never does, and nobody is restarted twice. */
 const givenUp = (q: Queryable) => q`
-  case when not is_movement and kind <> 'restart' and attempts < ${QUERY_ATTEMPTS_MAX} then 'queued' else 'unknown' end`
+  case when not is_movement and c.kind <> 'restart' and attempts < ${QUERY_ATTEMPTS_MAX} then 'queued' else 'unknown' end`
 
 /**
- * The connection that carried these cabinets' sent commands is gone: queries go back to the queue once, movements
- * become unknown; a restart is meant to end it and waits for the next login. The caller holds the stations (`lock` in places.ts).
+ * The connection that carried these devices' sent commands is gone: queries go back to the queue once, movements
+ * become unknown; a restart is meant to end it and waits for the next login. The caller holds the devices.
  */
-export async function abandon(tx: Tx, stationIds: number[], why: string): Promise<void> {
-  const ended = await tx<Ended[]>`
-    update device_commands set status = ${givenUp(tx)}, evidence = ${why},
+export async function abandon(tx: Tx, deviceIds: readonly number[], why: string): Promise<Ended[]> {
+  const given = await tx<Ended[]>`
+    update device_commands c set status = ${givenUp(tx)}, evidence = ${why},
       sent_at = case when ${givenUp(tx)} = 'queued' then null else sent_at end,
       deadline = case when is_movement then deadline else now() + make_interval(secs => ${QUEUED_SECONDS}) end
-    where station_id = any(${stationIds}::bigint[]) and status = 'sent' and kind <> 'restart'
-    returning id, station_id, kind, status, is_movement`
-  if (ended.length > 0) await afterwards(tx, ended)
+    from devices d
+    where d.id = c.device_id and c.device_id = any(${[...deviceIds]}::bigint[]) and status = 'sent' and c.kind <> 'restart'
+    returning ${ended(tx)}`
+  if (given.length > 0) await ringAll(tx, given)
+  return given
 }
 
-/** A cabinet that dials in again after it was told to restart has done so, whether it said so first or not (0x67). */
-export async function restarted(tx: Tx, stationId: number): Promise<void> {
+/** A device that dials in again after it was told to restart has done so, whether it said so first or not (0x67). */
+export async function restarted(tx: Tx, deviceId: number): Promise<void> {
   const done = await tx<{ id: number }[]>`
     update device_commands set status = 'answered', answered_at = now(), answer = '{}', evidence = 'the cabinet logged in again'
-    where station_id = ${stationId} and kind = 'restart' and status in ('sent', 'unknown')
+    where device_id = ${deviceId} and kind = 'restart' and status in ('sent', 'unknown')
       and sent_at > now() - make_interval(secs => ${RESTART_SECONDS})
     returning id`
   for (const { id } of done) await ring(tx, `command ${id}`)
 }
 
+/** Fails commands that no device of this wire can be told; of two that say so one does it. The caller holds the device. */
+export async function fail(tx: Tx, deviceId: number, ids: readonly number[], evidence: string): Promise<Ended[]> {
+  const failed = await tx<Ended[]>`
+    update device_commands c set status = 'failed', evidence = ${evidence}, answered_at = now()
+    from devices d
+    where d.id = c.device_id and c.device_id = ${deviceId} and c.id = any(${[...ids]}::bigint[]) and status = 'queued'
+    returning ${ended(tx)}`
+  if (failed.length > 0) await ringAll(tx, failed)
+  return failed
+}
+
+/**
+ * Locks what else hangs on devices that are locked. For the older build, which locks stations and knows no devices; goes
+ * with it.
+ */
+export type Hold = (tx: Tx, deviceIds: number[]) => Promise<unknown>
+
 /**
  * Ends what is overdue: what never left expires, a silent query is queued once more, a silent movement is
- * unknown until an inventory decides. Any process may call it, several at once; a cabinet that somebody is just
+ * unknown until its business decides. Any process may call it, several at once; a device that somebody is just
  * working on is left for the next time.
- * @returns how many commands were overdue
  */
-export async function expire(tx: Tx): Promise<number> {
-  const stations = await tx<{ id: number }[]>`
-    select id from stations where id in (
-      select station_id from device_commands where status in ('queued', 'sent') and deadline < now()
+export async function expire(tx: Tx, hold: Hold): Promise<Ended[]> {
+  const held = await tx<{ id: number }[]>`
+    select id from devices where id in (
+      select device_id from device_commands where status in ('queued', 'sent') and deadline < now()
       order by deadline limit ${DUE_ROWS})
     order by id for no key update skip locked`
-  if (stations.length === 0) return 0
-  const ended = await tx<Ended[]>`
-    update device_commands set
+  if (held.length === 0) return []
+  const deviceIds = held.map(({ id }) => id)
+  await hold(tx, deviceIds)
+  const overdue = await tx<Ended[]>`
+    update device_commands c set
       status = case when status = 'sent' then ${givenUp(tx)} when attempts = 0 then 'expired' else 'unknown' end,
       evidence = case when attempts = 0 then 'the cabinet was not there to take it' else 'no answer in time' end,
       deadline = now() + make_interval(secs => ${QUEUED_SECONDS})
-    where id in (
+    from devices d
+    where d.id = c.device_id and c.id in (
       select id from device_commands
-      where station_id = any(${stations.map(({ id }) => id)}::bigint[]) and status in ('queued', 'sent') and deadline < now()
+      where device_id = any(${deviceIds}::bigint[]) and status in ('queued', 'sent') and deadline < now()
       order by id limit ${DUE_ROWS} for update skip locked)
-    returning id, station_id, kind, status, is_movement`
-  if (ended.length > 0) await afterwards(tx, ended)
-  return ended.length
+    returning ${ended(tx)}`
+  if (overdue.length > 0) await ringAll(tx, overdue)
+  return overdue
 }

@@ -3,8 +3,9 @@ import { iccidOf } from '../../protocol/iccid.ts'
 import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
-import { ringStation } from '../postgres/channels.ts'
+import { ringDevice } from '../postgres/channels.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import type { DeviceKind, Firmware } from './words.ts'
 
 const PASSWORD_BYTES = 32
 /** Tells a device's credentials apart; the name itself is no secret. */
@@ -12,12 +13,7 @@ const NAME_BYTES = 6
 /** Credentials that are over, kept per device for whoever asks what happened. */
 const HISTORY_ROWS_MAX = 8
 
-/** What dials the broker: each kind has its own topics (docs/protocol.md 5.2). */
-export type DeviceKind = 'cabinet' | 'terminal'
-/** Which of the vendor's bootstraps it spoke (docs/protocol.md 5.1). */
-export type Firmware = 'current' | 'old'
-
-/** A device of one kind, as its topics name it: a cabinet by its IMEI. */
+/** A device of one kind, which has its own topics (docs/protocol.md 5.2), as these name it: a cabinet by its IMEI. */
 export interface Device {
   deviceKind: DeviceKind
   deviceId: string
@@ -49,7 +45,7 @@ const hashOf = (password: string | Buffer) => createHash('sha256').update(passwo
  */
 export const mayDial = (q: Queryable) => q`
   (s.deleted_at is null and not exists (
-    select 1 from station_secret_keys k where k.station_id = s.id and (k.valid_until is null or k.valid_until > now())))`
+    select 1 from device_keys k where k.device_id = s.id and (k.valid_until is null or k.valid_until > now())))`
 
 /**
  * SQL: is this cabinet (alias `s`) one that comes by a broker, ours or another? Then whoever comes without a credential is
@@ -58,7 +54,7 @@ export const mayDial = (q: Queryable) => q`
 export const hasDialled = (q: Queryable) => q`
   (exists (select 1 from mqtt_credentials c
     where c.device_kind = 'cabinet' and c.device_id = s.box_id and c.first_used_at is not null)
-    or exists (select 1 from device_sessions where station_id = s.id and dialect = 'mqtt'))`
+    or exists (select 1 from device_sessions where device_id = s.id and dialect = 'mqtt'))`
 
 /** Under this id a device is one client of the broker: MQTT's own takeover ends its older connection. */
 export const clientIdOf = ({ deviceKind, deviceId }: Device) => `${deviceKind}-${deviceId}`
@@ -171,7 +167,7 @@ export async function revoke(tx: Tx, actor: Actor | null, device: Device): Promi
     entityId: stationId,
     newValues: { deviceKind, revoked: count },
   })
-  await ringStation(tx, stationId)
+  await ringDevice(tx, stationId)
   return count
 }
 

@@ -1,4 +1,5 @@
-import { at, createdAt, id, ref } from '../postgres/columns.ts'
+import { orgUnits } from '../identity/schema.ts'
+import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
 import {
   bigint,
   boolean,
@@ -12,14 +13,45 @@ import {
   unique,
   uniqueIndex,
 } from '../postgres/drizzle.ts'
-import { stations } from '../powerbank/schema.ts'
+import {
+  type CommandOrigin,
+  type CommandStatus,
+  commandStatuses,
+  type DeviceKind,
+  deviceKinds,
+  type Firmware,
+  firmwares,
+  type QuarantineReason,
+} from './words.ts'
+
+// `station_id` in two of these tables is for the build before this one, which runs beside it for the length of a
+// deployment. Triggers fill it (migration 0009), nothing of ours reads it, and it goes with the next release.
+
+/** What dials in, whatever it is. A business has a table of its own for its kind, which shares the id. */
+export const devices = pgTable(
+  'devices',
+  {
+    id: id(),
+    kind: text().$type<DeviceKind>().notNull(),
+    /** What it calls itself: a cabinet's box id or IMEI. */
+    serial: text().notNull(),
+    orgUnitId: ref().references(() => orgUnits.id),
+    createdAt: createdAt(),
+    deletedAt: at(),
+  },
+  (t) => [
+    uniqueIndex('devices_serial').on(t.kind, t.serial).where(sql`${t.deletedAt} is null`),
+    check('devices_kind', oneOf(t.kind, deviceKinds)),
+  ],
+)
 
 export const deviceSessions = pgTable(
   'device_sessions',
   {
-    stationId: ref()
+    deviceId: ref()
       .primaryKey()
-      .references(() => stations.id),
+      .references(() => devices.id),
+    stationId: ref(),
     /** The gateway process that holds the socket; null: not connected. */
     node: text(),
     epoch: bigint({ mode: 'number' }).notNull().default(0),
@@ -32,16 +64,16 @@ export const deviceSessions = pgTable(
     disconnectedAt: at(),
     seenAt: at(),
   },
-  (t) => [index('device_sessions_node').on(t.node)],
+  (t) => [index('device_sessions_node').on(t.node), uniqueIndex('device_sessions_station').on(t.stationId)],
 )
 
-export const stationSecretKeys = pgTable(
-  'station_secret_keys',
+export const deviceKeys = pgTable(
+  'device_keys',
   {
     id: id(),
-    stationId: ref()
+    deviceId: ref()
       .notNull()
-      .references(() => stations.id),
+      .references(() => devices.id),
     keyCiphertext: text().notNull(),
     /** What may be shown: the last two characters. */
     keyHint: text().notNull(),
@@ -49,17 +81,18 @@ export const stationSecretKeys = pgTable(
     createdBy: ref(),
     createdAt: createdAt(),
   },
-  (t) => [index('station_secret_keys_station').on(t.stationId, t.id)],
+  (t) => [index('device_keys_device').on(t.deviceId, t.id)],
 )
 
 export const quarantine = pgTable(
   'quarantine',
   {
     id: id(),
+    kind: text().$type<DeviceKind>().notNull().default('cabinet'),
+    /** Its serial. */
     boxId: text().notNull(),
     dialect: text().notNull(),
-    /** `unknown_box_id`, `no_key`, `bad_token`; over MQTT `sim_changed`. */
-    reason: text().notNull(),
+    reason: text().$type<QuarantineReason>().notNull(),
     address: text(),
     slots: integer(),
     attempts: integer().notNull().default(1),
@@ -73,18 +106,18 @@ export const deviceCommands = pgTable(
   'device_commands',
   {
     id: id(),
-    stationId: ref()
+    deviceId: ref()
       .notNull()
-      .references(() => stations.id),
+      .references(() => devices.id),
+    stationId: ref(),
     kind: text().notNull(),
     args: jsonb().$type<Record<string, any>>().notNull().default({}),
-    /** For movements: the slot, which with the station and the kind matches the answer. */
+    /** For movements: the slot, which with the device and the kind matches the answer. */
     slot: integer(),
     isMovement: boolean().notNull().default(false),
-    status: text().notNull().default('queued'),
+    status: text().$type<CommandStatus>().notNull().default('queued'),
     requestedBy: ref(),
-    /** `api`, `janitor`, `login`, `policy`. */
-    origin: text().notNull().default('api'),
+    origin: text().$type<CommandOrigin>().notNull().default('api'),
     idempotencyKey: text(),
     /** What the key was first used for: the same key for something else is refused. */
     requestHash: text(),
@@ -103,15 +136,16 @@ export const deviceCommands = pgTable(
     answeredAt: at(),
   },
   (t) => [
-    uniqueIndex('device_commands_one_movement').on(t.stationId).where(sql`${t.status} = 'sent' and ${t.isMovement}`),
+    uniqueIndex('device_commands_one_movement').on(t.deviceId).where(sql`${t.status} = 'sent' and ${t.isMovement}`),
     uniqueIndex('device_commands_one_query')
-      .on(t.stationId, t.kind)
+      .on(t.deviceId, t.kind)
       .where(sql`${t.status} = 'sent' and not ${t.isMovement}`),
     uniqueIndex('device_commands_key').on(t.requestedBy, t.idempotencyKey).where(sql`${t.idempotencyKey} is not null`),
-    index('device_commands_open').on(t.stationId, t.id).where(sql`${t.status} in ('queued', 'sent')`),
+    index('device_commands_open').on(t.deviceId, t.id).where(sql`${t.status} in ('queued', 'sent')`),
     index('device_commands_due').on(t.deadline).where(sql`${t.status} in ('queued', 'sent')`),
-    index('device_commands_station').on(t.stationId, t.id),
-    check('device_commands_status', sql`${t.status} in ('queued', 'sent', 'answered', 'failed', 'expired', 'unknown')`),
+    index('device_commands_device').on(t.deviceId, t.id),
+    index('device_commands_station').on(t.stationId, t.id).where(sql`${t.stationId} is not null`),
+    check('device_commands_status', oneOf(t.status, commandStatuses)),
   ],
 )
 
@@ -119,8 +153,7 @@ export const mqttCredentials = pgTable(
   'mqtt_credentials',
   {
     id: id(),
-    /** `cabinet`, `terminal`. */
-    deviceKind: text().notNull(),
+    deviceKind: text().$type<DeviceKind>().notNull(),
     /** As the topics have it: the IMEI of a cabinet. */
     deviceId: text().notNull(),
     username: text().notNull(),
@@ -128,8 +161,7 @@ export const mqttCredentials = pgTable(
     passwordHash: text().notNull(),
     /** The SIM the device named when it asked; another one asks an operator first. */
     iccid: text(),
-    /** `current` or `old`: which of the vendor's bootstraps it spoke (docs/protocol.md 5.1). */
-    firmware: text().notNull().default('current'),
+    firmware: text().$type<Firmware>().notNull().default('current'),
     /** What it said of itself, e.g. `20240904-RBMG-3.0.0.0`. */
     software: text(),
     address: text(),
@@ -140,7 +172,7 @@ export const mqttCredentials = pgTable(
   (t) => [
     uniqueIndex('mqtt_credentials_username').on(t.username),
     index('mqtt_credentials_device').on(t.deviceKind, t.deviceId, t.id),
-    check('mqtt_credentials_kind', sql`${t.deviceKind} in ('cabinet', 'terminal')`),
-    check('mqtt_credentials_firmware', sql`${t.firmware} in ('current', 'old')`),
+    check('mqtt_credentials_kind', oneOf(t.deviceKind, deviceKinds)),
+    check('mqtt_credentials_firmware', oneOf(t.firmware, firmwares)),
   ],
 )

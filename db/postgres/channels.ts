@@ -7,15 +7,18 @@ export const EVENT_CHANNEL = 'voltbay_event'
 export const NOTIFICATION_CHANNEL = 'voltbay_notice'
 /** A notice from outside was stored that nobody waits for. */
 export const INBOX_CHANNEL = 'voltbay_inbox'
-/** Payload: a station's id. What a gateway knows of it, its keys, has changed. */
-export const STATION_CHANNEL = 'voltbay_station'
+/** Payload: a device's id. What a gateway knows of it, its keys, has changed. */
+export const DEVICE_CHANNEL = 'voltbay_station'
+
+/** What somebody may wait for. */
+export type Subject = `command ${number}` | `order ${number}`
 
 /** Wakes whoever waits for this command or order, when the transaction commits. */
-export async function ring(tx: Queryable, subject: `command ${number}` | `order ${number}`): Promise<void> {
+export async function ring(tx: Queryable, subject: Subject): Promise<void> {
   await tx`select pg_notify(${ANSWER_CHANNEL}, ${subject})`
 }
 
-/** Wakes the gateway that holds this cabinet: it looks the keys up again before it believes the next frame. */
-export async function ringStation(tx: Queryable, stationId: number): Promise<void> {
-  await tx`select pg_notify(${STATION_CHANNEL}, ${String(stationId)})`
+/** Wakes the gateway that holds this device: it looks the keys up again before it believes the next frame. */
+export async function ringDevice(tx: Queryable, deviceId: number): Promise<void> {
+  await tx`select pg_notify(${DEVICE_CHANNEL}, ${String(deviceId)})`
 }

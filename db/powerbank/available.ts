@@ -23,7 +23,7 @@ export async function list(q: Queryable, filter: AvailableFilter): Promise<{ row
   const free = q`
     (${candidates(q, q`p.status = 'active' and (${stationId}::bigint is null or sp.station_id = ${stationId})`)}) c
     join stations s on s.id = c.station_id and s.status = 'active' and s.deleted_at is null
-    left join device_sessions ds on ds.station_id = s.id
+    left join device_sessions ds on ds.device_id = s.id
     where not c.on_loan and ${within(q, scope, q`s.org_unit_id`)}`
   const [counted] = await q<{ total: number }[]>`select count(*) as total from ${free}`
   const rows = await q<Available[]>`

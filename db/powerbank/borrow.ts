@@ -31,7 +31,7 @@ interface Facts {
 
 /**
  * A user may borrow where the own unit is the station's or its parent group; a service_admin anywhere (docs/contracts.md
- * 4.8). Locks the station (see `lock` in places.ts): who asks there at the same time chooses from what is left.
+ * 4.8). Locks the station (see `lock` in slots.ts): who asks there at the same time chooses from what is left.
  */
 async function factsOf(tx: Tx, stationId: number, userId: number): Promise<Facts | undefined> {
   const [facts] = await tx<Facts[]>`
@@ -40,8 +40,8 @@ async function factsOf(tx: Tx, stationId: number, userId: number): Promise<Facts
       where r.user_id = ${userId} and r.surface = 'powerbank'
         and (r.role = 'service_admin' or r.org_unit_id in (s.org_unit_id, unit.parent_id))
     ) as has_access
-    from stations s left join device_sessions ds on ds.station_id = s.id
-    where s.id = ${stationId} and s.deleted_at is null for no key update of s`
+    from devices d join stations s on s.id = d.id left join device_sessions ds on ds.device_id = d.id
+    where d.id = ${stationId} and s.deleted_at is null for no key update of d, s`
   return facts
 }
 
@@ -110,8 +110,9 @@ export async function borrow(tx: Tx, actor: Actor, request: BorrowRequest): Prom
   await assertWithinLimit(tx, userId)
   if (bank.powerbankStatus !== 'active') throw new Refused('power_bank_not_active', bank.powerbankStatus)
   const { id: commandId } = await commands.enqueue(tx, {
-    stationId,
+    deviceId: stationId,
     kind: 'eject',
+    isMovement: true,
     slot: bank.slotNumber,
     // Over MQTT a cabinet is asked for the bank, not for the slot (docs/protocol.md 5.4); other wires leave it out.
     ...(bank.deviceId !== null && { args: { bankId: bank.deviceId } }),

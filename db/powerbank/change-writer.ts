@@ -1,7 +1,8 @@
-import { askInventory, withdraw } from '../devices/commands.ts'
+import { withdraw } from '../devices/commands.ts'
 import { record, recordAll } from '../messages/events.ts'
 import type { Tx } from '../postgres/connect.ts'
 import type { Change, ChangeOf } from './decide/changes.ts'
+import { askInventory } from './looks.ts'
 import * as orders from './orders.ts'
 
 /** Orders move and commands are withdrawn one by one: what became of a withdrawal is only known then. */

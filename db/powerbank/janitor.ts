@@ -1,5 +1,5 @@
-import { askInventory } from '../devices/commands.ts'
 import type { Db } from '../postgres/connect.ts'
+import { askInventory } from './looks.ts'
 import * as orders from './orders.ts'
 
 /** An order whose cabinet never came back to tell: after this long nobody is made to wait or pay for it. */
@@ -16,7 +16,7 @@ export async function sweep(db: Db, node: string): Promise<number> {
     const due = await tx<{ id: number }[]>`
       update stations set inventory_due_at = null
       where id in (
-        select s.id from stations s join device_sessions ds on ds.station_id = s.id and ds.node = ${node}
+        select s.id from stations s join device_sessions ds on ds.device_id = s.id and ds.node = ${node}
         where s.inventory_due_at < now() order by s.inventory_due_at limit ${SWEEP_ROWS} for no key update of s skip locked)
       returning id`
     for (const { id } of due) await askInventory(tx, id, 'janitor')

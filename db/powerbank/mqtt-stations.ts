@@ -1,8 +1,12 @@
-import { abandon, askInventory } from '../devices/commands.ts'
-import { ONLINE_SLACK_SECONDS, open } from '../devices/connections.ts'
-import { type Device, type Firmware, isGiven, mayDial } from '../devices/mqtt-credentials.ts'
+import { abandon } from '../devices/commands.ts'
+import { ONLINE_SLACK_SECONDS } from '../devices/connections.ts'
+import { type Device, isGiven, mayDial } from '../devices/mqtt-credentials.ts'
+import type { Firmware } from '../devices/words.ts'
 import { record } from '../messages/events.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { afterwards } from './aftermath.ts'
+import { open } from './cabinets.ts'
+import { askInventory } from './looks.ts'
 import { Refused } from './refused.ts'
 import { lock } from './slots.ts'
 
@@ -24,7 +28,7 @@ const stationColumns = (q: Queryable, node: string) => q`
   s.id as station_id, s.box_id, ds.epoch,
   coalesce((select firmware from mqtt_credentials c
     where c.device_kind = 'cabinet' and c.device_id = s.box_id order by c.id desc limit 1), 'current') as firmware
-  from stations s left join device_sessions ds on ds.station_id = s.id and ds.node = ${node}`
+  from stations s left join device_sessions ds on ds.device_id = s.id and ds.node = ${node}`
 
 /** Whose IMEI is this? Null: nobody's. */
 export async function stationBehind(q: Queryable, node: string, boxId: string): Promise<MqttStation | null> {
@@ -57,7 +61,7 @@ export interface Arrival {
 export async function arrive(tx: Tx, { stationId, node, heartbeatSeconds, isLogin }: Arrival): Promise<number> {
   await lock(tx, stationId)
   const [session] = await tx<{ epoch: number }[]>`
-    select epoch from device_sessions where station_id = ${stationId} and node = ${node}`
+    select epoch from device_sessions where device_id = ${stationId} and node = ${node}`
   if (session && !isLogin) return session.epoch
   const opened = await open(tx, { stationId, node, dialect: 'mqtt', address: 'broker', heartbeatSeconds })
   try {
@@ -76,17 +80,18 @@ export async function arrive(tx: Tx, { stationId, node, heartbeatSeconds, isLogi
  */
 export async function closeSilent(tx: Tx, node: string): Promise<number> {
   const silent = await tx<{ id: number }[]>`
-    select s.id from stations s join device_sessions ds on ds.station_id = s.id and ds.node = ${node}
+    select d.id from devices d join stations s on s.id = d.id
+      join device_sessions ds on ds.device_id = d.id and ds.node = ${node}
     where ds.seen_at < now() - make_interval(secs => 2 * ds.heartbeat_seconds + ${ONLINE_SLACK_SECONDS})
-    order by s.id limit ${SILENT_ROWS} for no key update of s skip locked`
+    order by d.id limit ${SILENT_ROWS} for no key update of d, s skip locked`
   if (silent.length === 0) return 0
-  const closed = await tx<{ stationId: number }[]>`
+  const closed = await tx<{ deviceId: number }[]>`
     update device_sessions set node = null, disconnected_at = now()
-    where station_id = any(${silent.map(({ id }) => id)}::bigint[]) and node = ${node}
+    where device_id = any(${silent.map(({ id }) => id)}::bigint[]) and node = ${node}
       and seen_at < now() - make_interval(secs => 2 * heartbeat_seconds + ${ONLINE_SLACK_SECONDS})
-    returning station_id`
-  const ids = closed.map(({ stationId }) => stationId)
-  await abandon(tx, ids, 'the cabinet was silent')
+    returning device_id`
+  const ids = closed.map(({ deviceId }) => deviceId)
+  await afterwards(tx, await abandon(tx, ids, 'the cabinet was silent'))
   for (const stationId of ids) await record(tx, 'station.disconnected', { stationId, data: { reason: 'silent' } })
   return ids.length
 }
@@ -99,7 +104,7 @@ export async function closeSilent(tx: Tx, node: string): Promise<number> {
 export async function lookAtAll(tx: Tx, node: string): Promise<number> {
   const { count } = await tx`
     with missed as (
-      select s.id from stations s join device_sessions ds on ds.station_id = s.id and ds.node = ${node}
+      select s.id from stations s join device_sessions ds on ds.device_id = s.id and ds.node = ${node}
       order by s.id for no key update of s)
     update stations set inventory_due_at = least(inventory_due_at, now()) where id in (select id from missed)`
   return count

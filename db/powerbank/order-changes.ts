@@ -7,6 +7,7 @@ import type { Tx } from '../postgres/connect.ts'
 import { assertMayActFor, assertWithinLimit } from './borrow.ts'
 import { SETTLE_SECONDS } from './decide/changes.ts'
 import { EVENT, mayMove } from './decide/order-states.ts'
+import { lookWithin } from './looks.ts'
 import * as orders from './orders.ts'
 import { assertNotLent, unplace } from './powerbank-changes.ts'
 import { type PowerbankReason, Refused } from './refused.ts'
@@ -75,7 +76,7 @@ async function assertFree(tx: Tx, powerbankId: number): Promise<void> {
 async function takeOut(tx: Tx, powerbankId: number, place: { stationId: number } | null): Promise<void> {
   if (!place) return
   await unplace(tx, powerbankId)
-  await places.lookWithin(tx, place.stationId, SETTLE_SECONDS)
+  await lookWithin(tx, place.stationId, SETTLE_SECONDS)
 }
 
 const note = (tx: Tx, actor: Actor, act: 'create' | 'update' | 'delete', entityId: number, values: object) =>

@@ -1,8 +1,11 @@
+import type { Answers } from '../devices/answer-listener.ts'
+import * as commands from '../devices/commands.ts'
 import { record } from '../messages/events.ts'
 import { ring } from '../postgres/channels.ts'
-import type { Queryable, Tx } from '../postgres/connect.ts'
+import type { Db, Queryable, Tx } from '../postgres/connect.ts'
 import type { Move } from './decide/changes.ts'
 import { EVENT, mayLeave } from './decide/order-states.ts'
+import { Refused } from './refused.ts'
 import type { orders } from './schema.ts'
 
 type Row = typeof orders.$inferSelect
@@ -32,6 +35,18 @@ export async function get(q: Queryable, id: number): Promise<Order | undefined> 
     select ${q(COLUMNS)} from orders where id = ${id} and deleted_at is null`
   return order
 }
+
+/**
+ * The order's row once it is no longer pending or its command's outcome is unknown, or as it stands when the time is up.
+ * @throws Refused not_found: it is deleted
+ */
+export const settled = ({ db, answers }: { db: Db; answers: Answers }, id: number, waitMs: number): Promise<Order> =>
+  answers.wait(`order ${id}`, waitMs, async () => {
+    const row = await get(db.sql, id)
+    if (!row) throw new Refused('not_found', `order ${id}`, { reason: 'order_unknown' })
+    const command = row.status === 'pending' && row.commandId ? await commands.get(db.sql, row.commandId) : null
+    return { row, settled: row.status !== 'pending' || command?.status === 'unknown' }
+  })
 
 /**
  * Moves one order, if it still stands where its way begins: one conditional update, so of two at once one
@@ -87,12 +102,4 @@ export async function ejected(
   const swapped = bankId !== order.powerbankId ? '; another bank left the slot' : ''
   await move(tx, order.id, { to: 'borrow', evidence: evidence + swapped, powerbankId: bankId })
   return order.id
-}
-
-/** Commands that never left the house take their orders with them: nothing moved. */
-export async function neverSent(tx: Tx, commandIds: number[]): Promise<void> {
-  const orders = await tx<{ id: number }[]>`
-    select id from orders where command_id = any(${commandIds}::bigint[]) and status = 'pending'
-    order by id for update`
-  for (const { id } of orders) await move(tx, id, { to: 'cancelled', evidence: 'the command was never sent' })
 }

@@ -17,7 +17,7 @@ const COLUMNS = [
   'lastSeenAt',
 ] as const satisfies (keyof typeof quarantine.$inferSelect)[]
 
-/** A cabinet that dialled and was not let in (written by `connections.quarantine`). `slots`: as it told, if it did. */
+/** A cabinet that dialled and was not let in (written by `quarantine` of the devices). `slots`: as it told, if it did. */
 export type PendingDevice = Pick<typeof quarantine.$inferSelect, (typeof COLUMNS)[number]>
 
 /** What an adopted cabinet is taken to have when neither it nor the operator says; its inventory corrects it. */
@@ -28,9 +28,9 @@ export async function list(
   q: Queryable,
   { page, limit }: { page: number; limit: number },
 ): Promise<{ rows: PendingDevice[]; total: number }> {
-  const [counted] = await q<{ total: number }[]>`select count(*) as total from quarantine`
+  const [counted] = await q<{ total: number }[]>`select count(*) as total from quarantine where kind = 'cabinet'`
   const rows = await q<PendingDevice[]>`
-    select ${q(COLUMNS)} from quarantine order by last_seen_at desc, id desc limit ${limit} offset ${(page - 1) * limit}`
+    select ${q(COLUMNS)} from quarantine where kind = 'cabinet' order by last_seen_at desc, id desc limit ${limit} offset ${(page - 1) * limit}`
   return { rows, total: counted!.total }
 }
 
@@ -45,7 +45,9 @@ export async function approve(
   id: number,
   fields: { orgUnitId: number | null; slotsDeclared?: number | undefined },
 ): Promise<stations.Station> {
-  const [pending] = await tx<PendingDevice[]>`delete from quarantine where id = ${id} returning ${tx(COLUMNS)}`
+  const [pending] = await tx<
+    PendingDevice[]
+  >`delete from quarantine where id = ${id} and kind = 'cabinet' returning ${tx(COLUMNS)}`
   if (!pending) throw new Refused('not_found', '', { reason: 'pending_device_unknown' })
   const [known] = await tx<{ id: number }[]>`
     select id from stations where box_id = ${pending.boxId} and deleted_at is null for update`

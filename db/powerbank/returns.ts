@@ -22,7 +22,7 @@ async function assertCanTake(q: Queryable, stationId: number): Promise<void> {
   const [station] = await q<{ status: string; online: boolean; free: number }[]>`
     select s.status, ${isOnline(q)} as online,
       s.slots_declared - (select count(*) from station_powerbanks sp where sp.station_id = s.id) as free
-    from stations s left join device_sessions ds on ds.station_id = s.id
+    from stations s left join device_sessions ds on ds.device_id = s.id
     where s.id = ${stationId} and s.deleted_at is null`
   if (!station) throw new Refused('station_not_found')
   if (station.status !== 'active') throw new Refused('station_inactive')

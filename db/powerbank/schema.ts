@@ -1,4 +1,4 @@
-import { deviceCommands } from '../devices/schema.ts'
+import { deviceCommands, devices } from '../devices/schema.ts'
 import { orgUnits, users } from '../identity/schema.ts'
 import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
 import { boolean, check, index, integer, jsonb, pgTable, sql, text, unique, uniqueIndex } from '../postgres/drizzle.ts'
@@ -7,7 +7,11 @@ import { importStatuses, orderStatuses, powerbankStatuses, stationStatuses, writ
 export const stations = pgTable(
   'stations',
   {
-    id: id(),
+    /** Its device's: a trigger makes and keeps the row of `devices` (migration 0009). */
+    id: ref()
+      .primaryKey()
+      .default(sql`nextval('devices_id_seq')`)
+      .references(() => devices.id),
     orgUnitId: ref().references(() => orgUnits.id),
     boxId: text().notNull(),
     iccid: text(),

@@ -38,7 +38,7 @@ async function questions(tx: Tx, stationId: number): Promise<Date[]> {
   const asked = await tx<{ sentAt: Date }[]>`
     select sent_at from (
       select kind, status, sent_at, answered_at from device_commands
-      where station_id = ${stationId} order by id desc limit ${ASKED_COMMANDS_MAX}
+      where device_id = ${stationId} order by id desc limit ${ASKED_COMMANDS_MAX}
     ) recent
     where kind = 'inventory' and (status in ('queued', 'sent', 'unknown') or answered_at = now()) and sent_at is not null`
   return asked.map(({ sentAt }) => sentAt)

@@ -24,7 +24,7 @@ export const OPERATORS = ['group_admin', 'subgroup_admin'] as const
 async function factsOf(q: Queryable, actor: Actor, stationId: number): Promise<Facts> {
   const [facts] = await q<Facts[]>`
     select s.status, s.org_unit_id, s.slots_declared, ${isReachable(q)} as online
-    from stations s left join device_sessions ds on ds.station_id = s.id
+    from stations s left join device_sessions ds on ds.device_id = s.id
     where s.id = ${stationId} and s.deleted_at is null`
   if (!facts) throw new Refused('station_not_found')
   assertInScope(await of(q, actor, ...OPERATORS), facts.orgUnitId)
@@ -52,7 +52,7 @@ export async function ask(
   if (!online) throw new Refused('device_offline')
   const { kind, args = {} } = question
   const { id } = await commands.enqueue(tx, {
-    stationId,
+    deviceId: stationId,
     kind,
     args,
     requestedBy: actor.userId,
@@ -81,8 +81,9 @@ export async function forceEject(
   if (status !== 'active') throw new Refused('station_inactive')
   if (!online) throw new Refused('device_offline')
   const { id } = await commands.enqueue(tx, {
-    stationId,
+    deviceId: stationId,
     kind: 'force_eject',
+    isMovement: true,
     slot,
     requestedBy: actor.userId,
     origin: 'api',

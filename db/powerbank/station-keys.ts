@@ -14,16 +14,16 @@ export interface KeyFilter {
 }
 
 /** One page of the keys of the stations in scope, newest first, hints only, and how many there are in all. */
-export async function list(q: Queryable, filter: KeyFilter): Promise<{ rows: keys.StationKey[]; total: number }> {
+export async function list(q: Queryable, filter: KeyFilter): Promise<{ rows: keys.DeviceKey[]; total: number }> {
   const { scope, stationId = null, page, limit } = filter
   const where = q`
     s.deleted_at is null and ${within(q, scope, q`s.org_unit_id`)}
-    and (${stationId}::bigint is null or k.station_id = ${stationId})`
+    and (${stationId}::bigint is null or k.device_id = ${stationId})`
   const [counted] = await q<{ total: number }[]>`
-    select count(*) as total from station_secret_keys k join stations s on s.id = k.station_id where ${where}`
-  const rows = await q<keys.StationKey[]>`
-    select k.id, k.station_id, k.key_hint, k.valid_until, k.created_at
-    from station_secret_keys k join stations s on s.id = k.station_id
+    select count(*) as total from device_keys k join stations s on s.id = k.device_id where ${where}`
+  const rows = await q<keys.DeviceKey[]>`
+    select k.id, k.device_id, k.key_hint, k.valid_until, k.created_at
+    from device_keys k join stations s on s.id = k.device_id
     where ${where} order by k.id desc limit ${limit} offset ${(page - 1) * limit}`
   return { rows, total: counted!.total }
 }
@@ -54,9 +54,9 @@ export async function add(
   actor: Actor,
   given: { stationId: number; value: string },
   secret: string,
-): Promise<keys.StationKey> {
+): Promise<keys.DeviceKey> {
   await assertStation(tx, actor, given.stationId)
-  const key = await keys.add(tx, actor, given, secret)
+  const key = await keys.add(tx, actor, { deviceId: given.stationId, value: given.value }, secret)
   await note(tx, actor, 'add', given.stationId, { keyId: key.id })
   return key
 }
@@ -67,8 +67,8 @@ export async function add(
  */
 export async function remove(tx: Tx, actor: Actor, keyId: number): Promise<void> {
   const key = await keys.remove(tx, keyId)
-  await assertStation(tx, actor, key.stationId)
-  await note(tx, actor, 'delete', key.stationId, { keyId })
+  await assertStation(tx, actor, key.deviceId)
+  await note(tx, actor, 'delete', key.deviceId, { keyId })
 }
 
 /**

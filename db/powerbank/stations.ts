@@ -23,7 +23,7 @@ const table = tableOf(stations, {
   scope: { by: 'orgUnitId', seen: of, changed: administered },
   joins: [
     [orgUnits, eq(orgUnits.id, stations.orgUnitId)],
-    [ds, eq(ds.stationId, stations.id)],
+    [ds, eq(ds.deviceId, stations.id)],
   ],
   beside: {
     orgUnitName: sql<string | null>`${orgUnits.name}`,
@@ -66,7 +66,10 @@ export async function create(tx: Tx, actor: Actor, fields: StationFields): Promi
 /** Ends the present connection: its node hears at its next `seen` that the cabinet is no longer its own. */
 const disown = (tx: Tx, id: number) => tx`
   update device_sessions set node = null, epoch = epoch + 1, disconnected_at = now()
-  where station_id = ${id} and node is not null`
+  where device_id = ${id} and node is not null`
+
+/** The device's row first: the order of `lock` in slots.ts. */
+const holdDevice = (tx: Tx, id: number) => tx`select 1 from devices where id = ${id} for no key update`
 
 /** A cabinet has no fewer slots than the highest that is occupied. @throws Refused invalid */
 async function assertSlots(tx: Tx, id: number, slotsDeclared: number): Promise<void> {
@@ -82,6 +85,7 @@ async function assertSlots(tx: Tx, id: number, slotsDeclared: number): Promise<v
  * @throws Refused station_not_found, not_yours, duplicate, invalid (no such unit; fewer slots than are occupied)
  */
 export async function change(tx: Tx, actor: Actor, id: number, fields: StationChange): Promise<Station> {
+  await holdDevice(tx, id)
   const { boxId } = await table.hold(tx, actor, id)
   if (fields.slotsDeclared !== undefined) await assertSlots(tx, id, fields.slotsDeclared)
   if (fields.orgUnitId != null) await mustExist(tx, fields.orgUnitId)
@@ -104,11 +108,12 @@ export async function change(tx: Tx, actor: Actor, id: number, fields: StationCh
  * @throws Refused station_not_found, not_yours
  */
 export async function remove(tx: Tx, actor: Actor, id: number): Promise<void> {
+  await holdDevice(tx, id)
   await table.remove(tx, actor, id)
   await tx`update stations set inventory_due_at = null where id = ${id}`
   await disown(tx, id)
   await tx`delete from station_powerbanks where station_id = ${id}`
-  await tx`delete from station_secret_keys where station_id = ${id}`
+  await tx`delete from device_keys where device_id = ${id}`
   await note(tx, actor, 'delete', id)
   await record(tx, 'station.deleted', { stationId: id })
 }

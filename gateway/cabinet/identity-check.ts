@@ -1,4 +1,4 @@
-import { identify } from '../../db/devices/connections.ts'
+import { identify } from '../../db/powerbank/cabinets.ts'
 import { finish } from '../connection.ts'
 import type { Session } from '../sessions.ts'
 

@@ -1,6 +1,6 @@
-import { answer } from '../../db/devices/command-results.ts'
 import { enqueue } from '../../db/devices/commands.ts'
 import type { Tx } from '../../db/postgres/connect.ts'
+import { answer } from '../../db/powerbank/answers.ts'
 import * as sightings from '../../db/powerbank/inventory.ts'
 import type { Report, Verdict } from '../../protocol/cabinet.ts'
 import type { GatewayNode } from '../node.ts'
@@ -62,7 +62,7 @@ const handlers: { [K in Report['kind']]: Handler<K> } = {
   async set_server_address(tx, stationId, report, hex) {
     const outcome = await answered(tx, stationId, report, hex)
     if (outcome.commandId !== undefined)
-      await enqueue(tx, { stationId, kind: 'restart', requestedBy: null, origin: 'policy' })
+      await enqueue(tx, { deviceId: stationId, kind: 'restart', requestedBy: null, origin: 'policy' })
     return outcome
   },
   // The access point's password is the operator's secret: it is set, never kept.

@@ -1,4 +1,5 @@
-import { quarantine, seen } from '../../db/devices/connections.ts'
+import { seen } from '../../db/devices/connections.ts'
+import { quarantine } from '../../db/devices/quarantine.ts'
 import {
   arrive,
   closeSilent,
@@ -38,7 +39,7 @@ export interface Devices {
    */
   arrived(known: Known, isLogin: boolean): Promise<boolean>
   /** What is needed to bring commands to these cabinets, which other nodes may have heard. */
-  prepare(rows: readonly { stationId: number; epoch: number }[]): Promise<void>
+  prepare(rows: readonly { deviceId: number; epoch: number }[]): Promise<void>
   /** Its row has changed: it is looked up again. */
   forget(stationId: number): void
   /** Writes down who was heard since, and who has not been for too long. */
@@ -96,10 +97,10 @@ export function devices(node: GatewayNode, name: string): Devices {
     },
     arrived,
     async prepare(rows) {
-      const unknown = rows.map(({ stationId }) => stationId).filter((stationId) => !byStation.has(stationId))
+      const unknown = rows.map(({ deviceId }) => deviceId).filter((id) => !byStation.has(id))
       if (unknown.length > 0) for (const station of await stationsBehind(node.db.sql, name, unknown)) remember(station)
-      for (const { stationId, epoch } of rows) {
-        const known = byStation.get(stationId)
+      for (const { deviceId, epoch } of rows) {
+        const known = byStation.get(deviceId)
         if (known) known.epoch = epoch
       }
     },

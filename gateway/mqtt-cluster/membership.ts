@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { COMMAND_CHANNEL, STATION_CHANNEL } from '../../db/postgres/channels.ts'
+import { COMMAND_CHANNEL, DEVICE_CHANNEL } from '../../db/postgres/channels.ts'
 import { sweep } from '../../db/powerbank/janitor.ts'
 import { lookAtAll } from '../../db/powerbank/mqtt-stations.ts'
 import type { Command } from '../../protocol/cabinet.ts'
@@ -130,7 +130,7 @@ export async function joinCluster(
   const stopWriting = startWriting(member)
   const unlisten = await Promise.all([
     db.listen(COMMAND_CHANNEL, (stationId) => bell.ring(Number(stationId)), bell.ringAll),
-    db.listen(STATION_CHANNEL, (stationId) => known.forget(Number(stationId))),
+    db.listen(DEVICE_CHANNEL, (stationId) => known.forget(Number(stationId))),
   ])
   return {
     name,

@@ -2,9 +2,10 @@ import { createServer } from 'node:http'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import { type Firmware, issue, stationOf } from '../../db/devices/mqtt-credentials.ts'
+import { issue, stationOf } from '../../db/devices/mqtt-credentials.ts'
+import type { Firmware } from '../../db/devices/words.ts'
+import { lookWithin } from '../../db/powerbank/looks.ts'
 import { learn } from '../../db/powerbank/sims.ts'
-import { lookWithin } from '../../db/powerbank/slots.ts'
 import {
   answer,
   codec,

@@ -1,9 +1,12 @@
 import { randomInt } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { askInventory, enqueue } from '../../db/devices/commands.ts'
-import { identify, open, quarantine } from '../../db/devices/connections.ts'
+import { enqueue } from '../../db/devices/commands.ts'
+import { quarantine, type Unauthorised } from '../../db/devices/quarantine.ts'
 import { Refused } from '../../db/devices/refused.ts'
+import type { QuarantineReason } from '../../db/devices/words.ts'
 import type { Tx } from '../../db/postgres/connect.ts'
+import { identify, open } from '../../db/powerbank/cabinets.ts'
+import { askInventory } from '../../db/powerbank/looks.ts'
 import type { Greeting, Report } from '../../protocol/cabinet.ts'
 import { greet } from '../../protocol/cabinet-tcp/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
@@ -14,7 +17,6 @@ import type { GatewayNode } from '../node.ts'
 import type { Session } from '../sessions.ts'
 
 type Login = Extract<Report, { kind: 'login' }>
-type Reason = Parameters<typeof quarantine>[1]['reason']
 type Known = NonNullable<Awaited<ReturnType<typeof identify>>>
 
 const nonceMax = 2 ** 32
@@ -127,7 +129,7 @@ function enter(node: GatewayNode, known: Known, greeting: Greeting, address: str
 async function ask(tx: Tx, stationId: number, wanted: { inventory: boolean; iccid: boolean }) {
   try {
     if (wanted.inventory) await askInventory(tx, stationId, 'login')
-    if (wanted.iccid) await enqueue(tx, { stationId, kind: 'iccid', requestedBy: null, origin: 'login' })
+    if (wanted.iccid) await enqueue(tx, { deviceId: stationId, kind: 'iccid', requestedBy: null, origin: 'login' })
   } catch (error) {
     if (!(error instanceof Refused && error.code === 'too_many_commands')) throw error
   }
@@ -145,7 +147,7 @@ function believed(hear: () => Report): Login | null {
 }
 
 /** An unauthorised device: written down for an operator, answered where its dialect has a no (TCP-A: result 0), and let go. */
-async function refuse(connection: Connection, greeting: Greeting, frame: Buffer, reason: Reason) {
+async function refuse(connection: Connection, greeting: Greeting, frame: Buffer, reason: QuarantineReason) {
   const { boxId, dialect, slots } = greeting
   const { node, address } = connection
   await writeDown(node, { boxId, dialect, reason, address, slots })
@@ -156,7 +158,7 @@ async function refuse(connection: Connection, greeting: Greeting, frame: Buffer,
 }
 
 /** Somebody who was not let in, counted, logged, and kept for an operator as far as they may fill the table. */
-export async function writeDown(node: GatewayNode, unauthorised: Parameters<typeof quarantine>[1]): Promise<void> {
+export async function writeDown(node: GatewayNode, unauthorised: Unauthorised): Promise<void> {
   const { boxId, dialect, address, reason } = unauthorised
   count(node.counts.loginsRefused, reason)
   node.logSparingly('login.refused', { boxId, dialect, address, reason })

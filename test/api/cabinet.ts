@@ -1,11 +1,12 @@
 import { onTestFinished } from 'vitest'
 import type { AppContext } from '../../api/context.ts'
 import * as commands from '../../db/devices/commands.ts'
-import * as connections from '../../db/devices/connections.ts'
 import { COMMAND_CHANNEL } from '../../db/postgres/channels.ts'
 import type { Db } from '../../db/postgres/connect.ts'
+import { open } from '../../db/powerbank/cabinets.ts'
 import { handle } from '../../gateway/cabinet/reports.ts'
 import type { Bank, Command, Report } from '../../protocol/cabinet.ts'
+import { expire } from '../db/world.ts'
 
 /** What a cabinet says to a command; null: nothing. */
 type Answers = { [K in Command['kind']]?: (command: Extract<Command, { kind: K }>) => Report | null }
@@ -68,7 +69,7 @@ function metal(slots: number, level: number) {
 /** What production does when a deadline has passed, now. */
 async function giveUpOn(db: Db, id: number) {
   await db.sql`update device_commands set deadline = now() - interval '1 second' where id = ${id}`
-  await db.transaction(commands.expire)
+  await db.transaction(expire)
 }
 
 /** Takes what waits for a station and answers it, until the test is over. */
@@ -147,7 +148,7 @@ export async function cabinet({ db }: AppContext, options: CabinetOptions) {
     banks[slot] = { id: bank!.id, bankId }
   }
   const address = '192.0.2.1:5000'
-  if (!isOffline) await db.transaction((tx) => connections.open(tx, { stationId, node, dialect: 'B', address, vsn: 2 }))
+  if (!isOffline) await db.transaction((tx) => open(tx, { stationId, node, dialect: 'B', address, vsn: 2 }))
   await say(inventory())
   const notificationListener = isOffline ? null : await listen(db, stationId, { ...willing, ...options.answers }, say)
 
@@ -167,6 +168,6 @@ export async function cabinet({ db }: AppContext, options: CabinetOptions) {
       await say({ kind: 'returned', bank })
     },
     giveUpOn: (commandId: number) => giveUpOn(db, commandId),
-    drop: () => db.sql`update device_sessions set node = null, disconnected_at = now() where station_id = ${stationId}`,
+    drop: () => db.sql`update device_sessions set node = null, disconnected_at = now() where device_id = ${stationId}`,
   }
 }

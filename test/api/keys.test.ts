@@ -34,7 +34,7 @@ test.each(['key_value', 'secret_key'])(
     expect(JSON.stringify(audited)).not.toContain(value)
     expect(await keys.valid(db.sql, stationId, config.keysSecret)).toEqual([value])
     const [row] = await db.sql<{ keyCiphertext: string }[]>`
-    select key_ciphertext from station_secret_keys where station_id = ${stationId}`
+    select key_ciphertext from device_keys where device_id = ${stationId}`
     expect(row!.keyCiphertext).not.toContain(value)
   },
 )

@@ -42,7 +42,7 @@ async function pending(isHeard: boolean) {
   const silent = { orgUnitId: group, banks: [1, 2], answers: { eject: () => null } }
   const box = await cabinet(stage, silent)
   // Not connected any more, as far as a gateway knows: what is asked of it stays in the queue.
-  if (!isHeard) await db.sql`update device_sessions set node = 'test:elsewhere' where station_id = ${box.stationId}`
+  if (!isHeard) await db.sql`update device_sessions set node = 'test:elsewhere' where device_id = ${box.stationId}`
   const who = await user()
   const asked = { user_id: who.id, slot_number: 1 }
   const path = `/api/borrow/stations/${box.stationId}/request`
@@ -252,7 +252,7 @@ test('an order is deleted once: it is gone from the lists, and its bank and its 
 
 test('who waits for an order that is deleted meanwhile is told so', async () => {
   const silent = await cabinet(stage, { orgUnitId: group, banks: [1], answers: { eject: () => null } })
-  await db.sql`update device_sessions set node = 'test:elsewhere' where station_id = ${silent.stationId}`
+  await db.sql`update device_sessions set node = 'test:elsewhere' where device_id = ${silent.stationId}`
   const who = await user()
   const body = { user_id: who.id, slot_number: 1 }
   const waiting = call('POST', `/api/borrow/stations/${silent.stationId}/request`, { token: who.token, body })

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import * as connections from '../../db/devices/connections.ts'
 import * as keys from '../../db/devices/keys.ts'
+import { quarantine } from '../../db/devices/quarantine.ts'
+import { identify } from '../../db/powerbank/cabinets.ts'
 import { cabinet } from './cabinet.ts'
 import { config, startApiServer } from './server.ts'
 
@@ -13,7 +14,7 @@ async function knock(
   reason: 'unknown_box_id' | 'no_key' | 'bad_token' = 'unknown_box_id',
   slots?: number,
 ) {
-  await connections.quarantine(db.sql, { boxId, dialect: 'B', reason, address: '192.0.2.9:4000', slots })
+  await quarantine(db.sql, { boxId, dialect: 'B', reason, address: '192.0.2.9:4000', slots })
   const { body } = await call('GET', '/api/admin/quarantine', { token: service.token })
   return body.data.find((row: any) => row.box_id === boxId)
 }
@@ -47,7 +48,7 @@ test('an adopted cabinet is an active station with its key, and of two adoptions
   const station = answers.find(({ status }) => status === 201)!.body.data
   expect(station).toMatchObject({ box_id: 'ADOPT-ME', org_unit_id: group, slots_declared: 24, status: 'active' })
   expect(await keys.valid(db.sql, station.station_id, config.keysSecret)).toEqual(['the-key-of-the-box'])
-  const known = await connections.identify(db.sql, 'ADOPT-ME', config.keysSecret)
+  const known = await identify(db.sql, 'ADOPT-ME', config.keysSecret)
   expect(known).toMatchObject({ stationId: station.station_id, keys: ['the-key-of-the-box'] })
 })
 

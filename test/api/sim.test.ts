@@ -19,7 +19,7 @@ test('a connected cabinet is asked for its SIM and says it; one that is away is 
     expect(box.heard.filter(({ kind }) => kind === 'iccid')).toHaveLength(times)
   }
   await db.sql`
-    update device_sessions set node = null, disconnected_at = now() - interval '1 hour' where station_id = ${box.stationId}`
+    update device_sessions set node = null, disconnected_at = now() - interval '1 hour' where device_id = ${box.stationId}`
   expect(await read('iccid/stations', box)).toMatchObject({
     status: 200,
     body: { iccid: '89701012345678901234', received_at: expect.any(String) },
@@ -60,7 +60,7 @@ test('a SIM that was changed is said and told; one that cannot be read, or no an
 
 test('an MQTT cabinet, whom nobody can ask, is known by what it named', async () => {
   const box = await cabinet(stage, { orgUnitId: group })
-  await db.sql`update device_sessions set dialect = 'mqtt' where station_id = ${box.stationId}`
+  await db.sql`update device_sessions set dialect = 'mqtt' where device_id = ${box.stationId}`
   await db.sql`update stations set iccid = '8970103' where id = ${box.stationId}`
   expect(await read('iccid/stations', box)).toMatchObject({ status: 200, body: { iccid: '8970103' } })
   expect(box.heard).toEqual([])

@@ -279,7 +279,7 @@ test('a subgroup’s own admin asks its cabinets, and restarts none', async () =
 test('more commands than a cabinet may have waiting are refused', async () => {
   const box = await cabinet(stage, { orgUnitId: group })
   await db.sql`
-    insert into device_commands (station_id, kind, deadline, status)
+    insert into device_commands (device_id, kind, deadline, status)
     select ${box.stationId}, 'software_version', now() + interval '1 hour', 'queued' from generate_series(1, 32)`
   expect(await send('restart-cabinet', box)).toMatchObject({ status: 429, body: { success: false } })
 })

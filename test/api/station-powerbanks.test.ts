@@ -75,7 +75,7 @@ test('a slot holds one bank, and a bank is in one slot, however many try at once
 test('what the cabinet lists replaces what was written by hand', async () => {
   const box = await cabinet(stage, { orgUnitId: group, banks: [2] })
   const { id } = (await post({ station_id: box.stationId, powerbank_id: await bank(), slot_number: 1 })).body.data
-  await db.sql`update device_sessions set connected_at = now() - interval '1 minute' where station_id = ${box.stationId}`
+  await db.sql`update device_sessions set connected_at = now() - interval '1 minute' where device_id = ${box.stationId}`
   await box.say(box.inventory())
   const { body } = await call('GET', `${path}?station_id=${box.stationId}`, { token: admin.token })
   expect(body.data).toMatchObject([{ slot_number: 2, level: 80, voltage: 4000, temperature: 25 }])

@@ -72,7 +72,7 @@ test('a cabinet that logs in makes its station online, with what it holds', asyn
     total_ports: 6,
   })
   expect(await read()).toMatchObject({ last_seen: expect.any(String), last_inventory_at: expect.any(String) })
-  await db.sql`update device_sessions set seen_at = now() - interval '10 minutes' where station_id = ${box.stationId}`
+  await db.sql`update device_sessions set seen_at = now() - interval '10 minutes' where device_id = ${box.stationId}`
   expect(await read()).toMatchObject({ is_online: false })
 })
 
@@ -135,7 +135,7 @@ test('a deleted station is gone with its keys and its banks’ places, and its b
   expect(await call('DELETE', path, { token: admin.token })).toMatchObject({ status: 404 })
   expect(await call('GET', path, { token: admin.token })).toMatchObject({ status: 404 })
   expect(await call('PUT', path, { token: admin.token, body: {} })).toMatchObject({ status: 404 })
-  expect(await db.sql`select 1 from station_secret_keys where station_id = ${box.stationId}`).toHaveLength(0)
+  expect(await db.sql`select 1 from device_keys where device_id = ${box.stationId}`).toHaveLength(0)
   const bank = await call('GET', `/api/powerbanks/${box.banks[1]!.id}`, { token: admin.token })
   expect(bank.body.data).toMatchObject({ station_id: null, slot_number: null })
   expect(await create({ ...documented, box_id: box.boxId })).toMatchObject({ status: 201 })

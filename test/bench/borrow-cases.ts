@@ -38,7 +38,7 @@ export async function prepareCases(db: Db, count: number): Promise<{ unitId: num
       select ${firstOf.stationId}::bigint + n, ${id}, 'BENCH' || lpad(n::text, 11, '0'), ${slotsEach}, 'active'
       from generate_series(0, ${stations}::int - 1) n`
     await tx`
-      insert into device_sessions (station_id, node, epoch, dialect, connected_at, seen_at)
+      insert into device_sessions (device_id, node, epoch, dialect, connected_at, seen_at)
       select id, 'bench', 1, 'B', now(), now() + interval '1 day' from stations`
     await tx`
       insert into users (id, email, full_name, status)

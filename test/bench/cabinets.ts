@@ -25,7 +25,7 @@ export async function register(
       )
       select min(id) as first_id from written`
     await tx`
-      insert into station_secret_keys (station_id, key_ciphertext, key_hint)
+      insert into device_keys (device_id, key_ciphertext, key_hint)
       select id, ${seal(stationKey, keysSecret)}, 'EY' from stations where org_unit_id = ${unit!.id}`
     return { unitId: unit!.id, firstId }
   })

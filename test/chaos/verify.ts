@@ -161,7 +161,7 @@ async function isKnown(q: Queryable, { bankId, stationId, slot }: Act): Promise<
           where o.powerbank_id = p.id and o.station_id = ${stationId} and o.status in ('pending', 'borrow'))
         and (exists (select 1 from stations where id = ${stationId} and inventory_due_at is not null)
           or exists (select 1 from device_commands
-            where station_id = ${stationId} and kind = 'inventory' and status in ('queued', 'sent')))))`
+            where device_id = ${stationId} and kind = 'inventory' and status in ('queued', 'sent')))))`
   return known !== undefined
 }
 

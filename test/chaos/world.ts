@@ -152,7 +152,7 @@ async function furnish(tx: Tx, { seed, cabinets, banksEach, people }: WorldOptio
       insert into stations (org_unit_id, box_id, slots_declared, status)
       values (${unit!.id}, ${boxId}, ${SLOTS}, 'active') returning id`
     // A cabinet that has a key may not speak the dialect that knows none.
-    if (dialect === 'B') await keys.add(tx, null, { stationId: row!.id, value: stationKey }, secrets.KEYS_SECRET)
+    if (dialect === 'B') await keys.add(tx, null, { deviceId: row!.id, value: stationKey }, secrets.KEYS_SECRET)
     await tx`
       insert into powerbanks (org_unit_id, serial_number, device_id, status)
       select ${unit!.id}::bigint, d, d, 'active' from unnest(${banks}::text[]) d`

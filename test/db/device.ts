@@ -1,7 +1,7 @@
-import { answer } from '../../db/devices/command-results.ts'
 import { claim, waiting } from '../../db/devices/commands.ts'
-import { open } from '../../db/devices/connections.ts'
 import type { Db, Tx } from '../../db/postgres/connect.ts'
+import { answer } from '../../db/powerbank/answers.ts'
+import { open } from '../../db/powerbank/cabinets.ts'
 import { inventory, returned } from '../../db/powerbank/inventory.ts'
 import { NODE, seen, type TestBank } from './world.ts'
 

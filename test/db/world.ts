@@ -1,9 +1,12 @@
-import { answer } from '../../db/devices/command-results.ts'
-import { claim, expire } from '../../db/devices/commands.ts'
+import * as commands from '../../db/devices/commands.ts'
+import * as connections from '../../db/devices/connections.ts'
 import type { Actor } from '../../db/platform/actor.ts'
 import type { Db, Tx } from '../../db/postgres/connect.ts'
+import { afterwards } from '../../db/powerbank/aftermath.ts'
+import { answer } from '../../db/powerbank/answers.ts'
 import { borrow } from '../../db/powerbank/borrow.ts'
 import { inventory, type SeenBank } from '../../db/powerbank/inventory.ts'
+import { holdStations } from '../../db/powerbank/slots.ts'
 
 /** The gateway process the test's cabinets are connected to. */
 export const NODE = 'node-1'
@@ -55,7 +58,7 @@ export async function cabinet(
       values (${`BOX${next()}`}, ${unitId}, ${slots}, ${status}) returning id`,
   )
   await db.sql`
-    insert into device_sessions (station_id, node, epoch, dialect, connected_at, seen_at)
+    insert into device_sessions (device_id, node, epoch, dialect, connected_at, seen_at)
     values (${id}, ${node}, 1, 'B', now() - interval '1 minute', now())`
   return id
 }
@@ -99,7 +102,7 @@ export async function travel(db: Db, seconds: number): Promise<void> {
     await tx`update orders set created_at = created_at - ${s}, borrowed_at = borrowed_at - ${s}, completed_at = completed_at - ${s}`
     await tx`update events set created_at = created_at - ${s}`
     await tx`update slot_abnormal_reports set created_at = created_at - ${s}`
-    await tx`update station_secret_keys set valid_until = valid_until - ${s}, created_at = created_at - ${s}`
+    await tx`update device_keys set valid_until = valid_until - ${s}, created_at = created_at - ${s}`
   })
 }
 
@@ -134,8 +137,8 @@ export const ask = (db: Db, { station, user }: { station: number; user: number }
 /** The gateway writes a command to the cabinet's socket. */
 export async function send(db: Db, commandId: number): Promise<void> {
   const [row] = await db.sql<{ node: string; epoch: number }[]>`
-    select ds.node, ds.epoch from device_commands c join device_sessions ds on ds.station_id = c.station_id where c.id = ${commandId}`
-  const sent = await claim(db.sql, row!.node, [{ id: commandId, epoch: row!.epoch, hex: '00' }])
+    select ds.node, ds.epoch from device_commands c join device_sessions ds on ds.device_id = c.device_id where c.id = ${commandId}`
+  const sent = await commands.claim(db.sql, row!.node, [{ id: commandId, epoch: row!.epoch, hex: '00' }])
   if (sent.length === 0) throw new Error(`command ${commandId} could not be sent`)
 }
 
@@ -162,6 +165,20 @@ export const lists = (
   banks: readonly SeenBank[],
   source: 'inventory' | 'login' = 'inventory',
 ) => act(db, (tx) => inventory(tx, station, { banks }, source))
+
+/** Ends what is overdue, as the gateway's clock does. @returns how many commands that were */
+export async function expire(tx: Tx): Promise<number> {
+  const ended = await commands.expire(tx, holdStations)
+  await afterwards(tx, ended)
+  return ended.length
+}
+
+/** A node says goodbye, as the gateway does. @returns how many cabinets it gave back */
+export async function releaseNode(tx: Tx, node: string): Promise<number> {
+  const { deviceIds, ended } = await connections.releaseNode(tx, node, holdStations)
+  await afterwards(tx, ended)
+  return deviceIds.length
+}
 
 /** Time passes, and the clock's verb ends what is overdue. */
 export async function later(db: Db, seconds: number): Promise<void> {

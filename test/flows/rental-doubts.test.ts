@@ -28,7 +28,7 @@ describe.each(ways)('over $way', ({ dialect, where, missing }) => {
       expect(box.box.banks.size).toBe(0)
       box.toggle('mute')
       await settled(stationId)
-      await db.sql`update device_commands set deadline = now() where station_id = ${stationId} and status = 'sent'`
+      await db.sql`update device_commands set deadline = now() where device_id = ${stationId} and status = 'sent'`
       await becomes(open_!.id, 'borrow')
       expect(await order(open_!.id)).toMatchObject({ evidence: 'inventory: the slot no longer lists the bank' })
       const ejects = box.journal.entries.filter((entry) => entry.event === 'heard' && entry.words.kind === 'eject')
@@ -82,7 +82,7 @@ describe.each(ways)('over $way', ({ dialect, where, missing }) => {
       const [only] = await db.sql<{ id: number }[]>`select id from orders where station_id = ${stationId}`
       await box.next('login', box.journal.now - 1)
       await settled(stationId)
-      await db.sql`update device_commands set deadline = now() where station_id = ${stationId} and status = 'sent'`
+      await db.sql`update device_commands set deadline = now() where device_id = ${stationId} and status = 'sent'`
       await db.sql`update stations set inventory_due_at = now() where id = ${stationId}`
       await becomes(only!.id, 'borrow')
     },

@@ -78,7 +78,7 @@ describe.each(overMqtt)('over $way', ({ dialect, where, isCommitted, missing }) 
     expect((await borrow(one, bankId)).status).toBe(408)
     await one.box.next('login', since)
     await settled(one.id)
-    await db.sql`update device_commands set deadline = now() where station_id = ${one.id} and status = 'sent'`
+    await db.sql`update device_commands set deadline = now() where device_id = ${one.id} and status = 'sent'`
     await db.sql`update stations set inventory_due_at = now() where id = ${one.id}`
     await becomes(await orderOf(one.id), 'borrow')
     expect(times(one.box, 'heard', 'eject')).toBe(1)
@@ -155,7 +155,7 @@ describe.each(overMqtt)('over $way', ({ dialect, where, isCommitted, missing }) 
     const orderId = await orderOf(one.id)
     expect(await order(orderId)).toMatchObject({ status: 'pending' })
     await settled(one.id)
-    await db.sql`update device_commands set deadline = now() where station_id = ${one.id} and status = 'sent'`
+    await db.sql`update device_commands set deadline = now() where device_id = ${one.id} and status = 'sent'`
     await becomes(orderId, 'borrow')
     expect(await order(orderId)).toMatchObject({ evidence: 'inventory: the slot no longer lists the bank' })
   })

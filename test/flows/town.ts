@@ -44,8 +44,8 @@ const inventoried = (db: Db, id: number) =>
 /** Time travel: the cabinet dialled in a minute ago, and all that was sent was sent then. */
 const travel = (db: Db, id: number) =>
   db.transaction(async (tx) => {
-    await tx`update device_sessions set connected_at = connected_at - interval '1 minute' where station_id = ${id}`
-    await tx`update device_commands set sent_at = sent_at - interval '1 minute' where station_id = ${id}`
+    await tx`update device_sessions set connected_at = connected_at - interval '1 minute' where device_id = ${id}`
+    await tx`update device_commands set sent_at = sent_at - interval '1 minute' where device_id = ${id}`
     await tx`update orders set borrowed_at = borrowed_at - interval '1 minute' where station_id = ${id}`
   })
 
@@ -113,7 +113,7 @@ export async function town(change: Parameters<typeof startApiServer>[0] = {}) {
     const id = await db.transaction(async (tx) => {
       const [row] = await tx<{ id: number }[]>`
         insert into stations (org_unit_id, box_id, slots_declared, status) values (${orgUnitId}, ${boxId}, 8, 'active') returning id`
-      if (dialect === 'B') await keys.add(tx, null, { stationId: row!.id, value: secret }, keysSecret)
+      if (dialect === 'B') await keys.add(tx, null, { deviceId: row!.id, value: secret }, keysSecret)
       return row!.id
     })
     const box = placed(ports, dialect, {

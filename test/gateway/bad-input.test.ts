@@ -92,7 +92,7 @@ test('a cabinet that falls silent is given up after four of its heartbeats', asy
   await cabinet.ended
   expect(gateway.node.counts.ended).toEqual({ silent: 1 })
   await expect
-    .poll(() => db.sql`select node from device_sessions where station_id = ${cabinet.id}`)
+    .poll(() => db.sql`select node from device_sessions where device_id = ${cabinet.id}`)
     .toEqual([{ node: null }])
 })
 

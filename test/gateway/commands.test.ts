@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import * as commands from '../../db/devices/commands.ts'
-import * as connections from '../../db/devices/connections.ts'
+import { open } from '../../db/powerbank/cabinets.ts'
 import { testDb } from '../postgres.ts'
 import { bank, device, gatewayOn, hello, socketTo, station } from './stage.ts'
 
@@ -16,8 +16,17 @@ async function inside(gateway: Running) {
   return { ...cabinet, id, boxId }
 }
 
-const ask = (stationId: number, kind: string, more: { slot?: number; args?: Record<string, unknown> } = {}) =>
-  db.transaction((tx) => commands.enqueue(tx, { stationId, kind, requestedBy: null, origin: 'api', ...more }))
+const ask = (deviceId: number, kind: string, more: { slot?: number; args?: Record<string, unknown> } = {}) =>
+  db.transaction((tx) =>
+    commands.enqueue(tx, {
+      deviceId,
+      kind,
+      isMovement: more.slot !== undefined,
+      requestedBy: null,
+      origin: 'api',
+      ...more,
+    }),
+  )
 
 const statusOf = async (id: number) => (await commands.get(db.sql, id))?.status
 
@@ -114,7 +123,7 @@ test('a cabinet that has gone to another node is commanded from there only, and 
   old.say({ kind: 'heartbeat' })
   await old.ended
   expect(here.node.counts.ended).toEqual({ superseded: 1 })
-  const [row] = await db.sql`select node, epoch from device_sessions where station_id = ${old.id}`
+  const [row] = await db.sql`select node, epoch from device_sessions where device_id = ${old.id}`
   expect(row).toEqual({ node: there.node.name, epoch: 2 })
 })
 
@@ -123,7 +132,7 @@ test('a command claimed under an old epoch is not written', async () => {
   const cabinet = await inside(gateway)
   const { stationId, epoch } = gateway.node.sessions.get(cabinet.id)!
   const elsewhere = { stationId, node: 'another', dialect: 'B', address: '192.0.2.9', vsn: 2 }
-  await db.transaction((tx) => connections.open(tx, elsewhere))
+  await db.transaction((tx) => open(tx, elsewhere))
   const { id } = await ask(cabinet.id, 'volume')
   expect(await commands.claim(db.sql, gateway.node.name, [{ id, epoch, hex: 'AA' }])).toEqual([])
   cabinet.say({ kind: 'heartbeat' })
@@ -176,7 +185,7 @@ test('a bell that was lost is made up for by the next look', async () => {
   const gateway = await gatewayOn(db)
   const cabinet = await inside(gateway)
   await db.sql`
-    insert into device_commands (station_id, kind, deadline) values (${cabinet.id}, 'volume', now() + interval '1 minute')`
+    insert into device_commands (device_id, kind, deadline) values (${cabinet.id}, 'volume', now() + interval '1 minute')`
   expect(await cabinet.hear()).toEqual({ kind: 'volume' })
 })
 
@@ -195,7 +204,7 @@ test('a hundred cabinets are commanded at once, each once', async () => {
     .poll(
       () => db.sql`
       select status, attempts, count(*)::int as n from device_commands
-      where station_id = any(${ids}::bigint[]) and kind = 'volume' group by 1, 2`,
+      where device_id = any(${ids}::bigint[]) and kind = 'volume' group by 1, 2`,
     )
     .toEqual([{ status: 'answered', attempts: 1, n: 50 }])
 })

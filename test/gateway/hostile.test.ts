@@ -18,7 +18,7 @@ test('a cabinet with a key cannot be impersonated in the dialect that needs none
   await thief.ended
   real.say({ kind: 'heartbeat' })
   expect(await real.until('heartbeat')).toBeTruthy()
-  expect(await db.sql`select dialect, epoch from device_sessions where station_id = ${id}`).toEqual([
+  expect(await db.sql`select dialect, epoch from device_sessions where device_id = ${id}`).toEqual([
     { dialect: 'B', epoch: 1 },
   ])
   expect(await db.sql`select reason from quarantine where box_id = ${boxId}`).toEqual([{ reason: 'bad_token' }])

@@ -17,7 +17,7 @@ test('a TCP-A cabinet is let in, and asked what it holds', async () => {
   cabinet.say({ kind: 'login', boxId })
   expect(await cabinet.hear()).toEqual(welcome)
   expect(await cabinet.hear()).toEqual({ kind: 'inventory' })
-  const [row] = await db.sql`select node, epoch, dialect, address, vsn from device_sessions where station_id = ${id}`
+  const [row] = await db.sql`select node, epoch, dialect, address, vsn from device_sessions where device_id = ${id}`
   expect(row).toEqual({ node: gateway.node.name, epoch: 1, dialect: 'A', address: '192.0.2.7', vsn: 1 })
 })
 
@@ -83,7 +83,7 @@ test('a forged login of a TCP-B cabinet is refused, and the real one stays', asy
   expect(gateway.node.counts.loginsRefused).toEqual({ bad_token: 1 })
   real.say({ kind: 'heartbeat' })
   expect(await real.hear()).toEqual({ kind: 'acknowledged', report: 'heartbeat' })
-  expect((await db.sql`select epoch from device_sessions where station_id = ${id}`)[0]).toEqual({ epoch: 1 })
+  expect((await db.sql`select epoch from device_sessions where device_id = ${id}`)[0]).toEqual({ epoch: 1 })
 })
 
 test('invented box ids are written down so many times a minute, and no more', async () => {
@@ -156,7 +156,7 @@ test('a cabinet may log in again on the same socket', async () => {
   for (const epoch of [1, 2, 3]) {
     cabinet.say(hello(boxId))
     expect(await cabinet.hear()).toMatchObject(welcome)
-    expect((await db.sql`select epoch from device_sessions where station_id = ${id}`)[0]).toEqual({ epoch })
+    expect((await db.sql`select epoch from device_sessions where device_id = ${id}`)[0]).toEqual({ epoch })
   }
   expect(gateway.node.sessions.count()).toBe(1)
 })
@@ -170,7 +170,7 @@ test('one socket cannot become another cabinet', async () => {
   cabinet.say({ kind: 'login', boxId: second.boxId })
   await cabinet.ended
   expect(gateway.node.counts.ended).toEqual({ other_box_id: 1 })
-  expect(await db.sql`select 1 from device_sessions where station_id = ${second.id}`).toHaveLength(0)
+  expect(await db.sql`select 1 from device_sessions where device_id = ${second.id}`).toHaveLength(0)
 })
 
 test('of two sockets of one cabinet the newest serves it and the older is closed', async () => {
@@ -184,12 +184,10 @@ test('of two sockets of one cabinet the newest serves it and the older is closed
   expect(await young.hear()).toMatchObject(welcome)
   await old.ended
   expect(gateway.said('cabinet.dropped')).toMatchObject([{ about: { stationId: id, reason: 'superseded' } }])
-  await db.transaction((tx) =>
-    commands.enqueue(tx, { stationId: id, kind: 'volume', requestedBy: null, origin: 'api' }),
-  )
+  await db.transaction((tx) => commands.enqueue(tx, { deviceId: id, kind: 'volume', requestedBy: null, origin: 'api' }))
   expect(await young.hear()).toEqual({ kind: 'volume' })
   await expect.poll(() => gateway.node.connections.size).toBe(1)
-  const [row] = await db.sql`select node, epoch from device_sessions where station_id = ${id}`
+  const [row] = await db.sql`select node, epoch from device_sessions where device_id = ${id}`
   expect(row).toEqual({ node: gateway.node.name, epoch: 2 })
 })
 
@@ -200,7 +198,7 @@ test('twenty logins of one cabinet at once leave one connection, the newest', as
   for (const cabinet of cabinets) cabinet.say(hello(boxId))
   const here = () => [gateway.node.sessions.get(id)?.epoch, gateway.node.connections.size]
   await expect.poll(here, { timeout: 10_000 }).toEqual([20, 1])
-  const [row] = await db.sql`select node, epoch from device_sessions where station_id = ${id}`
+  const [row] = await db.sql`select node, epoch from device_sessions where device_id = ${id}`
   expect(row).toEqual({ node: gateway.node.name, epoch: 20 })
 })
 
@@ -221,9 +219,7 @@ test('a recorded login is noticed', async () => {
 test('no command overtakes the answer to a login', async () => {
   const gateway = await gatewayOn(db)
   const { id, boxId } = await station(db, 'KEYB')
-  await db.transaction((tx) =>
-    commands.enqueue(tx, { stationId: id, kind: 'volume', requestedBy: null, origin: 'api' }),
-  )
+  await db.transaction((tx) => commands.enqueue(tx, { deviceId: id, kind: 'volume', requestedBy: null, origin: 'api' }))
   const cabinet = device(socketTo(gateway), 'KEYB')
   cabinet.say(hello(boxId))
   expect(await cabinet.hear()).toMatchObject(welcome)
@@ -235,7 +231,7 @@ test('a full queue of commands keeps no cabinet out', async () => {
   const { id, boxId } = await station(db)
   await db.sql`update stations set iccid = null where id = ${id}`
   await db.sql`
-    insert into device_commands (station_id, kind, deadline)
+    insert into device_commands (device_id, kind, deadline)
     select ${id}, 'volume', now() + interval '1 minute' from generate_series(1, 40)`
   const cabinet = device(socketTo(gateway))
   cabinet.say({ kind: 'login', boxId })
@@ -258,5 +254,5 @@ test('a login and what follows it may come in one read, and a cabinet that close
   expect(await cabinet.hear()).toMatchObject({ report: 'heartbeat' })
   expect(await cabinet.hear()).toMatchObject({ report: 'returned', slot: 2, result: 1 })
   await cabinet.ended
-  await expect.poll(() => db.sql`select node from device_sessions where station_id = ${id}`).toEqual([{ node: null }])
+  await expect.poll(() => db.sql`select node from device_sessions where device_id = ${id}`).toEqual([{ node: null }])
 })

@@ -48,7 +48,7 @@ test('a gateway that is stopped finishes the report in hand, gives its cabinets 
   expect(await cabinet.hear()).toMatchObject({ report: 'returned', result: 1 })
   await closed
   await cabinet.ended
-  const rows = await db.sql`select node, seen_at from device_sessions where station_id in (${cabinet.id}, ${idle.id})`
+  const rows = await db.sql`select node, seen_at from device_sessions where device_id in (${cabinet.id}, ${idle.id})`
   expect(rows).toMatchObject([{ node: null }, { node: null }])
   const socket = dial(gateway.ports.cabinet, '127.0.0.1')
   const [error] = await once(socket, 'error')
@@ -64,11 +64,11 @@ test('the signs of life of all cabinets are written in one statement', async () 
   const gateway = await gatewayOn({ ...db, sql: watched })
   const cabinets = await Promise.all(Array.from({ length: 10 }, () => inside(gateway)))
   const ids = cabinets.map(({ id }) => id)
-  await db.sql`update device_sessions set seen_at = now() - interval '1 hour' where station_id = any(${ids}::bigint[])`
+  await db.sql`update device_sessions set seen_at = now() - interval '1 hour' where device_id = any(${ids}::bigint[])`
   statements.length = 0
   for (const cabinet of cabinets) cabinet.say({ kind: 'heartbeat' })
   const late = () => db.sql`
-    select 1 from device_sessions where station_id = any(${ids}::bigint[]) and seen_at < now() - interval '1 minute'`
+    select 1 from device_sessions where device_id = any(${ids}::bigint[]) and seen_at < now() - interval '1 minute'`
   await expect.poll(late).toEqual([])
   const writes = statements.filter((text) => text.includes('set seen_at'))
   expect(writes.length).toBeGreaterThan(0)
@@ -82,7 +82,7 @@ test('two nodes over one database hand a cabinet to each other', async () => {
     const cabinet = device(socketTo(gateway), 'KEYB')
     cabinet.say(hello(boxId))
     expect(await cabinet.hear()).toMatchObject({ report: 'login', result: 1 })
-    const [row] = await db.sql`select node, epoch from device_sessions where station_id = ${id}`
+    const [row] = await db.sql`select node, epoch from device_sessions where device_id = ${id}`
     expect(row).toEqual({ node: gateway.node.name, epoch: epoch + 1 })
   }
 })

@@ -31,7 +31,9 @@ async function inside(gateway: Awaited<ReturnType<typeof gatewayOn>>) {
 }
 
 const ask = (stationId: number) =>
-  db.transaction((tx) => commands.enqueue(tx, { stationId, kind: 'volume', requestedBy: null, origin: 'api' }))
+  db.transaction((tx) =>
+    commands.enqueue(tx, { deviceId: stationId, kind: 'volume', requestedBy: null, origin: 'api' }),
+  )
 
 test('while the database is away heartbeats are answered and nothing is acknowledged; afterwards all goes on', async () => {
   // Doubtful at every frame, so that the look-up of keys is tried in the outage as well.

@@ -140,7 +140,7 @@ test('a cabinet that hung up right after a return has returned it', async () => 
   await over
   await expect.poll(() => slotsOf(cabinet.id)).toEqual([{ slotNumber: 1, deviceId: '44434841540000B1' }])
   await expect
-    .poll(() => db.sql`select node from device_sessions where station_id = ${cabinet.id}`)
+    .poll(() => db.sql`select node from device_sessions where device_id = ${cabinet.id}`)
     .toEqual([{ node: null }])
 })
 

@@ -20,7 +20,7 @@ test.each([
     expect(await cabinet.until('login')).toMatchObject(welcome)
   }
   const asked = async () =>
-    (await db.sql`select 1 from device_commands where station_id = ${id} and kind = 'iccid'`).length
+    (await db.sql`select 1 from device_commands where device_id = ${id} and kind = 'iccid'`).length
   /** As its modem prints it, line ends and all. */
   const print = async (text: string) => {
     const payload = Buffer.concat([Buffer.from([0, text.length]), Buffer.from(text, 'latin1')])
@@ -62,6 +62,6 @@ test('a SIM nobody knows is asked for its number, and a known one is not', async
     .toEqual([{ iccid: '89701010064416461823' }])
   cabinet.say(hello(boxId))
   expect(await cabinet.hear()).toMatchObject(welcome)
-  const asked = await db.sql`select id from device_commands where station_id = ${id} and kind = 'iccid'`
+  const asked = await db.sql`select id from device_commands where device_id = ${id} and kind = 'iccid'`
   expect(asked).toHaveLength(1)
 })

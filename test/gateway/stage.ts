@@ -82,7 +82,7 @@ export async function station(db: Db, ...secrets: string[]): Promise<{ id: numbe
 }
 
 export const addKey = (db: Db, stationId: number, value: string) =>
-  db.transaction((tx) => keys.add(tx, { userId: 1 }, { stationId, value }, keysSecret))
+  db.transaction((tx) => keys.add(tx, { userId: 1 }, { deviceId: stationId, value }, keysSecret))
 
 /** The far end of a connection, byte by byte. */
 export interface Wire {

@@ -6,6 +6,7 @@ import type { Tx } from '../../../db/postgres/connect.ts'
 import { type Borrowed, borrow as verb } from '../../../db/powerbank/borrow.ts'
 import { borrowBank } from '../../../db/powerbank/borrow-bank.ts'
 import * as orders from '../../../db/powerbank/order-list.ts'
+import { settled } from '../../../db/powerbank/orders.ts'
 import { Refused } from '../../../db/powerbank/refused.ts'
 import type { Env } from '../../context.ts'
 import { IdempotencyKey, idempotencyOf } from '../../idempotency.ts'
@@ -40,8 +41,8 @@ const description =
  *   administrator deleted the order meanwhile)
  */
 async function outcome(c: Context<Env>, orderId: number): Promise<orders.ListedOrder> {
-  const { db, answers, config } = c.var
-  const { commandId, status } = await answers.order(orderId, config.borrowWaitSeconds * secondMs)
+  const { db, config } = c.var
+  const { commandId, status } = await settled(c.var, orderId, config.borrowWaitSeconds * secondMs)
   if (status === 'pending') throw new Refused('device_silent', '', { orderId, status })
   if (status === 'cancelled') {
     const command = commandId === null ? undefined : await commands.get(db.sql, commandId)

@@ -53,7 +53,7 @@ forceEject.openapi(
     const request = { stationId: body.station_id, slot: body.slot_number, idempotency: idempotencyOf(c, body) }
     const commandId = await db.transaction((tx) => verbs.forceEject(tx, actor, request))
     const row = await settled(c, commandId, config.borrowWaitSeconds * secondMs)
-    const station = await stations.find(db.sql, row.stationId)
+    const station = await stations.find(db.sql, row.deviceId)
     if (!station) throw new Refused('station_not_found')
     const order = await orders.byCommand(db.sql, commandId)
     const bank = order?.powerbankId ? await powerbanks.find(db.sql, order.powerbankId) : undefined

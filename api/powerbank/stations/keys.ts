@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { StationKey } from '../../../db/devices/keys.ts'
+import type { DeviceKey } from '../../../db/devices/keys.ts'
 import { Refused } from '../../../db/powerbank/refused.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import * as verbs from '../../../db/powerbank/station-keys.ts'
@@ -36,10 +36,10 @@ const Key = z
   })
   .openapi('StationKey')
 
-const toJson = (key: StationKey): z.infer<typeof Key> => ({
+const toJson = (key: DeviceKey): z.infer<typeof Key> => ({
   key_id: key.id,
   id: key.id,
-  station_id: key.stationId,
+  station_id: key.deviceId,
   key_value: mask + key.keyHint,
   valid_until: timeOrNull(key.validUntil),
   created_at: time(key.createdAt),

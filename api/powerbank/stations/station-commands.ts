@@ -38,7 +38,7 @@ async function ask(
   const request = { stationId: body.station_id, question, idempotency: idempotencyOf(c, body) }
   const commandId = await db.transaction((tx) => verbs.ask(tx, actor, request))
   const row = await settled(c, commandId, QUERY_WAIT_MS)
-  const station = await stations.find(db.sql, row.stationId)
+  const station = await stations.find(db.sql, row.deviceId)
   if (!station) throw new Refused('station_not_found')
   return { row, station }
 }

@@ -1,4 +1,4 @@
-import type { CommandStatus } from '../../devices/commands.ts'
+import type { CommandStatus } from '../../devices/words.ts'
 import type { orders, powerbanks } from '../schema.ts'
 
 /** A power bank in a slot, as a cabinet reports it. Units: percent, millivolts, milliamperes, degrees Celsius. */

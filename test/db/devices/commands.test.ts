@@ -1,8 +1,10 @@
 import { beforeEach, expect, test } from 'vitest'
 import * as commands from '../../../db/devices/commands.ts'
-import * as connections from '../../../db/devices/connections.ts'
 import { Refused } from '../../../db/platform/refused.ts'
+import * as cabinets from '../../../db/powerbank/cabinets.ts'
+import { askInventory } from '../../../db/powerbank/looks.ts'
 import { testDb } from '../../postgres.ts'
+import * as world from '../world.ts'
 import { act, cabinet, NODE, person, travel } from '../world.ts'
 
 const { db } = await testDb()
@@ -11,17 +13,17 @@ beforeEach(async () => {
   await db.sql`update device_commands set status = 'answered' where status in ('queued', 'sent')`
 })
 
-const enqueue = (stationId: number, kind: string, slot?: number) =>
+const enqueue = (deviceId: number, kind: string, slot?: number) =>
   act(db, async (tx) => {
-    const about = { stationId, kind, requestedBy: null, origin: 'api' as const }
-    return (await commands.enqueue(tx, slot === undefined ? about : { ...about, slot })).id
+    const about = { deviceId, kind, requestedBy: null, origin: 'api' as const }
+    return (await commands.enqueue(tx, slot === undefined ? about : { ...about, slot, isMovement: true })).id
   })
 const waiting = async (stationId: number, node = NODE) =>
   (await commands.waiting(db.sql, node, [stationId])).map(({ id }) => id).toSorted((a, b) => a - b)
 const claim = (id: number, { epoch = 1, node = NODE } = {}) =>
   commands.claim(db.sql, node, [{ id, epoch, hex: '00096502' }])
 const status = async (id: number) => (await commands.get(db.sql, id))!.status
-const expire = () => act(db, commands.expire)
+const expire = () => act(db, world.expire)
 const settle = (id: number) => db.sql`update device_commands set status = 'answered' where id = ${id}`
 const refusal = (code: string) => expect.objectContaining({ name: 'Refused', code })
 
@@ -29,7 +31,7 @@ test('a command is sent with its bytes, once, and only while it waits', async ()
   const station = await cabinet(db)
   const id = await enqueue(station, 'eject', 2)
   expect(await commands.waiting(db.sql, NODE, [station])).toEqual([
-    { id, stationId: station, epoch: 1, kind: 'eject', args: { slot: 2 } },
+    { id, deviceId: station, epoch: 1, kind: 'eject', args: { slot: 2 } },
   ])
   expect(await claim(id)).toEqual([id])
   expect(await claim(id)).toEqual([])
@@ -42,9 +44,7 @@ test('a node without the newest connection sends nothing', async () => {
   expect(await waiting(station, 'node-2')).toEqual([])
   expect(await claim(id, { node: 'node-2' })).toEqual([])
   expect(await claim(id, { epoch: 0 })).toEqual([])
-  await act(db, (tx) =>
-    connections.open(tx, { stationId: station, node: 'node-2', dialect: 'B', address: '::1', vsn: 2 }),
-  )
+  await act(db, (tx) => cabinets.open(tx, { stationId: station, node: 'node-2', dialect: 'B', address: '::1', vsn: 2 }))
   expect(await claim(id)).toEqual([])
   expect(await claim(id, { node: 'node-2', epoch: 2 })).toEqual([id])
 })
@@ -136,18 +136,18 @@ test.for([
   [
     'a new login',
     (stationId: number) =>
-      act(db, (tx) => connections.open(tx, { stationId, node: NODE, dialect: 'B', address: '::1', vsn: 2 })),
+      act(db, (tx) => cabinets.open(tx, { stationId, node: NODE, dialect: 'B', address: '::1', vsn: 2 })),
   ],
   [
     'the end of the connection',
-    (stationId: number) => act(db, (tx) => connections.close(tx, { stationId, node: NODE, epoch: 1, reason: 'reset' })),
+    (stationId: number) => act(db, (tx) => cabinets.close(tx, { stationId, node: NODE, epoch: 1, reason: 'reset' })),
   ],
   [
     'the end of the node',
     (stationId: number) =>
       act(db, async (tx) => {
-        await tx`update device_sessions set node = 'leaving' where station_id = ${stationId}`
-        await connections.releaseNode(tx, 'leaving')
+        await tx`update device_sessions set node = 'leaving' where device_id = ${stationId}`
+        await world.releaseNode(tx, 'leaving')
       }),
   ],
 ] as const)('%s settles what the old connection had under way', async ([, end]) => {
@@ -159,7 +159,7 @@ test.for([
   await claim(query)
   await end(station)
   expect([await status(eject), await status(query), await status(later)]).toEqual(['unknown', 'queued', 'queued'])
-  await db.sql`update device_sessions set node = ${NODE}, epoch = 1 where station_id = ${station}`
+  await db.sql`update device_sessions set node = ${NODE}, epoch = 1 where device_id = ${station}`
   expect(await claim(query)).toEqual([query])
   await end(station)
   expect(await status(query)).toBe('unknown')
@@ -177,16 +177,16 @@ test('a cabinet may have 32 commands waiting and not one more', async () => {
 test('a full queue does not keep the house from asking what a cabinet holds', async () => {
   const station = await cabinet(db)
   for (let n = 0; n < 32; n++) await enqueue(station, 'volume')
-  await act(db, (tx) => commands.askInventory(tx, station, 'janitor'))
-  await act(db, (tx) => commands.askInventory(tx, station, 'janitor'))
+  await act(db, (tx) => askInventory(tx, station, 'janitor'))
+  await act(db, (tx) => askInventory(tx, station, 'janitor'))
   const asked = await db.sql`
-    select 1 from device_commands where station_id = ${station} and kind = 'inventory' and status = 'queued'`
+    select 1 from device_commands where device_id = ${station} and kind = 'inventory' and status = 'queued'`
   expect(asked.length).toBe(1)
 })
 
 test('an unasked inventory is asked again: the doubt stays', async () => {
   const station = await cabinet(db)
-  await act(db, (tx) => commands.askInventory(tx, station, 'janitor'))
+  await act(db, (tx) => askInventory(tx, station, 'janitor'))
   await travel(db, 16)
   await expire()
   const [row] = await db.sql`select inventory_due_at from stations where id = ${station}`
@@ -199,7 +199,7 @@ test('the same key is the same command; for something else it is refused', async
   const ask = (level: number, key = 'k1') =>
     act(db, (tx) =>
       commands.enqueue(tx, {
-        stationId: station,
+        deviceId: station,
         kind: 'set_volume',
         args: { level },
         requestedBy,
@@ -221,7 +221,7 @@ test('the gateway hears of a command when it is committed, not before', async ()
   const unlisten = await db.listen('voltbay_command', heard.resolve)
   await act(db, async (tx) => {
     await commands
-      .enqueue(tx, { stationId: station + 1_000_000, kind: 'volume', requestedBy: null, origin: 'api' })
+      .enqueue(tx, { deviceId: station + 1_000_000, kind: 'volume', requestedBy: null, origin: 'api' })
       .catch(() => {})
     throw new Error('changed my mind')
   }).catch(() => {})

@@ -7,7 +7,7 @@ const { db } = await testDb()
 const SECRET = 'a secret for tests only, 32 bytes'
 const as = actor(await person(db, { role: 'service_admin' }))
 
-const add = (stationId: number, value: string) => act(db, (tx) => keys.add(tx, as, { stationId, value }, SECRET))
+const add = (deviceId: number, value: string) => act(db, (tx) => keys.add(tx, as, { deviceId, value }, SECRET))
 const valid = (stationId: number) => keys.valid(db.sql, stationId, SECRET)
 const refused = (code: string) => expect.objectContaining({ name: 'Refused', code })
 
@@ -31,8 +31,8 @@ test('a sealed key that was tampered with does not open, at any byte', () => {
 test('the table never holds the key, and the answer only its last two characters', async () => {
   const station = await cabinet(db)
   const key = await add(station, 'TopSecretKey42')
-  expect(key).toMatchObject({ stationId: station, keyHint: '42', validUntil: null })
-  const [row] = await db.sql`select to_jsonb(k)::text as row from station_secret_keys k where station_id = ${station}`
+  expect(key).toMatchObject({ deviceId: station, keyHint: '42', validUntil: null })
+  const [row] = await db.sql`select to_jsonb(k)::text as row from device_keys k where device_id = ${station}`
   expect(row!.row).not.toContain('TopSecret')
   expect((await add(station, 'short')).keyHint).toBe('')
 })
@@ -58,9 +58,7 @@ test('of many keys stored at once one is current and one overlaps', async () => 
   const station = await cabinet(db)
   await Promise.all(Array.from({ length: 10 }, (_, n) => add(station, `parallel-${n}`)))
   expect((await valid(station)).length).toBe(2)
-  expect(
-    (await db.sql`select 1 from station_secret_keys where station_id = ${station} and valid_until is null`).length,
-  ).toBe(1)
+  expect((await db.sql`select 1 from device_keys where device_id = ${station} and valid_until is null`).length).toBe(1)
 })
 
 test('a key that was deleted verifies no more, and is deleted once', async () => {
@@ -87,6 +85,6 @@ test.for(['', 'with space', 'ключ', 'a'.repeat(129), 'line\nbreak'])('%o is 
   await expect(add(await cabinet(db), value)).rejects.toEqual(refused('invalid'))
 })
 
-test('a key needs its station', async () => {
-  await expect(add(999_999, 'some-key')).rejects.toEqual(refused('station_not_found'))
+test('a key needs its device', async () => {
+  await expect(add(999_999, 'some-key')).rejects.toEqual(refused('not_found'))
 })

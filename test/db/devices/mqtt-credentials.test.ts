@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { quarantine } from '../../../db/devices/connections.ts'
 import * as credentials from '../../../db/devices/mqtt-credentials.ts'
+import { quarantine } from '../../../db/devices/quarantine.ts'
 import { deviceIdOf, ensure } from '../../../db/powerbank/bank-ids.ts'
 import { approve, list } from '../../../db/powerbank/quarantine.ts'
 import { testDb } from '../../postgres.ts'

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { unspeakable } from '../../../db/devices/command-results.ts'
-import { isOnline, isReachable, open } from '../../../db/devices/connections.ts'
+import { isOnline, isReachable } from '../../../db/devices/connections.ts'
+import { unspeakable } from '../../../db/powerbank/answers.ts'
+import { open } from '../../../db/powerbank/cabinets.ts'
 import { testDb } from '../../postgres.ts'
 import { act, ask, cabinet, NODE, orderOf, scene } from '../world.ts'
 
@@ -16,11 +17,11 @@ const stands = async (stationId: number) =>
   (
     await db.sql<{ online: boolean; reachable: boolean }[]>`
       select ${isOnline(db.sql)} as online, ${isReachable(db.sql)} as reachable
-      from device_sessions ds where station_id = ${stationId}`
+      from device_sessions ds where device_id = ${stationId}`
   )[0]!
 
 const ago = (stationId: number, column: 'seen_at' | 'disconnected_at', seconds: number) => db.sql`
-  update device_sessions set ${db.sql(column)} = now() - make_interval(secs => ${seconds}) where station_id = ${stationId}`
+  update device_sessions set ${db.sql(column)} = now() - make_interval(secs => ${seconds}) where device_id = ${stationId}`
 
 test('a cabinet on the broker is offline after twenty minutes without a word', async () => {
   const id = await dialled({ dialect: 'mqtt', heartbeatSeconds: 600 })
@@ -32,7 +33,7 @@ test('a cabinet on the broker is offline after twenty minutes without a word', a
 
 test('one that hung up is waited for a minute, not for a heartbeat of ten', async () => {
   const id = await dialled({ dialect: 'mqtt', heartbeatSeconds: 600 })
-  await db.sql`update device_sessions set node = null where station_id = ${id}`
+  await db.sql`update device_sessions set node = null where device_id = ${id}`
   await ago(id, 'disconnected_at', 55)
   expect(await stands(id)).toEqual({ online: false, reachable: true })
   await ago(id, 'disconnected_at', 65)
@@ -41,7 +42,7 @@ test('one that hung up is waited for a minute, not for a heartbeat of ten', asyn
 
 test('over TCP a heartbeat that was set holds through the next login', async () => {
   const id = await dialled({ dialect: 'B' })
-  await db.sql`update device_sessions set heartbeat_seconds = 120 where station_id = ${id}`
+  await db.sql`update device_sessions set heartbeat_seconds = 120 where device_id = ${id}`
   const about = { stationId: id, node: NODE, address: '192.0.2.1' }
   expect(await act(db, (tx) => open(tx, { ...about, dialect: 'B' }))).toMatchObject({ heartbeatSeconds: 120 })
   expect(await act(db, (tx) => open(tx, { ...about, dialect: 'mqtt', heartbeatSeconds: 600 }))).toMatchObject({

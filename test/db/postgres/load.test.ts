@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
-import { askInventory, expire } from '../../../db/devices/commands.ts'
-import { close, open, releaseNode } from '../../../db/devices/connections.ts'
 import { Refused } from '../../../db/platform/refused.ts'
 import { borrow } from '../../../db/powerbank/borrow.ts'
+import { close, open } from '../../../db/powerbank/cabinets.ts'
 import { abnormal } from '../../../db/powerbank/inventory.ts'
 import { sweep } from '../../../db/powerbank/janitor.ts'
+import { askInventory } from '../../../db/powerbank/looks.ts'
 import { testDb } from '../../postgres.ts'
 import { type Carried, deliver, hear, insert, type Metal } from '../device.ts'
-import { act, actor, bank, cabinet, NODE, person, unit } from '../world.ts'
+import { act, actor, bank, cabinet, expire, NODE, person, releaseNode, unit } from '../world.ts'
 
 const { db } = await testDb()
 

@@ -28,7 +28,7 @@ test('every refusal in the documented order', async () => {
   await expect(take(it)).rejects.toEqual(refused('station_inactive'))
   await db.sql`update stations set status = 'active' where id = ${station}`
   await expect(take(it)).rejects.toEqual(refused('device_offline'))
-  await db.sql`update device_sessions set node = 'node-1' where station_id = ${station}`
+  await db.sql`update device_sessions set node = 'node-1' where device_id = ${station}`
   await expect(take(it)).rejects.toEqual(refused('no_access'))
   await db.sql`update stations set org_unit_id = ${unitId} where id = ${station}`
   await expect(take(it)).rejects.toEqual(refused('no_access'))
@@ -64,7 +64,7 @@ test('a refusal leaves nothing behind', async () => {
   await expect(ask(db, { ...it, user: await person(db, { unitId: it.unitId, limit: 1 }) })).rejects.toEqual(
     refused('power_bank_on_loan'),
   )
-  expect((await db.sql`select 1 from device_commands where station_id = ${it.station}`).length).toBe(1)
+  expect((await db.sql`select 1 from device_commands where device_id = ${it.station}`).length).toBe(1)
   expect((await db.sql`select 1 from events where station_id = ${it.station}`).length).toBe(1)
 })
 
@@ -226,15 +226,15 @@ test('the same key is the same order, however often and at once; another wish un
   expect(new Set(all.map(({ orderId }) => orderId)).size).toBe(1)
   expect(all.filter(({ repeated }) => !repeated).length).toBe(1)
   await expect(wish(2)).rejects.toEqual(refused('idempotency_mismatch'))
-  expect((await db.sql`select 1 from device_commands where station_id = ${it.station}`).length).toBe(1)
+  expect((await db.sql`select 1 from device_commands where device_id = ${it.station}`).length).toBe(1)
 })
 
 test('a key that was refused may be tried again', async () => {
   const it = await scene(db)
   const wish = () => take({ ...it, choice: { slot: 1 }, idempotency: { key: 'again', hash: 'h' } })
-  await db.sql`update device_sessions set seen_at = now() - interval '76 seconds' where station_id = ${it.station}`
+  await db.sql`update device_sessions set seen_at = now() - interval '76 seconds' where device_id = ${it.station}`
   await expect(wish()).rejects.toEqual(refused('device_offline'))
-  await db.sql`update device_sessions set seen_at = now() where station_id = ${it.station}`
+  await db.sql`update device_sessions set seen_at = now() where device_id = ${it.station}`
   expect((await wish()).repeated).toBe(false)
 })
 

@@ -96,8 +96,14 @@ const steps: Record<string, (world: World, roll: Dice) => Promise<unknown>> = {
   dialAgain: ({ metals }, roll) => (roll.chance(0.3) ? dialAgain(db, roll.pick(metals)) : Promise.resolve()),
   forceEject: ({ metals, admin }, roll) => {
     if (roll.chance(0.7)) return Promise.resolve()
-    const about = { kind: 'force_eject', slot: roll.below(SLOTS) + 1, requestedBy: admin, origin: 'api' as const }
-    return unlessRefused(act(db, (tx) => commands.enqueue(tx, { stationId: roll.pick(metals).station, ...about })))
+    const about = {
+      kind: 'force_eject',
+      slot: roll.below(SLOTS) + 1,
+      isMovement: true,
+      requestedBy: admin,
+      origin: 'api' as const,
+    }
+    return unlessRefused(act(db, (tx) => commands.enqueue(tx, { deviceId: roll.pick(metals).station, ...about })))
   },
 }
 const NAMES = [
@@ -122,7 +128,7 @@ async function broken(): Promise<Record<string, unknown[]>> {
     db.sql`select user_id from orders where status in ('pending', 'borrow') group by 1 having count(*) > ${LIMIT}`,
     db.sql`select o.id from orders o join device_commands c on c.id = o.command_id join stations s on s.id = o.station_id
       where o.status = 'pending' and c.status not in ('queued', 'sent') and s.inventory_due_at is null
-        and not exists (select 1 from device_commands q where q.station_id = s.id and q.kind = 'inventory' and q.status in ('queued', 'sent'))`,
+        and not exists (select 1 from device_commands q where q.device_id = s.id and q.kind = 'inventory' and q.status in ('queued', 'sent'))`,
     db.sql`select id from orders where status <> 'pending' and evidence is null`,
   ])
   return Object.fromEntries(

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { answer } from '../../../db/devices/command-results.ts'
-import { askInventory } from '../../../db/devices/commands.ts'
+import { answer } from '../../../db/powerbank/answers.ts'
 import { inventory, returned, type SeenBank } from '../../../db/powerbank/inventory.ts'
+import { askInventory } from '../../../db/powerbank/looks.ts'
 import * as orders from '../../../db/powerbank/orders.ts'
 import { testDb } from '../../postgres.ts'
 import {
@@ -39,7 +39,7 @@ async function loaned(options = {}) {
 }
 /** The cabinet has just dialled in. */
 const dialledIn = (station: number, secondsAgo = 0) =>
-  db.sql`update device_sessions set connected_at = now() - make_interval(secs => ${secondsAgo}) where station_id = ${station}`
+  db.sql`update device_sessions set connected_at = now() - make_interval(secs => ${secondsAgo}) where device_id = ${station}`
 
 test.for(['inventory', 'login'] as const)('a bank that an %s lists closes its loan', async (source) => {
   const it = await loaned()
@@ -140,7 +140,7 @@ test('an eject nobody answered is void when the bank is still there', async () =
 test('a look too soon after the eject decides nothing and is repeated', async () => {
   const it = await scene(db)
   const { orderId } = await asked(db, it)
-  await db.sql`update device_commands set status = 'unknown', sent_at = now() - interval '2 seconds' where station_id = ${it.station}`
+  await db.sql`update device_commands set status = 'unknown', sent_at = now() - interval '2 seconds' where device_id = ${it.station}`
   await lists(db, it.station, [seen(1, it.bank)])
   expect((await orderOf(db, orderId)).status).toBe('pending')
   expect(await lookDue(db, it.station)).toBe(7)
@@ -150,7 +150,7 @@ test('a list that was asked for before the eject and came after its time ran out
   const it = await scene(db)
   const question = await act(db, async (tx) => {
     await askInventory(tx, it.station, 'janitor')
-    const [row] = await tx<{ id: number }[]>`select id from device_commands where station_id = ${it.station}`
+    const [row] = await tx<{ id: number }[]>`select id from device_commands where device_id = ${it.station}`
     return row!.id
   })
   await send(db, question)

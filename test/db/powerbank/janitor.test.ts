@@ -12,7 +12,7 @@ beforeEach(async () => {
 
 const questions = async (station: number) =>
   (
-    await db.sql`select status, origin from device_commands where station_id = ${station} and kind = 'inventory' order by id`
+    await db.sql`select status, origin from device_commands where device_id = ${station} and kind = 'inventory' order by id`
   ).map(({ status, origin }) => `${status} by ${origin}`)
 const due = (station: number, seconds: number) =>
   db.sql`update stations set inventory_due_at = now() + make_interval(secs => ${seconds}) where id = ${station}`
@@ -58,7 +58,7 @@ test('the silence of an eject leads to a question, and silence to that to anothe
   expect(await questions(it.station)).toEqual(['queued by janitor'])
   for (let attempt = 0; attempt < 2; attempt++) {
     const [question] = await db.sql<{ id: number }[]>`
-      select id from device_commands where station_id = ${it.station} and kind = 'inventory' and status = 'queued'`
+      select id from device_commands where device_id = ${it.station} and kind = 'inventory' and status = 'queued'`
     await send(db, question!.id)
     await later(db, 6)
   }
@@ -88,7 +88,7 @@ test('after a day without a word nobody waits any more, and a later word still c
 test('one cabinet with a full queue keeps no other from being asked', async () => {
   const [full, other] = [await cabinet(db), await cabinet(db)]
   await db.sql`
-    insert into device_commands (station_id, kind, deadline) select ${full}, 'volume', now() + interval '15 seconds' from generate_series(1, 32)`
+    insert into device_commands (device_id, kind, deadline) select ${full}, 'volume', now() + interval '15 seconds' from generate_series(1, 32)`
   await due(full, -1)
   await due(other, -1)
   expect(await sweep(db, NODE)).toBe(2)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { answer } from '../../../db/devices/command-results.ts'
 import * as commands from '../../../db/devices/commands.ts'
+import { answer } from '../../../db/powerbank/answers.ts'
 import { borrow } from '../../../db/powerbank/borrow.ts'
 import * as orders from '../../../db/powerbank/orders.ts'
 import { testDb } from '../../postgres.ts'
@@ -30,7 +30,7 @@ const inSlot = async (station: number) =>
     (row) => row.slotNumber,
   )
 const forceEject = async (station: number, slot: number, requestedBy: number | null) => {
-  const about = { stationId: station, kind: 'force_eject', slot, requestedBy, origin: 'api' as const }
+  const about = { deviceId: station, kind: 'force_eject', slot, isMovement: true, requestedBy, origin: 'api' as const }
   return (await act(db, (tx) => commands.enqueue(tx, about))).id
 }
 
@@ -245,7 +245,7 @@ test.for([
 test('a cabinet teaches us its SIM, volume, address and heartbeat', async () => {
   const it = await scene(db)
   const tell = async (kind: string, body: object, args = {}) => {
-    const about = { stationId: it.station, kind, args, requestedBy: null, origin: 'api' as const }
+    const about = { deviceId: it.station, kind, args, requestedBy: null, origin: 'api' as const }
     await send(db, (await act(db, (tx) => commands.enqueue(tx, about))).id)
     await act(db, async (tx) => {
       await answer(tx, it.station, { kind, ...body }, 'FF')
@@ -255,7 +255,7 @@ test('a cabinet teaches us its SIM, volume, address and heartbeat', async () => 
   await tell('set_volume', { ok: true }, { level: 9 })
   await tell('server_address', { host: 'example.org', port: '9066', heartbeatSeconds: 60 })
   const [row] = await db.sql`
-    select s.iccid, s.device_state, ds.heartbeat_seconds from stations s join device_sessions ds on ds.station_id = s.id
+    select s.iccid, s.device_state, ds.heartbeat_seconds from stations s join device_sessions ds on ds.device_id = s.id
     where s.id = ${it.station}`
   expect(row).toMatchObject({
     iccid: '8970199',
@@ -265,7 +265,7 @@ test('a cabinet teaches us its SIM, volume, address and heartbeat', async () => 
   await tell('set_volume', { ok: false }, { level: 1 })
   await tell('set_server_address', {}, { host: 'other.example.org', port: '1', heartbeatSeconds: 200 })
   const [then] = await db.sql`
-    select s.device_state, ds.heartbeat_seconds from stations s join device_sessions ds on ds.station_id = s.id
+    select s.device_state, ds.heartbeat_seconds from stations s join device_sessions ds on ds.device_id = s.id
     where s.id = ${it.station}`
   expect(then).toMatchObject({
     heartbeatSeconds: 200,

@@ -49,7 +49,7 @@ test.for([
   await somebodyWaits()
   await moving.end()
   await outcome
-  expect(await db.sql`select 1 from device_commands where kind = 'eject' and station_id = ${station}`).toHaveLength(0)
+  expect(await db.sql`select 1 from device_commands where kind = 'eject' and device_id = ${station}`).toHaveLength(0)
 })
 
 test('a cabinet whose report is just being worked has banks for those who want the best one', async () => {

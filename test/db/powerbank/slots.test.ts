@@ -156,7 +156,7 @@ test('an abnormal report is filed once a minute, and the slots are asked', async
     db.sql`select slot_number, terminal_id, event_type from slot_abnormal_reports where station_id = ${it.station}`
   expect([...(await filed())]).toEqual([{ slotNumber: 1, terminalId: it.bank.bankId, eventType: '1' }])
   expect(
-    (await db.sql`select 1 from device_commands where station_id = ${it.station} and kind = 'inventory'`).length,
+    (await db.sql`select 1 from device_commands where device_id = ${it.station} and kind = 'inventory'`).length,
   ).toBe(1)
   await tell(2, null)
   await tell(2, null)
@@ -169,7 +169,7 @@ test('an abnormal report is filed once a minute, and the slots are asked', async
 test('an abnormal report is filed even when the cabinet has a full queue', async () => {
   const it = await scene(db)
   await db.sql`
-    insert into device_commands (station_id, kind, deadline) select ${it.station}, 'volume', now() + interval '15 seconds' from generate_series(1, 32)`
+    insert into device_commands (device_id, kind, deadline) select ${it.station}, 'volume', now() + interval '15 seconds' from generate_series(1, 32)`
   await act(db, (tx) => abnormal(tx, it.station, { event: 2, slot: 1, bankId: null }))
   expect((await happened(db, it.station, 'slot.abnormal')).length).toBe(1)
 })

@@ -28,7 +28,7 @@ async function lend(stationId: number, bankId: string) {
   const unitId = await unit(db)
   await db.sql`update stations set org_unit_id = ${unitId} where id = ${stationId}`
   await db.sql`update powerbanks set status = 'active', org_unit_id = ${unitId} where device_id = ${bankId}`
-  await db.sql`update device_sessions set connected_at = connected_at - interval '1 minute' where station_id = ${stationId}`
+  await db.sql`update device_sessions set connected_at = connected_at - interval '1 minute' where device_id = ${stationId}`
   const user = await person(db, { unitId })
   return await act(db, (tx) => borrow(tx, actor(user), { stationId, userId: user, choice: { slot: 1 } }))
 }
@@ -45,9 +45,9 @@ for (const { name, open, missing } of brokers) {
       const bankId = newBank()
       await box.say(holding(bankId))
       await expect.poll(() => slotsOf(box.id)).toEqual([{ slot: 1, bankId }])
-      const [session] = await db.sql`select node, dialect from device_sessions where station_id = ${box.id}`
+      const [session] = await db.sql`select node, dialect from device_sessions where device_id = ${box.id}`
       expect(session).toEqual({ node: gateway.cluster?.name ?? gateway.node.name, dialect: 'mqtt' })
-      const [asked] = await db.sql`select status from device_commands where station_id = ${box.id}`
+      const [asked] = await db.sql`select status from device_commands where device_id = ${box.id}`
       expect(asked).toEqual({ status: 'answered' })
     })
 
@@ -147,7 +147,7 @@ for (const { name, open, missing } of brokers) {
         await until(() => beats.length >= n * perBeat)
       }
       await act(db, (tx) =>
-        enqueue(tx, { stationId: box.id, kind: 'set_volume', args: { level: 3 }, requestedBy: null, origin: 'api' }),
+        enqueue(tx, { deviceId: box.id, kind: 'set_volume', args: { level: 3 }, requestedBy: null, origin: 'api' }),
       )
       await box.told('volume')
       expect(beats).toHaveLength(3 * perBeat)

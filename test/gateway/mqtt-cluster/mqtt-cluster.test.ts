@@ -25,11 +25,13 @@ const slotsOf = (stationId: number) => db.sql`
   select sp.slot_number as slot, p.device_id as bank_id from station_powerbanks sp join powerbanks p on p.id = sp.powerbank_id
   where sp.station_id = ${stationId} order by sp.slot_number`
 const sessionOf = async (stationId: number) =>
-  (await db.sql`select node, epoch from device_sessions where station_id = ${stationId}`)[0]
+  (await db.sql`select node, epoch from device_sessions where device_id = ${stationId}`)[0]
 const returnsOf = async (stationId: number) =>
   (await db.sql`select 1 from events where station_id = ${stationId} and kind = 'powerbank.returned'`).length
-const ask = (stationId: number, kind: string, more: { slot?: number; args?: Record<string, unknown> } = {}) =>
-  act(db, (tx) => enqueue(tx, { stationId, kind, requestedBy: null, origin: 'api', ...more }))
+const ask = (deviceId: number, kind: string, more: { slot?: number; args?: Record<string, unknown> } = {}) =>
+  act(db, (tx) =>
+    enqueue(tx, { deviceId, kind, isMovement: more.slot !== undefined, requestedBy: null, origin: 'api', ...more }),
+  )
 
 const missing = mosquittoProgram === null
 
@@ -209,7 +211,7 @@ describe.skipIf(missing)(missing ? 'behind Mosquitto (not installed here: not ru
     await expect.poll(() => gateway.node.counts.acknowledged.inventory).toBe(1)
     // Said again until the node has written down that it heard it just now.
     const age = () => db.sql`
-      update device_sessions set seen_at = now() - interval '21 minutes' where station_id = ${box.id} and node is not null`
+      update device_sessions set seen_at = now() - interval '21 minutes' where device_id = ${box.id} and node is not null`
     await expect.poll(async () => (await age()) && (await sessionOf(box.id))).toEqual({ node: null, epoch: 1 })
     await box.say({ kind: 'heartbeat' })
     await expect.poll(() => sessionOf(box.id)).toEqual({ node: gateway.cluster!.name, epoch: 2 })
@@ -273,7 +275,7 @@ test('silent cabinets are closed once, by whoever looks first, and those just he
   const node = 'mqtt:silence'
   for (const { id: stationId } of [silent, lively])
     await act(db, (tx) => arrive(tx, { stationId, node, heartbeatSeconds: 600, isLogin: false }))
-  await db.sql`update device_sessions set seen_at = now() - interval '20 minutes 20 seconds' where station_id = ${silent.id}`
+  await db.sql`update device_sessions set seen_at = now() - interval '20 minutes 20 seconds' where device_id = ${silent.id}`
   const closed = await Promise.all(Array.from({ length: 8 }, () => db.transaction((tx) => closeSilent(tx, node))))
   expect(closed.reduce((sum, n) => sum + n)).toBe(1)
   expect(await sessionOf(silent.id)).toEqual({ node: null, epoch: 1 })

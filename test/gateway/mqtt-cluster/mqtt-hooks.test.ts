@@ -115,9 +115,9 @@ test('a cabinet that subscribes to its commands has logged in; said by twenty at
   const { username } = await credentialOf(db, imei)
   const question = { username, topic: `/powerbank/${imei}/user/get`, action: 'subscribe' }
   await Promise.all(Array.from({ length: 20 }, () => form(gateway, '/mqtt/acl', question)))
-  const [session] = await db.sql`select node, dialect, epoch from device_sessions where station_id = ${id}`
+  const [session] = await db.sql`select node, dialect, epoch from device_sessions where device_id = ${id}`
   expect(session).toEqual({ node: gateway.cluster!.name, dialect: 'mqtt', epoch: 20 })
-  const waiting = await db.sql`select kind from device_commands where station_id = ${id} and status = 'queued'`
+  const waiting = await db.sql`select kind from device_commands where device_id = ${id} and status = 'queued'`
   expect(waiting).toEqual([{ kind: 'inventory' }])
 })
 

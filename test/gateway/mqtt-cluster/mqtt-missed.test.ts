@@ -20,12 +20,12 @@ const slotsOf = (stationId: number) => db.sql`
 
 const isAskedAll = async (stationId: number) => {
   const [open] = await db.sql<{ questions: number; isDue: boolean }[]>`
-    select (select count(*) from device_commands where station_id = s.id and status in ('queued', 'sent')) as questions,
+    select (select count(*) from device_commands where device_id = s.id and status in ('queued', 'sent')) as questions,
       coalesce(inventory_due_at <= now(), false) as is_due from stations s where id = ${stationId}`
   return open!.questions === 0 && !open!.isDue
 }
 const questionsTo = async (stationId: number) =>
-  (await db.sql`select 1 from device_commands where station_id = ${stationId} and kind = 'inventory'`).length
+  (await db.sql`select 1 from device_commands where device_id = ${stationId} and kind = 'inventory'`).length
 
 /** A cabinet that answers every question, all of its arrival's among them. */
 async function attentive(url: string, ...banks: string[]) {
@@ -68,12 +68,12 @@ describe.skipIf(missing)(missing ? 'behind Mosquitto (not installed here: not ru
     line.cut()
     await until(() => gateway.said('broker.subscribed').length === 2)
     // The clock goes round: it writes who was heard, after it has looked whom to ask.
-    await db.sql`update device_sessions set seen_at = now() - interval '1 minute' where station_id = ${box.id}`
+    await db.sql`update device_sessions set seen_at = now() - interval '1 minute' where device_id = ${box.id}`
     await box.say({ kind: 'heartbeat' })
     await expect
       .poll(
         () => db.sql`
-        select 1 from device_sessions where station_id = ${box.id} and seen_at > now() - interval '30 seconds'`,
+        select 1 from device_sessions where device_id = ${box.id} and seen_at > now() - interval '30 seconds'`,
       )
       .toHaveLength(1)
     expect((await questionsTo(box.id)) - before).toBe(questions)

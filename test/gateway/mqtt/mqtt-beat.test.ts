@@ -176,7 +176,7 @@ test('no two things a cabinet is told at QoS 1 have the same packet id, whoever 
     cabinet.beat(1, 4),
   )
   await db.transaction((tx) =>
-    enqueue(tx, { stationId: cabinet.id, kind: 'set_volume', args: { level: 3 }, requestedBy: null, origin: 'api' }),
+    enqueue(tx, { deviceId: cabinet.id, kind: 'set_volume', args: { level: 3 }, requestedBy: null, origin: 'api' }),
   )
   const ids: number[] = []
   while (ids.length < 4) {

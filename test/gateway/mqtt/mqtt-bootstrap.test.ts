@@ -36,7 +36,7 @@ const lookDue = async (id: number) =>
   (await db.sql<{ at: Date | null }[]>`select inventory_due_at as at from stations where id = ${id}`)[0]!.at
 const ended = async (stationId: number) => {
   await db.sql`update stations set inventory_due_at = null where id = ${stationId}`
-  await db.sql`delete from device_commands where station_id = ${stationId}`
+  await db.sql`delete from device_commands where device_id = ${stationId}`
 }
 
 /** A gateway that never looks by itself, so that a look stays due to be seen. */

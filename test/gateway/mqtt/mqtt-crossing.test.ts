@@ -16,7 +16,7 @@ async function dialledOverTcp(gateway: Running, boxId: string): Promise<number> 
 }
 
 const sessionOf = async (stationId: number) =>
-  (await db.sql`select dialect, node, epoch from device_sessions where station_id = ${stationId}`)[0]
+  (await db.sql`select dialect, node, epoch from device_sessions where device_id = ${stationId}`)[0]
 
 test('a cabinet that has shown its credential is nobody’s to play over TCP, where an IMEI would be enough', async () => {
   const gateway = await brokerOn(db)

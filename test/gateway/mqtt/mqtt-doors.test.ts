@@ -45,7 +45,7 @@ test('the same broker answers over WebSocket', async () => {
   await cabinet.told('check')
   await cabinet.say(returned(2, '0A0B0D01'))
   expect(await slotsOf(id)).toEqual([{ slotNumber: 2, deviceId: '0A0B0D01' }])
-  const [session] = await db.sql`select address from device_sessions where station_id = ${id}`
+  const [session] = await db.sql`select address from device_sessions where device_id = ${id}`
   expect(session).toEqual({ address: '127.0.0.1' })
 })
 
@@ -141,7 +141,7 @@ test('a cabinet that is silent for too long is gone', async () => {
   await cabinet.closed
   await endedBy(gateway, 'silent')
   await expect
-    .poll(async () => (await db.sql`select node from device_sessions where station_id = ${cabinet.id}`)[0])
+    .poll(async () => (await db.sql`select node from device_sessions where device_id = ${cabinet.id}`)[0])
     .toEqual({ node: null })
 })
 

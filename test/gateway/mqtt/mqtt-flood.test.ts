@@ -63,7 +63,7 @@ test('whoever hung up while it waited for its login is not logged in, and takes 
   await late
   await expect.poll(() => gateway.node.counts.loginsRefused).toEqual({ hung_up: 1 })
   await there.say(giveBack(1, newBank()))
-  const [session] = await db.sql`select epoch from device_sessions where station_id = ${there.id}`
+  const [session] = await db.sql`select epoch from device_sessions where device_id = ${there.id}`
   expect(session).toEqual({ epoch: 1 })
 })
 

@@ -34,7 +34,7 @@ test('nobody is let in without the very credential of a device', async () => {
     await expect(client(url, { clientId: mine.clientId, ...shown })).rejects.toMatchObject({ code: 4 })
   expect(gateway.node.sessions.count()).toBe(0)
   expect(gateway.node.counts.failures).toBe(0)
-  expect(await db.sql`select 1 from device_sessions where station_id = ${id}`).toEqual([])
+  expect(await db.sql`select 1 from device_sessions where device_id = ${id}`).toEqual([])
   await device(gateway, imei, mine)
 })
 
@@ -165,7 +165,7 @@ test('the newest connection of a cabinet owns it, by the same credential or anot
   await third.say(returned(1, '0A0B0C03'))
   expect(await slotsOf(first.id)).toHaveLength(1)
   expect(gateway.node.counts.ended).toEqual({ superseded: 2 })
-  const [session] = await db.sql`select epoch, node from device_sessions where station_id = ${first.id}`
+  const [session] = await db.sql`select epoch, node from device_sessions where device_id = ${first.id}`
   expect(session).toEqual({ epoch: 3, node: gateway.node.name })
 })
 
@@ -176,7 +176,7 @@ test('of twenty connections at once one cabinet keeps one', async () => {
   await Promise.allSettled(Array.from({ length: 20 }, () => device(gateway, imei, credential, { isSubscribed: false })))
   await expect.poll(() => gateway.node.connections.size).toBe(1)
   const { epoch } = gateway.node.sessions.get(id)!
-  const [session] = await db.sql`select epoch, node from device_sessions where station_id = ${id}`
+  const [session] = await db.sql`select epoch, node from device_sessions where device_id = ${id}`
   expect(session).toEqual({ epoch, node: gateway.node.name })
 })
 

@@ -11,7 +11,7 @@ const slotsOf = (stationId: number) => db.sql`
   select sp.slot_number, p.device_id from station_powerbanks sp join powerbanks p on p.id = sp.powerbank_id
   where sp.station_id = ${stationId} order by sp.slot_number`
 const sessionOf = async (stationId: number) =>
-  (await db.sql`select node, epoch from device_sessions where station_id = ${stationId}`)[0]
+  (await db.sql`select node, epoch from device_sessions where device_id = ${stationId}`)[0]
 
 /** Holds a station's row until `free` is called: its reports wait, as behind a long transaction. */
 async function held(stationId: number) {
@@ -95,7 +95,7 @@ test('a cabinet that cannot be written down as connected is told to come again, 
   const gateway = await brokerOn(db)
   const { id, imei } = await mqttStation(db)
   const credential = await credentialOf(db, imei)
-  await db.sql.unsafe(`alter table device_sessions add constraint nobody_${id} check (station_id <> ${id})`)
+  await db.sql.unsafe(`alter table device_sessions add constraint nobody_${id} check (device_id <> ${id})`)
   await expect(device(gateway, imei, credential)).rejects.toMatchObject({ code: 3 })
   await db.sql.unsafe(`alter table device_sessions drop constraint nobody_${id}`)
   await (await device(gateway, imei, credential)).told('check')
@@ -115,7 +115,14 @@ test('a command for a cabinet that is away waits in its row and never in the bro
   await cabinet.link.endAsync()
   await expect.poll(() => sessionOf(cabinet.id)).toMatchObject({ node: null })
   const { id } = await db.transaction((tx) =>
-    enqueue(tx, { stationId: cabinet.id, kind: 'force_eject', slot: 2, requestedBy: null, origin: 'api' }),
+    enqueue(tx, {
+      deviceId: cabinet.id,
+      kind: 'force_eject',
+      slot: 2,
+      isMovement: true,
+      requestedBy: null,
+      origin: 'api',
+    }),
   )
   const again = await device(gateway, cabinet.imei, cabinet.credential)
   const { message } = await again.told('popup')

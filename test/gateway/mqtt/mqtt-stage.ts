@@ -1,6 +1,7 @@
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt'
 import { onTestFinished } from 'vitest'
 import * as credentials from '../../../db/devices/mqtt-credentials.ts'
+import type { Firmware } from '../../../db/devices/words.ts'
 import type { Db } from '../../../db/postgres/connect.ts'
 import type { Limits, MqttConfig } from '../../../gateway/config.ts'
 import type { Report } from '../../../protocol/cabinet.ts'
@@ -42,7 +43,7 @@ export async function mqttStation(db: Db): Promise<{ id: number; imei: string }>
 export async function credentialOf(
   db: Db,
   imei: string,
-  { iccid = null as string | null, firmware = 'current' as credentials.Firmware } = {},
+  { iccid = null as string | null, firmware = 'current' as Firmware } = {},
 ): Promise<credentials.Issued> {
   const issued = await db.transaction((tx) =>
     credentials.issue(tx, {

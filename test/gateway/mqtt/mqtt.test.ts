@@ -12,8 +12,10 @@ const holding = (...bankIds: string[]) => ({
   banks: bankIds.map((id, n) => ({ slot: n + 1, bankId: id, levelPercent: 91 })),
 })
 
-const ask = (stationId: number, kind: string, more: { slot?: number; args?: Record<string, unknown> } = {}) =>
-  db.transaction((tx) => enqueue(tx, { stationId, kind, requestedBy: null, origin: 'api', ...more }))
+const ask = (deviceId: number, kind: string, more: { slot?: number; args?: Record<string, unknown> } = {}) =>
+  db.transaction((tx) =>
+    enqueue(tx, { deviceId, kind, isMovement: more.slot !== undefined, requestedBy: null, origin: 'api', ...more }),
+  )
 
 const commandOf = async (id: number) =>
   (await db.sql`select status, answer, evidence, hex_received from device_commands where id = ${id}`)[0]!
@@ -29,7 +31,7 @@ test('a cabinet that dials the broker and subscribes is online and asked what it
   const gateway = await brokerOn(db)
   const cabinet = await inside(db, gateway)
   const [session] = await db.sql`
-    select node, dialect, heartbeat_seconds from device_sessions where station_id = ${cabinet.id}`
+    select node, dialect, heartbeat_seconds from device_sessions where device_id = ${cabinet.id}`
   expect(session).toEqual({ node: gateway.node.name, dialect: 'mqtt', heartbeatSeconds: 600 })
 })
 
@@ -51,7 +53,7 @@ test('nothing is told to a cabinet that has not subscribed to its commands, and 
   const cabinet = await device(gateway, imei, await credentialOf(db, imei), { isSubscribed: false })
   await cabinet.say({ kind: 'heartbeat' })
   expect(await cabinet.next()).toMatchObject({ topic: cabinet.topic.heart })
-  const [waiting] = await db.sql`select status, attempts from device_commands where station_id = ${id}`
+  const [waiting] = await db.sql`select status, attempts from device_commands where device_id = ${id}`
   expect(waiting).toEqual({ status: 'queued', attempts: 0 })
   await cabinet.link.subscribeAsync(cabinet.topic.get, { qos: 1 })
   await cabinet.told('check')

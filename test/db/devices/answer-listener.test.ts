@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
-import { answers } from '../../../db/devices/answers.ts'
-import { expire } from '../../../db/devices/commands.ts'
+import { answers } from '../../../db/devices/answer-listener.ts'
 import { connect } from '../../../db/postgres/connect.ts'
+import { settled } from '../../../db/powerbank/orders.ts'
 import { testDb } from '../../postgres.ts'
-import { act, ask, asked, lists, next, says, scene, seen, send, travel } from '../world.ts'
+import { act, ask, asked, expire, lists, next, says, scene, seen, send, travel } from '../world.ts'
 
 const { db, url } = await testDb()
 const ear = await answers(db)
+const order = (id: number, waitMs: number) => settled({ db, answers: ear }, id, waitMs)
 const LONG_MS = 15_000
 /** Well under the second that a missed bell costs. */
 const AT_ONCE_MS = 700
@@ -24,7 +25,7 @@ async function waited<T>(waiting: Promise<T>, happens: () => Promise<unknown>) {
 test('whoever waits for an order hears of the loan at once', async () => {
   const it = await scene(db)
   const { orderId } = await asked(db, it)
-  const { row, ms } = await waited(ear.order(orderId, LONG_MS), () => says(db, it.station, 1, it.bank.bankId))
+  const { row, ms } = await waited(order(orderId, LONG_MS), () => says(db, it.station, 1, it.bank.bankId))
   expect(row).toMatchObject({ id: orderId, status: 'borrow' })
   expect(ms).toBeLessThan(AT_ONCE_MS)
 })
@@ -41,14 +42,14 @@ test('what is settled already is heard without waiting', async () => {
   const it = await scene(db)
   const { orderId, commandId } = await asked(db, it)
   await says(db, it.station, 1, it.bank.bankId)
-  expect((await ear.order(orderId, 0)).status).toBe('borrow')
+  expect((await order(orderId, 0)).status).toBe('borrow')
   expect((await ear.command(commandId, 0)).status).toBe('answered')
 })
 
 test('a refusal is heard when the slots have decided', async () => {
   const it = await scene(db)
   const { orderId } = await asked(db, it)
-  const waiting = ear.order(orderId, LONG_MS)
+  const waiting = order(orderId, LONG_MS)
   await says(db, it.station, 1, null, { ok: false })
   const { row } = await waited(waiting, () => lists(db, it.station, [seen(1, it.bank)]))
   expect(row.status).toBe('cancelled')
@@ -59,8 +60,8 @@ test('a cabinet that is silent is heard as unknown, one that never took the comm
   const sent = await asked(db, silent)
   const queued = await ask(db, away)
   const waiting = Promise.all([
-    ear.order(sent.orderId, LONG_MS),
-    ear.order(queued.orderId, LONG_MS),
+    order(sent.orderId, LONG_MS),
+    order(queued.orderId, LONG_MS),
     ear.command(sent.commandId, LONG_MS),
   ])
   const { row } = await waited(waiting, async () => {
@@ -73,7 +74,7 @@ test('a cabinet that is silent is heard as unknown, one that never took the comm
 test('when the time is up the row is told as it stands', async () => {
   const it = await scene(db)
   const { orderId, commandId } = await ask(db, it)
-  expect((await ear.order(orderId, 30)).status).toBe('pending')
+  expect((await order(orderId, 30)).status).toBe('pending')
   expect((await ear.command(commandId, 30)).status).toBe('queued')
 })
 
@@ -81,8 +82,8 @@ test('many may wait for the same, and others are not woken for them', async () =
   const [one, other] = [await scene(db), await scene(db)]
   const [first, second] = [await asked(db, one), await asked(db, other)]
   let isOtherDone = false
-  const waiting = Promise.all(Array.from({ length: 20 }, () => ear.order(first.orderId, LONG_MS)))
-  const others = ear.order(second.orderId, LONG_MS).then(() => (isOtherDone = true))
+  const waiting = Promise.all(Array.from({ length: 20 }, () => order(first.orderId, LONG_MS)))
+  const others = order(second.orderId, LONG_MS).then(() => (isOtherDone = true))
   await waited(waiting, () => says(db, one.station, 1, one.bank.bankId))
   expect(isOtherDone).toBe(false)
   await says(db, other.station, 1, other.bank.bankId)
@@ -95,7 +96,7 @@ test('an answer is heard though the listener was killed in the moment of the bel
   const heard = await answers(own)
   const it = await scene(db)
   const { orderId, commandId } = await ask(db, it)
-  const waiting = heard.order(orderId, LONG_MS)
+  const waiting = settled({ db: own, answers: heard }, orderId, LONG_MS)
   await send(db, commandId)
   await db.sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = ${name} and query ilike 'listen%'`
   await says(db, it.station, 1, it.bank.bankId)
@@ -105,6 +106,6 @@ test('an answer is heard though the listener was killed in the moment of the bel
 })
 
 test('to wait for what does not exist is a mistake that is told', async () => {
-  await expect(ear.order(999_999, 10)).rejects.toThrow('order 999999')
+  await expect(order(999_999, 10)).rejects.toThrow('order 999999')
   await expect(ear.command(999_999, 10)).rejects.toThrow('command 999999')
 })

@@ -1,7 +1,5 @@
-import { ANSWER_CHANNEL } from '../postgres/channels.ts'
+import { ANSWER_CHANNEL, type Subject } from '../postgres/channels.ts'
 import type { Db } from '../postgres/connect.ts'
-import * as orders from '../powerbank/orders.ts'
-import { Refused } from '../powerbank/refused.ts'
 import * as commands from './commands.ts'
 
 /** What a missed bell costs. */
@@ -10,15 +8,12 @@ const POLL_MS = 1_000
 export interface Answers {
   /** The command's row once it is settled, or as it stands when the time is up. */
   command(id: number, waitMs: number): Promise<commands.CommandRow>
-  /**
-   * The order's row once it is no longer pending or its command's outcome is unknown, or as it stands when the time
-   * is up. Throws `Refused('not_found')` once it is deleted.
-   */
-  order(id: number, waitMs: number): Promise<orders.Order>
+  /** What `look` sees once that is settled, or as it stands when the time is up; it looks again at each bell of the subject. */
+  wait<T>(subject: Subject, waitMs: number, look: () => Promise<{ row: T; settled: boolean }>): Promise<T>
   close(): Promise<void>
 }
 
-/** One listener per process for the outcomes of commands and orders. The rows are the truth; the bell only wakes. */
+/** One listener per process for the outcomes of commands, and of what its businesses make of them. The rows are the truth; the bell only wakes. */
 export async function answers(db: Db): Promise<Answers> {
   const waiting = new Map<string, Set<() => void>>()
   const unlisten = await db.listen(
@@ -32,7 +27,7 @@ export async function answers(db: Db): Promise<Answers> {
   )
 
   async function wait<T>(
-    subject: string,
+    subject: Subject,
     waitMs: number,
     look: () => Promise<{ row: T; settled: boolean }>,
   ): Promise<T> {
@@ -62,13 +57,7 @@ export async function answers(db: Db): Promise<Answers> {
         if (!row) throw new Error(`command ${id} does not exist`)
         return { row, settled: !['queued', 'sent'].includes(row.status) }
       }),
-    order: (id, waitMs) =>
-      wait(`order ${id}`, waitMs, async () => {
-        const row = await orders.get(db.sql, id)
-        if (!row) throw new Refused('not_found', `order ${id}`, { reason: 'order_unknown' })
-        const command = row.status === 'pending' && row.commandId ? await commands.get(db.sql, row.commandId) : null
-        return { row, settled: row.status !== 'pending' || command?.status === 'unknown' }
-      }),
+    wait,
     close: unlisten,
   }
 }

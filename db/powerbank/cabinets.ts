@@ -1,0 +1,64 @@
+import * as connections from '../devices/connections.ts'
+import { unseal } from '../devices/keys.ts'
+import { hasDialled } from '../devices/mqtt-credentials.ts'
+import { record } from '../messages/events.ts'
+import type { Queryable, Tx } from '../postgres/connect.ts'
+import { afterwards } from './aftermath.ts'
+import { lookWithin } from './looks.ts'
+import { isStale } from './sims.ts'
+import { lock } from './slots.ts'
+
+/**
+ * Whose box id is this, and which keys may sign its frames (newest first)? `isOnBroker`: it has shown a credential to the
+ * broker. Null: nobody's.
+ */
+export async function identify(
+  q: Queryable,
+  boxId: string,
+  keysSecret: string,
+): Promise<{
+  stationId: number
+  slotsDeclared: number
+  /** Its SIM was not read for a day. */
+  isSimStale: boolean
+  isOnBroker: boolean
+  keys: string[]
+} | null> {
+  const [station] = await q<
+    { id: number; slotsDeclared: number; isSimStale: boolean; isOnBroker: boolean; sealed: string[] }[]
+  >`
+    select s.id, s.slots_declared, ${isStale(q)} as is_sim_stale, ${hasDialled(q)} as is_on_broker, array(
+      select key_ciphertext from device_keys
+      where device_id = s.id and (valid_until is null or valid_until > now()) order by id desc limit 2
+    ) as sealed
+    from stations s where s.box_id = ${boxId} and s.deleted_at is null`
+  if (!station) return null
+  const { id: stationId, sealed, ...known } = station
+  return { stationId, ...known, keys: sealed.map((key) => unseal(key, keysSecret)) }
+}
+
+/** A cabinet has logged in on this node: it is connected there, and an inventory becomes due. */
+export async function open(
+  tx: Tx,
+  { stationId, ...arrival }: Omit<connections.Arrival, 'deviceId'> & { stationId: number },
+): Promise<{ epoch: number; heartbeatSeconds: number }> {
+  await lock(tx, stationId)
+  const { ended, ...opened } = await connections.open(tx, { deviceId: stationId, ...arrival })
+  await afterwards(tx, ended)
+  await lookWithin(tx, stationId, 0)
+  const { dialect, address } = arrival
+  await record(tx, 'station.connected', { stationId, data: { dialect, address } })
+  return opened
+}
+
+/** A cabinet's connection is gone. Does nothing when a newer one owns the cabinet already. */
+export async function close(
+  tx: Tx,
+  { stationId, ...departure }: Omit<connections.Departure, 'deviceId'> & { stationId: number },
+): Promise<void> {
+  await lock(tx, stationId)
+  const ended = await connections.close(tx, { deviceId: stationId, ...departure })
+  if (ended === null) return
+  await afterwards(tx, ended)
+  await record(tx, 'station.disconnected', { stationId, data: { reason: departure.reason } })
+}
