@@ -63,20 +63,20 @@ const writeLooks = (tx: Tx, listed: readonly ChangeOf<'listed'>[], looks: readon
 
 /** Writes what was decided, in few statements whatever it is; for one report or for many. */
 export async function write(tx: Tx, changes: readonly Change[]): Promise<void> {
-  const of = <K extends Change['kind']>(kind: K) =>
+  const only = <K extends Change['kind']>(kind: K) =>
     changes.filter((change): change is ChangeOf<K> => change.kind === kind)
   for (const change of changes) await settle(tx, change)
-  const [gone, here, banks, events] = [of('vacate'), of('put'), of('bank'), of('event')]
+  const [gone, here, banks, events] = [only('vacate'), only('put'), only('bank'), only('event')]
   if (gone.length > 0) await vacate(tx, gone)
   if (here.length > 0) await put(tx, here)
   if (banks.length > 0) await writeBanks(tx, banks)
-  for (const change of of('file')) await file(tx, change)
+  for (const change of only('file')) await file(tx, change)
   if (events.length > 0)
     await recordAll(
       tx,
       events.map(({ name, ...about }) => ({ ...about, kind: name })),
     )
-  const [listed, looks] = [of('listed'), of('look')]
+  const [listed, looks] = [only('listed'), only('look')]
   if (listed.length + looks.length > 0) await writeLooks(tx, listed, looks)
-  for (const { stationId } of of('ask')) await askInventory(tx, stationId, 'policy')
+  for (const { stationId } of only('ask')) await askInventory(tx, stationId, 'policy')
 }
