@@ -1,5 +1,5 @@
 import { releaseNode } from '../db/devices/connections.ts'
-import { holdStations } from '../db/powerbank/slots.ts'
+import { holdStations } from '../db/powerbank/station-lock.ts'
 import { settle } from './aftermaths.ts'
 import { drop, finish } from './connection.ts'
 import type { GatewayNode } from './node.ts'

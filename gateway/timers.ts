@@ -1,7 +1,7 @@
 import { expire } from '../db/devices/commands.ts'
 import { seen } from '../db/devices/connections.ts'
 import { sweep } from '../db/powerbank/janitor.ts'
-import { holdStations } from '../db/powerbank/slots.ts'
+import { holdStations } from '../db/powerbank/station-lock.ts'
 import { settle } from './aftermaths.ts'
 import { finish, tick } from './connection.ts'
 import type { LogThrottle } from './log-throttle.ts'

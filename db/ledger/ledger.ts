@@ -46,7 +46,7 @@ const bare = ({ id, repeated, balances }: Posted): Posted => ({ id, repeated, ba
 
 /**
  * Locks books, opening those that are not there, in the one order in which they may be locked: by rising id, after
- * everything that `places.lock` names. For a transaction that moves more than one.
+ * everything that `lock` in station-lock.ts names. For a transaction that moves more than one.
  */
 export async function lock(tx: Tx, books: readonly BookName[]): Promise<void> {
   const named = new Map(books.map((book) => [`${book.owner.kind} ${book.owner.id} ${book.unit}`, book]))

@@ -55,7 +55,7 @@ const columns = (q: Queryable) => columnsOf(q, 't', COLUMNS)
 
 /**
  * Locks an account until the transaction ends: the movements of one customer come one after the other. Behind what
- * `places.lock` names, before the books of the ledger. One whose owner is deleted is there for the clock only.
+ * `lock` in station-lock.ts names, before the books of the ledger. One whose owner is deleted is there for the clock only.
  * @throws Refused not_found (`reason` account_unknown, user_unknown), conflict (account_inactive)
  */
 async function lock(tx: Tx, whose: Whose, { orGone = false } = {}): Promise<Account> {

@@ -39,7 +39,7 @@ async function discoveriesLeft(tx: Tx, stationId: number): Promise<number> {
 }
 
 /**
- * The rows of these power banks, locked by rising id (see `lock` in slots.ts). One that nobody has registered
+ * The rows of these power banks, locked by rising id (see `lock` in station-lock.ts). One that nobody has registered
  * becomes `unknown`, in the station's unit, for an administrator to activate (docs/contracts.md 4.9); one whose id or label
  * somebody typed as its serial number is that bank. A cabinet that invents banks without end is not believed: those
  * beyond its measure are absent from the answer.

@@ -31,7 +31,7 @@ interface Facts {
 
 /**
  * A user may borrow where the own unit is the station's or its parent group; a service_admin anywhere (docs/contracts.md
- * 4.8). Locks the station (see `lock` in slots.ts): who asks there at the same time chooses from what is left.
+ * 4.8). Locks the station (see `lock` in station-lock.ts): who asks there at the same time chooses from what is left.
  */
 async function factsOf(tx: Tx, stationId: number, userId: number): Promise<Facts | undefined> {
   const [facts] = await tx<Facts[]>`

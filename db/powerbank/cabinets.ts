@@ -1,12 +1,10 @@
 import * as connections from '../devices/connections.ts'
 import { unseal } from '../devices/keys.ts'
 import { hasDialled } from '../devices/mqtt-credentials.ts'
-import { record } from '../messages/events.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
-import { afterwards } from './aftermath.ts'
-import { lookWithin } from './looks.ts'
+import { work } from './cabinet-reports.ts'
 import { isStale } from './sims.ts'
-import { lock } from './slots.ts'
+import { lock } from './station-lock.ts'
 
 /**
  * Whose box id is this, and which keys may sign its frames (newest first)? `isOnBroker`: it has shown a credential to the
@@ -42,12 +40,9 @@ export async function open(
   tx: Tx,
   { stationId, ...arrival }: Omit<connections.Arrival, 'deviceId'> & { stationId: number },
 ): Promise<{ epoch: number; heartbeatSeconds: number }> {
-  await lock(tx, stationId)
+  const station = await lock(tx, stationId)
   const { ended, ...opened } = await connections.open(tx, { deviceId: stationId, ...arrival })
-  await afterwards(tx, ended)
-  await lookWithin(tx, stationId, 0)
-  const { dialect, address } = arrival
-  await record(tx, 'station.connected', { stationId, data: { dialect, address } })
+  await work(tx, station, { kind: 'connected', dialect: arrival.dialect, address: arrival.address, ended })
   return opened
 }
 
@@ -56,9 +51,7 @@ export async function close(
   tx: Tx,
   { stationId, ...departure }: Omit<connections.Departure, 'deviceId'> & { stationId: number },
 ): Promise<void> {
-  await lock(tx, stationId)
+  const station = await lock(tx, stationId)
   const ended = await connections.close(tx, { deviceId: stationId, ...departure })
-  if (ended === null) return
-  await afterwards(tx, ended)
-  await record(tx, 'station.disconnected', { stationId, data: { reason: departure.reason } })
+  if (ended !== null) await work(tx, station, { kind: 'disconnected', reason: departure.reason, ended })
 }

@@ -1,16 +1,26 @@
 import { withdraw } from '../devices/commands.ts'
 import { record, recordAll } from '../messages/events.ts'
+import { ring } from '../postgres/channels.ts'
 import type { Tx } from '../postgres/connect.ts'
 import type { Change, ChangeOf } from './decide/changes.ts'
 import { askInventory } from './looks.ts'
 import * as orders from './orders.ts'
+import * as sims from './sims.ts'
 
-/** Orders move and commands are withdrawn one by one: what became of a withdrawal is only known then. */
-async function settle(tx: Tx, change: Change): Promise<void> {
+/**
+ * What is written one by one, in the order it was decided in: what became of a withdrawal is only known then.
+ * @returns the number of an order that was written down
+ */
+async function settle(tx: Tx, change: Change): Promise<number | undefined> {
   if (change.kind === 'order') await orders.move(tx, change.id, change)
-  if (change.kind !== 'withdraw') return
-  const { commandId, orderId, evidence } = change
-  if (await withdraw(tx, commandId, evidence)) await orders.move(tx, orderId, { to: 'cancelled', evidence })
+  else if (change.kind === 'wake') await ring(tx, `order ${change.orderId}`)
+  else if (change.kind === 'forced') return orders.writeForced(tx, change)
+  else if (change.kind === 'withdraw') {
+    const { commandId, orderId, evidence } = change
+    const isTaken = await withdraw(tx, commandId, evidence)
+    if (isTaken && orderId !== null) await orders.move(tx, orderId, { to: 'cancelled', evidence })
+  }
+  return undefined
 }
 
 const vacate = (tx: Tx, gone: readonly ChangeOf<'vacate'>[]) => tx`
@@ -61,16 +71,37 @@ const writeLooks = (tx: Tx, listed: readonly ChangeOf<'listed'>[], looks: readon
     group by 1
   ) i where s.id = i."stationId"`
 
-/** Writes what was decided, in few statements whatever it is; for one report or for many. */
-export async function write(tx: Tx, changes: readonly Change[]): Promise<void> {
+/** What cabinets have said of themselves. */
+async function keep(tx: Tx, change: Change): Promise<void> {
+  if (change.kind === 'state')
+    await tx`
+      update stations set device_state = device_state || ${tx.json(change.state as any)} where id = ${change.stationId}`
+  else if (change.kind === 'iccid') await sims.learn(tx, { id: change.stationId }, change.iccid, 'answer')
+  else if (change.kind === 'heartbeat')
+    await tx`
+      update device_sessions set heartbeat_seconds = greatest(${change.seconds}::int,
+        case when ${change.atLeast} then heartbeat_seconds end)
+      where device_id = ${change.stationId}`
+}
+
+/**
+ * Writes what was decided, in few statements whatever it is; for one report or for many. The caller holds the stations.
+ * @returns the orders that were written down
+ */
+export async function write(tx: Tx, changes: readonly Change[]): Promise<number[]> {
   const only = <K extends Change['kind']>(kind: K) =>
     changes.filter((change): change is ChangeOf<K> => change.kind === kind)
-  for (const change of changes) await settle(tx, change)
+  const made: number[] = []
+  for (const change of changes) {
+    const id = await settle(tx, change)
+    if (id !== undefined) made.push(id)
+  }
   const [gone, here, banks, events] = [only('vacate'), only('put'), only('bank'), only('event')]
   if (gone.length > 0) await vacate(tx, gone)
   if (here.length > 0) await put(tx, here)
   if (banks.length > 0) await writeBanks(tx, banks)
   for (const change of only('file')) await file(tx, change)
+  for (const change of changes) await keep(tx, change)
   if (events.length > 0)
     await recordAll(
       tx,
@@ -79,4 +110,5 @@ export async function write(tx: Tx, changes: readonly Change[]): Promise<void> {
   const [listed, looks] = [only('listed'), only('look')]
   if (listed.length + looks.length > 0) await writeLooks(tx, listed, looks)
   for (const { stationId } of only('ask')) await askInventory(tx, stationId, 'policy')
+  return made
 }

@@ -8,7 +8,7 @@ import { afterwards } from './aftermath.ts'
 import { open } from './cabinets.ts'
 import { askInventory } from './looks.ts'
 import { Refused } from './refused.ts'
-import { lock } from './slots.ts'
+import { lock } from './station-lock.ts'
 
 // Cabinets behind a broker that is not ours: no node holds their connections, so all nodes share one name in the rows.
 

@@ -12,7 +12,7 @@ import * as orders from './orders.ts'
 import { assertNotLent, unplace } from './powerbank-changes.ts'
 import { type PowerbankReason, Refused } from './refused.ts'
 import { administered, assertInScope } from './scope.ts'
-import * as places from './slots.ts'
+import * as places from './station-lock.ts'
 import type { OrderStatus } from './words.ts'
 
 const EVIDENCE = 'set by an administrator'
@@ -39,7 +39,7 @@ export interface OrderChange {
 const unknown = (field: string, reason: PowerbankReason) => new Refused('invalid', reason, { field, reason })
 
 /**
- * Holds all that an order refers to, in the order of `lock` in places.ts, and sees that it is there and the actor's.
+ * Holds all that an order refers to, in the order of `lock` in station-lock.ts, and sees that it is there and the actor's.
  * @returns the station that the bank is thought to sit in, and its slot
  * @throws Refused invalid (a reference leads nowhere), not_yours
  */

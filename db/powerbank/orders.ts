@@ -3,7 +3,7 @@ import * as commands from '../devices/commands.ts'
 import { record } from '../messages/events.ts'
 import { ring } from '../postgres/channels.ts'
 import type { Db, Queryable, Tx } from '../postgres/connect.ts'
-import type { Move } from './decide/changes.ts'
+import type { ChangeOf, Move } from './decide/changes.ts'
 import { EVENT, mayLeave } from './decide/order-states.ts'
 import { Refused } from './refused.ts'
 import type { orders } from './schema.ts'
@@ -70,36 +70,17 @@ export async function move(tx: Tx, id: number, change: Move): Promise<boolean> {
 }
 
 /**
- * The cabinet says that it let a bank out for this command's order. Takes late answers too: an order already
- * cancelled comes back to life, because the bank is gone. When another bank left than was asked for, the
- * order follows the metal, unless somebody else already has that bank.
+ * Writes down that an administrator had a slot opened (docs/contracts.md 4.2): an order that is closed already.
+ * @returns its id
  */
-export async function ejected(
+export async function writeForced(
   tx: Tx,
-  commandId: number,
-  actualBankId: number | null,
-  evidence: string,
-): Promise<number | null> {
-  const [order] = await tx<Order[]>`
-    select id, station_id, user_id, powerbank_id, status from orders where command_id = ${commandId} for update`
-  if (!order) return null
-  const bankId = actualBankId ?? order.powerbankId
-  const [taken] = await tx<{ id: number }[]>`
-    select id from orders where powerbank_id = ${bankId} and id <> ${order.id}
-      and status in ('pending', 'borrow') and deleted_at is null`
-  if (taken) {
-    const data = { powerbankId: bankId, heldByOrder: taken.id }
-    await record(tx, 'order.bank_conflict', {
-      stationId: order.stationId,
-      userId: order.userId,
-      orderId: order.id,
-      data,
-    })
-    if (order.status === 'pending' && bankId !== order.powerbankId)
-      await move(tx, order.id, { to: 'borrow', evidence: `${evidence}; another bank left the slot` })
-    return order.id
-  }
-  const swapped = bankId !== order.powerbankId ? '; another bank left the slot' : ''
-  await move(tx, order.id, { to: 'borrow', evidence: evidence + swapped, powerbankId: bankId })
-  return order.id
+  { stationId, userId, powerbankId, slot, commandId }: ChangeOf<'forced'>,
+): Promise<number> {
+  const [order] = await tx<{ id: number }[]>`
+    insert into orders (station_id, user_id, powerbank_id, slot_number, status, command_id, evidence, is_admin_order, completed_at)
+    values (${stationId}, ${userId}, ${powerbankId}, ${slot}, 'force_eject', ${commandId}, 'force eject answer', true, now())
+    returning id`
+  await record(tx, EVENT.force_eject, { stationId, userId, orderId: order!.id, data: { powerbankId, slot } })
+  return order!.id
 }

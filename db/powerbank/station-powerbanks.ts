@@ -40,7 +40,7 @@ const note = (tx: Tx, actor: Actor, act: 'create' | 'delete', id: number, values
 
 type Place = Pick<Placed, 'stationId' | 'powerbankId' | 'slotNumber'>
 
-/** Holds station and bank, in the order of `lock` in slots.ts. @throws Refused as `put` */
+/** Holds station and bank, in the order of `lock` in station-lock.ts. @throws Refused as `put` */
 async function assertMayPut(tx: Tx, actor: Actor, { stationId, powerbankId, slotNumber }: Place): Promise<void> {
   const scope = await administered(tx, actor)
   const [station] = await tx<{ orgUnitId: number | null; slotsDeclared: number }[]>`

@@ -8,7 +8,7 @@ import { unplace } from './powerbank-changes.ts'
 import { Refused } from './refused.ts'
 import { administered, assertInScope } from './scope.ts'
 
-/** The bank's row, locked: whoever changes a loan of it waits (`lock` in slots.ts says in which order). */
+/** The bank's row, locked: whoever changes a loan of it waits (`lock` in station-lock.ts says in which order). */
 async function holdBank(tx: Tx, id: number): Promise<{ orgUnitId: number | null } | undefined> {
   const [bank] = await tx<{ orgUnitId: number | null }[]>`
     select org_unit_id from powerbanks where id = ${id} and deleted_at is null for no key update`

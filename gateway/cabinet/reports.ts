@@ -1,7 +1,7 @@
 import { enqueue } from '../../db/devices/commands.ts'
 import type { Tx } from '../../db/postgres/connect.ts'
 import { answer } from '../../db/powerbank/answers.ts'
-import * as sightings from '../../db/powerbank/inventory.ts'
+import * as sightings from '../../db/powerbank/cabinet-reports.ts'
 import type { Report, Verdict } from '../../protocol/cabinet.ts'
 import type { GatewayNode } from '../node.ts'
 import type { Addressee } from '../sessions.ts'

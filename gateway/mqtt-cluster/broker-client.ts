@@ -16,7 +16,7 @@ const idBytes = 8
 const packetBytesMax = 66_560
 /**
  * How long the broker keeps what a node that keeps its name had not acknowledged when it died. Less than an old return is
- * known for one (db/powerbank/inventory.ts): said again later than that it would end the bank's next loan.
+ * known for one (db/powerbank/decide/returned.ts): said again later than that it would end the bank's next loan.
  */
 const sessionSeconds = 600
 /**

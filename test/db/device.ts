@@ -1,8 +1,8 @@
 import { claim, waiting } from '../../db/devices/commands.ts'
 import type { Db, Tx } from '../../db/postgres/connect.ts'
 import { answer } from '../../db/powerbank/answers.ts'
+import { inventory, returned } from '../../db/powerbank/cabinet-reports.ts'
 import { open } from '../../db/powerbank/cabinets.ts'
-import { inventory, returned } from '../../db/powerbank/inventory.ts'
 import { NODE, seen, type TestBank } from './world.ts'
 
 /** What a cabinet says on its connection. */

@@ -5,8 +5,9 @@ import type { Db, Tx } from '../../db/postgres/connect.ts'
 import { afterwards } from '../../db/powerbank/aftermath.ts'
 import { answer } from '../../db/powerbank/answers.ts'
 import { borrow } from '../../db/powerbank/borrow.ts'
-import { inventory, type SeenBank } from '../../db/powerbank/inventory.ts'
-import { holdStations } from '../../db/powerbank/slots.ts'
+import { inventory } from '../../db/powerbank/cabinet-reports.ts'
+import type { SeenBank } from '../../db/powerbank/decide/snapshot.ts'
+import { holdStations } from '../../db/powerbank/station-lock.ts'
 
 /** The gateway process the test's cabinets are connected to. */
 export const NODE = 'node-1'

@@ -13,7 +13,7 @@ test.each([
   const { id, boxId } = await station(db, ...(key ? [key] : []))
   const cabinet = device(socketTo(gateway), key)
   const ask = (kind: string, args = {}) =>
-    db.transaction((tx) => enqueue(tx, { stationId: id, kind, args, requestedBy: null, origin: 'api' }))
+    db.transaction((tx) => enqueue(tx, { deviceId: id, kind, args, requestedBy: null, origin: 'api' }))
   const state = async () => (await db.sql`select device_state from stations where id = ${id}`)[0]!.deviceState
   cabinet.say(key ? hello(boxId) : { kind: 'login', boxId })
   await cabinet.until('login')

@@ -1,5 +1,7 @@
 import { abnormal } from './abnormal.ts'
+import { answered, isMovement } from './answered.ts'
 import type { Change } from './changes.ts'
+import { connected, disconnected } from './ended.ts'
 import { consistent, inventory } from './inventory.ts'
 import { returned } from './returned.ts'
 import type { Report, Snapshot } from './snapshot.ts'
@@ -8,7 +10,9 @@ import type { Report, Snapshot } from './snapshot.ts'
 export function namedBy(report: Report): string[] {
   if (report.kind === 'inventory' || report.kind === 'login')
     return consistent(report.banks).map(({ bankId }) => bankId)
-  return report.kind === 'returned' ? [report.bank.bankId] : []
+  if (report.kind === 'returned') return [report.bank.bankId]
+  const isOut = report.kind === 'answer' && report.command && isMovement(report.said) && report.said.ok !== false
+  return isOut && report.said.bankId ? [report.said.bankId] : []
 }
 
 /**
@@ -24,5 +28,11 @@ export function decide(snapshot: Snapshot, report: Report): Change[] {
       return returned(snapshot, report)
     case 'abnormal':
       return abnormal(snapshot, report)
+    case 'answer':
+      return answered(snapshot, report)
+    case 'connected':
+      return connected(snapshot, report)
+    case 'disconnected':
+      return disconnected(snapshot, report)
   }
 }

@@ -1,3 +1,5 @@
+import type { Answer } from '../../devices/command-results.ts'
+import type { CommandRow, Ended } from '../../devices/commands.ts'
 import type { CommandStatus } from '../../devices/words.ts'
 import type { orders, powerbanks } from '../schema.ts'
 
@@ -21,6 +23,11 @@ export interface InventoryReport {
   banks: readonly SeenBank[]
 }
 
+/** A cabinet's answer in our words. */
+export interface CabinetAnswer extends Answer {
+  bankId?: string | null
+}
+
 /** A bank was put into a slot. */
 export interface ReturnReport {
   kind: 'returned'
@@ -35,8 +42,36 @@ export interface AbnormalReport {
   bankId: string | null
 }
 
-/** What a cabinet says that means something for orders, slots or banks, in the words of the protocol. */
-export type Report = InventoryReport | ReturnReport | AbnormalReport
+/** A command as it stood when its answer came; `isLate`: its time had run out. */
+export type AnsweredCommand = Pick<CommandRow, 'id' | 'slot' | 'args' | 'requestedBy' | 'sentAt'> & { isLate: boolean }
+
+/** A cabinet's answer in our words, joined to the command it answers; null: nothing waited for it. */
+export interface AnswerReport {
+  kind: 'answer'
+  said: CabinetAnswer
+  command: AnsweredCommand | null
+}
+
+/** A command that ended without an answer; `queued`: it waits to be sent once more. */
+export type EndedCommand = Omit<Ended, 'deviceKind'>
+
+/** A cabinet has dialled in, which ended what its older connection had under way. */
+export interface ConnectReport {
+  kind: 'connected'
+  dialect: string
+  address: string
+  ended: readonly EndedCommand[]
+}
+
+/** A cabinet's connection is gone, and with it what it had under way. */
+export interface DisconnectReport {
+  kind: 'disconnected'
+  reason: string
+  ended: readonly EndedCommand[]
+}
+
+/** What a cabinet says or does that means something for orders, slots or banks, in the words of the protocol. */
+export type Report = InventoryReport | ReturnReport | AbnormalReport | AnswerReport | ConnectReport | DisconnectReport
 
 /** A power bank of ours. `deviceId`: its id on the wire. */
 export interface KnownBank extends Pick<typeof powerbanks.$inferSelect, 'id' | 'status' | 'soh'> {
@@ -54,7 +89,16 @@ export interface FilledSlot {
 export interface LiveOrder
   extends Pick<
     typeof orders.$inferSelect,
-    'id' | 'status' | 'stationId' | 'powerbankId' | 'slotNumber' | 'createdAt' | 'borrowedAt' | 'commandId'
+    | 'id'
+    | 'status'
+    | 'stationId'
+    | 'userId'
+    | 'powerbankId'
+    | 'slotNumber'
+    | 'commandId'
+    | 'createdAt'
+    | 'borrowedAt'
+    | 'deletedAt'
   > {
   commandStatus: CommandStatus | null
   commandSentAt: Date | null
@@ -84,7 +128,10 @@ export interface Snapshot {
   banks: ReadonlyMap<string, KnownBank>
   /** What the cabinet was thought to hold, and where else the named banks were thought to be. */
   slots: readonly FilledSlot[]
-  /** The open orders of the named banks, and those that wait for this cabinet, by rising id. */
+  /**
+   * By rising id: the open orders of the named banks; for a list, those that wait for this cabinet; for an answer, the
+   * order of its command, open or not; for commands that ended, theirs.
+   */
   orders: readonly LiveOrder[]
   /** When the cabinet was sent those questions for its slots that the report may answer. */
   askedAt: readonly Date[]
@@ -92,6 +139,8 @@ export interface Snapshot {
   returns: readonly HeardReturn[]
   /** The newest abnormal reports of the cabinet. */
   filed: readonly FiledReport[]
+  /** When it was told of late that the cabinet answered what nobody had asked. */
+  unmatched: readonly Date[]
 }
 
 const MS = 1_000
@@ -112,6 +161,9 @@ const FRESH_LOAN_SECONDS = 5
 /** The loan began so recently that an older picture of the slots may still show the bank. */
 export const isFresh = ({ now }: Snapshot, { borrowedAt }: LiveOrder) =>
   borrowedAt !== null && borrowedAt > before(now, FRESH_LOAN_SECONDS)
+
+export const isOpen = ({ status, deletedAt }: LiveOrder) =>
+  (status === 'pending' || status === 'borrow') && deletedAt === null
 
 /** Its eject was sent, and nobody knows what came of it. */
 export const isDoubtful = ({ commandStatus }: LiveOrder) => commandStatus === 'unknown' || commandStatus === 'failed'

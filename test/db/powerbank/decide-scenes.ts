@@ -42,6 +42,7 @@ export const snapshot = (about: Partial<Snapshot> = {}): Snapshot => ({
   askedAt: [],
   returns: [],
   filed: [],
+  unmatched: [],
   ...about,
 })
 
@@ -49,10 +50,12 @@ const order = (about: Partial<LiveOrder>): LiveOrder => ({
   id: 100,
   status: 'pending',
   stationId: HERE,
+  userId: 5,
   powerbankId: 10,
   slotNumber: 1,
   createdAt: ago(600),
   borrowedAt: null,
+  deletedAt: null,
   commandId: 1000,
   commandStatus: 'queued',
   commandSentAt: null,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { answer } from '../../../db/powerbank/answers.ts'
-import { inventory, returned, type SeenBank } from '../../../db/powerbank/inventory.ts'
+import { inventory, returned } from '../../../db/powerbank/cabinet-reports.ts'
+import type { SeenBank } from '../../../db/powerbank/decide/snapshot.ts'
 import { askInventory } from '../../../db/powerbank/looks.ts'
 import * as orders from '../../../db/powerbank/orders.ts'
 import { testDb } from '../../postgres.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { returned } from '../../../db/powerbank/inventory.ts'
+import { returned } from '../../../db/powerbank/cabinet-reports.ts'
 import { testDb } from '../../postgres.ts'
 import { act, asked, cabinet, happened, later, lists, says, scene, seen, type TestBank } from '../world.ts'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Tx } from '../../../db/postgres/connect.ts'
 import { type BorrowRequest, borrow } from '../../../db/powerbank/borrow.ts'
-import { inventory, returned } from '../../../db/powerbank/inventory.ts'
+import { inventory, returned } from '../../../db/powerbank/cabinet-reports.ts'
 import { testDb } from '../../postgres.ts'
 import { act, actor, cabinet, scene, seen } from '../world.ts'
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { abnormal, inventory, returned, type SeenBank } from '../../../db/powerbank/inventory.ts'
+import { abnormal, inventory, returned } from '../../../db/powerbank/cabinet-reports.ts'
+import type { SeenBank } from '../../../db/powerbank/decide/snapshot.ts'
 import { testDb } from '../../postgres.ts'
 import { act, asked, bank, cabinet, happened, lists, says, scene, seen, travel } from '../world.ts'
 

@@ -1,0 +1,180 @@
+import type { Tx } from '../postgres/connect.ts'
+import { columnsOf } from '../postgres/rows.ts'
+import { ensure } from './bank-ids.ts'
+import { FILED_PER_HOUR_MAX } from './decide/abnormal.ts'
+import { isMovement, placeElsewhere } from './decide/answered.ts'
+import { namedBy } from './decide/decide.ts'
+import {
+  type AnswerReport,
+  type EndedCommand,
+  type FiledReport,
+  type FilledSlot,
+  type HeardReturn,
+  type InventoryReport,
+  isDoubtful,
+  type LiveOrder,
+  type Report,
+  type ReturnReport,
+  type Snapshot,
+} from './decide/snapshot.ts'
+import type { LockedStation } from './station-lock.ts'
+
+/** How far back among a station's commands the question is looked for that its list answers. */
+const ASKED_COMMANDS_MAX = 64
+/** How far back in a station's log something is looked for. */
+const RECENT_EVENTS_MAX = 300
+
+const ORDER_COLUMNS = [
+  'id',
+  'status',
+  'stationId',
+  'userId',
+  'powerbankId',
+  'slotNumber',
+  'commandId',
+  'createdAt',
+  'borrowedAt',
+  'deletedAt',
+] as const satisfies (keyof LiveOrder)[]
+
+/** Locks what this station and these banks are thought to fill, in the order of `lock` in station-lock.ts. */
+const filledSlots = (tx: Tx, stationId: number, bankIds: number[]) => tx<FilledSlot[]>`
+  select station_id, slot_number, powerbank_id from station_powerbanks
+  where station_id = ${stationId} or powerbank_id = any(${bankIds}::bigint[])
+  order by id for update`
+
+/** Orders with what their ejects have come to; locked by rising id. */
+const lockOrders = (tx: Tx, which: ReturnType<Tx>) => tx<LiveOrder[]>`
+  select ${columnsOf(tx, 'o', ORDER_COLUMNS)}, c.status as command_status, c.sent_at as command_sent_at
+  from orders o left join device_commands c on c.id = o.command_id
+  where ${which} order by o.id for update of o`
+
+const isOpen = (tx: Tx) => tx`o.status in ('pending', 'borrow') and o.deleted_at is null`
+
+/** The open orders of these banks, and those that wait for this station. */
+const openOrders = (tx: Tx, stationId: number, bankIds: number[]) =>
+  lockOrders(
+    tx,
+    tx`(o.powerbank_id = any(${bankIds}::bigint[]) or (o.station_id = ${stationId} and o.status = 'pending')) and ${isOpen(tx)}`,
+  )
+
+/** The order of this command, open or not, and the open ones of its bank and of these. */
+const ordersAround = (tx: Tx, commandId: number, bankIds: number[]) =>
+  lockOrders(
+    tx,
+    tx`
+      o.command_id = ${commandId} or ${isOpen(tx)} and (o.powerbank_id = any(${bankIds}::bigint[])
+        or o.powerbank_id = (select powerbank_id from orders where command_id = ${commandId}))`,
+  )
+
+/** The orders that wait for commands which ended. */
+export async function ordersOf(tx: Tx, over: readonly EndedCommand[]): Promise<LiveOrder[]> {
+  const ids = over.filter(({ isMovement }) => isMovement).map(({ id }) => id)
+  return ids.length > 0 ? lockOrders(tx, tx`o.command_id = any(${ids}::bigint[]) and o.status = 'pending'`) : []
+}
+
+/** When the station was asked for its slots, as far as the report of this transaction may be the answer. */
+async function questions(tx: Tx, stationId: number): Promise<Date[]> {
+  const asked = await tx<{ sentAt: Date }[]>`
+    select sent_at from (
+      select kind, status, sent_at, answered_at from device_commands
+      where device_id = ${stationId} order by id desc limit ${ASKED_COMMANDS_MAX}
+    ) recent
+    where kind = 'inventory' and (status in ('queued', 'sent', 'unknown') or answered_at = now()) and sent_at is not null`
+  return asked.map(({ sentAt }) => sentAt)
+}
+
+/** When this return was last told of, as far as the station's log is read. */
+async function heardReturns(tx: Tx, place: FilledSlot): Promise<HeardReturn[]> {
+  const { stationId, slotNumber, powerbankId } = place
+  const [said] = await tx<{ at: Date | null }[]>`
+    select max(created_at) as at from (
+      select kind, data, created_at from events where station_id = ${stationId} order by id desc limit ${RECENT_EVENTS_MAX}
+    ) recent
+    where kind = 'powerbank.returned' and data @> ${tx.json({ powerbankId, slot: slotNumber })}`
+  return said!.at ? [{ ...place, at: said!.at }] : []
+}
+
+const filedReports = (tx: Tx, stationId: number) => tx<FiledReport[]>`
+  select slot_number as slot, event_type as event, terminal_id as bank_id, created_at as at from slot_abnormal_reports
+  where station_id = ${stationId} order by id desc limit ${FILED_PER_HOUR_MAX}`
+
+/** When it was last told that the station answered what nobody had asked. */
+async function unmatchedAnswers(tx: Tx, stationId: number): Promise<Date[]> {
+  const told = await tx<{ at: Date }[]>`
+    select created_at as at from (
+      select kind, created_at from events where station_id = ${stationId} order by id desc limit ${RECENT_EVENTS_MAX}
+    ) recent where kind = 'answer.unmatched'`
+  return told.map(({ at }) => at)
+}
+
+/** What the loaders of the kinds begin with: nothing but the station. */
+const bare = ({ now, id, connectedAt }: LockedStation): Snapshot => ({
+  now,
+  station: { id, connectedAt },
+  banks: new Map(),
+  slots: [],
+  orders: [],
+  askedAt: [],
+  returns: [],
+  filed: [],
+  unmatched: [],
+})
+
+/** The banks that a report names, and what else begins with them; sent at once, and worked in the order of the locks. */
+async function withBanks(
+  tx: Tx,
+  station: LockedStation,
+  report: Report,
+  orders: (bankIds: number[]) => Promise<LiveOrder[]>,
+): Promise<Snapshot> {
+  const banks = await ensure(tx, station, namedBy(report))
+  const bankIds = [...banks.values()].map(({ id }) => id)
+  const [slots, theirs] = await Promise.all([filledSlots(tx, station.id, bankIds), orders(bankIds)])
+  return { ...bare(station), banks, slots, orders: theirs }
+}
+
+async function forList(tx: Tx, station: LockedStation, report: InventoryReport): Promise<Snapshot> {
+  const at = await withBanks(tx, station, report, (bankIds) => openOrders(tx, station.id, bankIds))
+  const isInDoubt = at.orders.some((order) => order.status === 'pending' && isDoubtful(order))
+  return isInDoubt ? { ...at, askedAt: await questions(tx, station.id) } : at
+}
+
+async function forReturn(tx: Tx, station: LockedStation, report: ReturnReport): Promise<Snapshot> {
+  const at = await withBanks(tx, station, report, (bankIds) => openOrders(tx, station.id, bankIds))
+  const bank = at.banks.get(report.bank.bankId)
+  if (!bank) return at
+  const place = { stationId: station.id, slotNumber: report.bank.slot, powerbankId: bank.id }
+  return { ...at, returns: await heardReturns(tx, place) }
+}
+
+async function forAnswer(tx: Tx, station: LockedStation, report: AnswerReport): Promise<Snapshot> {
+  const { said, command } = report
+  if (!isMovement(said)) return bare(station)
+  if (!command) return { ...bare(station), unmatched: await unmatchedAnswers(tx, station.id) }
+  if (said.ok === false) return bare(station)
+  const at = await withBanks(tx, station, report, (bankIds) => ordersAround(tx, command.id, bankIds))
+  const place = placeElsewhere(at, report)
+  return place ? { ...at, returns: await heardReturns(tx, place) } : at
+}
+
+/**
+ * What is known of a station and of all that a report names, locked until the transaction ends, so that it stays so.
+ * Strangers' banks are registered on the way (`ensure`).
+ */
+export async function load(tx: Tx, station: LockedStation, report: Report): Promise<Snapshot> {
+  switch (report.kind) {
+    case 'inventory':
+    case 'login':
+      return forList(tx, station, report)
+    case 'returned':
+      return forReturn(tx, station, report)
+    case 'abnormal':
+      return { ...bare(station), filed: await filedReports(tx, station.id) }
+    case 'answer':
+      return forAnswer(tx, station, report)
+    case 'connected':
+    case 'disconnected':
+      return { ...bare(station), orders: await ordersOf(tx, report.ended) }
+  }
+}
