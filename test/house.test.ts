@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { expect, test } from 'vitest'
 import { dependencies, faults, importsOf, readHouse } from './house.ts'
 
@@ -37,6 +38,7 @@ test.for([
   ['api/a.ts', './b has no ending', "import { b } from './b'"],
   ['api/a.ts', 'reads process.env', 'const port = process.env.PORT'],
   ['api/a.ts', 'speaks SQL', 'await tx`update users set name = 1`'],
+  ['test/db/a.ts', 'loads drizzle, not db/postgres/drizzle.ts', "import { eq } from 'drizzle-orm'"],
   ['api/a.ts', 'default export', 'export default {}'],
   ['api/a.ts', 'class Orders is not an error', 'export class Orders {}'],
   ['api/a.ts', 'enum', 'export const enum Kind {}'],
@@ -62,6 +64,7 @@ test.for([
   ],
   ['db/devices/a.ts', 'a SIM has one spelling', "import { iccidOf } from '../../protocol/iccid.ts'"],
   ['db/messages/schema.ts', 'a foreign key points at people', "import { users } from '../identity/schema.ts'"],
+  ['test/db/a.ts', 'rows have types', "import type { SQL } from 'drizzle-orm'"],
   ['db/loyalty/a.ts', 'a plain table', "import { tableOf } from '../table.ts'"],
   ['api/config.ts', 'a config reads the environment', 'const port = process.env.PORT'],
   [
@@ -82,4 +85,18 @@ test.for([
 test('imports are found in every way of writing them', () => {
   const text = `import a from 'a'\nimport 'b'\nimport {\n  c,\n} from 'c'\nexport { d } from 'd'\nconst e = import('e')`
   expect(importsOf(text)).toEqual(['a', 'b', 'c', 'd', 'e'])
+})
+
+test('a gateway loads no query builder: it knows rows by their types', () => {
+  const texts = new Map(readHouse().map(({ path, text }) => [path, text]))
+  const loaded = new Set<string>()
+  const load = (path: string) => {
+    if (loaded.has(path) || !texts.has(path)) return
+    loaded.add(path)
+    const text = texts.get(path)!.replace(/^import type\b[^'`;]*from '[^']+'/gm, '')
+    for (const name of importsOf(text)) load(posix.join(posix.dirname(path), name))
+  }
+  load('gateway/main.ts')
+  expect(loaded).toContain('db/postgres/connect.ts')
+  expect([...loaded].filter((path) => /drizzle|schema\.ts$/.test(path))).toEqual([])
 })

@@ -141,6 +141,10 @@ const purity: Rule = ({ path, text }) => {
 const environment: Rule = ({ path, text }) =>
   roomOf(path) === 'test' || isConfig(path) || !/\bprocess\.env\b/.test(bare(text)) ? [] : ['reads process.env']
 
+/** As ES modules drizzle costs every process that loads it a second (docs/decisions.md). */
+const builder: Rule = ({ text }) =>
+  /^import (?!type\b)[^'`;]*from 'drizzle-orm/m.test(text) ? ['loads drizzle, not db/postgres/drizzle.ts'] : []
+
 /** Only `db/` holds a pen, and only it speaks SQL. */
 const pen: Rule = ({ path, text }) =>
   /^(?:api|gateway|main)/.test(path) && /\b(?:sql|tx)(?:<[^`\n]*>)?`/.test(bare(text)) ? ['speaks SQL'] : []
@@ -183,7 +187,7 @@ function longFunctions(lines: string[]) {
 
 /** All that is wrong with these files, as `path: fault`. */
 export function faults(sources: Source[], dependencies: string[]): string[] {
-  const rules = [direction, arrow, reach(dependencies), purity, environment, pen, shape, size]
+  const rules = [direction, arrow, reach(dependencies), purity, environment, pen, shape, size, builder]
   return sources.flatMap((source) => rules.flatMap((rule) => rule(source).map((fault) => `${source.path}: ${fault}`)))
 }
 
