@@ -222,6 +222,12 @@ test.for<[string, Partial<CabinetAnswer>, Record<string, unknown>, Change[]]>([
     [{ kind: 'state', stationId: HERE, state: { volume: { level: 7, at: ago(0) } } }],
   ],
   [
+    'by a volume above the document’s that it counts in percent',
+    { kind: 'volume', level: 16 },
+    {},
+    [{ kind: 'state', stationId: HERE, state: { volume: { level: 16, at: ago(0) }, countsVolumeInPercent: true } }],
+  ],
+  [
     'a volume that was set',
     { kind: 'set_volume' },
     { level: 9 },
