@@ -56,7 +56,7 @@ export async function answered(
   const command = await openFor(tx, deviceId, kind, isTheMovement)
   if (!command) return
   await tx`
-    update device_commands set status = ${body.ok === false ? 'failed' : 'answered'}, answer = ${tx.json(body as any)},
+    update device_commands set status = ${body.ok === false ? 'failed' : 'answered'}, answer = ${tx.json(body)},
       hex_received = ${hex}, answered_at = now(),
       evidence = case when status = 'unknown' then 'late answer' else evidence end
     where id = ${command.id}`

@@ -98,7 +98,7 @@ export async function enqueue(tx: Tx, command: NewCommand): Promise<{ id: number
     with written as (
       insert into device_commands
         (device_id, kind, args, slot, is_movement, requested_by, origin, idempotency_key, request_hash, deadline)
-      select ${deviceId}, ${kind}, ${tx.json(payload as any)}, ${slot}, ${isMovement}, ${requestedBy}, ${origin},
+      select ${deviceId}, ${kind}, ${tx.json(payload)}, ${slot}, ${isMovement}, ${requestedBy}, ${origin},
         ${idempotency?.key ?? null}, ${idempotency?.hash ?? null}, now() + make_interval(secs => ${QUEUED_SECONDS})
       where (select count(*) from device_commands where device_id = ${deviceId} and status in ('queued', 'sent')) < ${WAITING_MAX}
       returning id

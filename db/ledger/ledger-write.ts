@@ -65,7 +65,7 @@ interface Head {
 async function head(tx: Tx, { owner, unit }: BookName, about: object): Promise<Head> {
   const lock = () => tx<Head[]>`
     select id as book_id, last_seq, last_hash, nextval('ledger_postings_id_seq') as posting_id,
-      to_char(clock_timestamp() at time zone 'UTC', ${INSTANT_FORMAT}) as at, ${tx.json(about as any)}::jsonb::text as about_text
+      to_char(clock_timestamp() at time zone 'UTC', ${INSTANT_FORMAT}) as at, ${tx.json(about)}::jsonb::text as about_text
     from ledger_books where owner_kind = ${owner.kind} and owner_id = ${owner.id} and unit = ${unit} for no key update`
   const [there] = await lock()
   if (there) return there
@@ -154,7 +154,7 @@ async function repeated(tx: Tx, movement: Movement, rows: readonly Moved[]): Pro
   const { owner, unit, key, kind, entries, about = {}, reverses = null } = movement
   const [there] = await tx<{ id: number; isSame: boolean; balances: Record<string, number> }[]>`
     select p.id, (b.owner_kind, b.owner_id, b.unit, p.kind) = (${owner.kind}, ${owner.id}, ${unit}, ${kind})
-      and p.reverses is not distinct from ${reverses}::bigint and p.about = ${tx.json(about as any)}::jsonb
+      and p.reverses is not distinct from ${reverses}::bigint and p.about = ${tx.json(about)}::jsonb
       and e.amounts = ${tx.json(entries)}::jsonb as is_same, e.balances
     from ledger_postings p join ledger_books b on b.id = p.book_id, lateral (
       select jsonb_object_agg(a.name, e.amount) as amounts, jsonb_object_agg(a.name, a.balance) as balances

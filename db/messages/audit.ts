@@ -15,7 +15,7 @@ export interface Change {
 /** Writes who changed what, in the transaction of the change itself; nobody (null) is the clock. */
 export async function record(tx: Tx, actor: Actor | null, surface: string, change: Change): Promise<void> {
   const { action, entityType, entityId, oldValues = null, newValues = null, description = null } = change
-  const [before, after] = [oldValues, newValues].map((values) => values && tx.json(values as any))
+  const [before, after] = [oldValues, newValues].map((values) => values && tx.json(values))
   await tx`
     insert into audit_log (user_id, surface, action, entity_type, entity_id, old_values, new_values, description)
     values (${actor?.userId ?? null}, ${surface}, ${action}, ${entityType}, ${entityId}, ${before!}, ${after!}, ${description})`
@@ -34,6 +34,6 @@ export async function recordAll(tx: Tx, actor: Actor, surface: string, changes: 
   await tx`
     insert into audit_log (user_id, surface, action, entity_type, entity_id, old_values, new_values, description)
     select ${actor.userId}, ${surface}, action, entity_type, entity_id, old_values, new_values, description
-    from jsonb_to_recordset(${tx.json(given as any)})
+    from jsonb_to_recordset(${tx.json(given)})
       as c (action text, entity_type text, entity_id bigint, old_values jsonb, new_values jsonb, description text)`
 }

@@ -39,7 +39,7 @@ export async function recordAll(tx: Tx, happened: readonly ({ kind: string } & E
     with written as (
       insert into events (kind, station_id, user_id, order_id, data)
       select kind, "stationId", "userId", "orderId", coalesce(data, '{}')
-      from jsonb_to_recordset(${tx.json(happened as any)})
+      from jsonb_to_recordset(${tx.json(happened)})
         as i (kind text, "stationId" bigint, "userId" bigint, "orderId" bigint, data jsonb)
     )
     select pg_notify(${EVENT_CHANNEL}, '')`

@@ -158,7 +158,7 @@ export async function work(
       if (!isOpen(webhookEvent!)) return { webhookEvent: webhookEvent!, isWorked: false }
       const { state, result, why = null } = await act(tx)
       const [worked] = await tx<WebhookEvent[]>`
-        update inbox set state = ${state}, result = ${tx.json(result as any)}, last_error = ${why},
+        update inbox set state = ${state}, result = ${tx.json(result)}, last_error = ${why},
           attempts = attempts + 1, worked_at = now()
         where id = ${id} and state = ${webhookEvent!.state} returning ${tx(COLUMNS)}`
       return { webhookEvent: worked!, isWorked: true }

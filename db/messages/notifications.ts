@@ -33,7 +33,7 @@ export async function notify<K extends NotificationKind>(
   await tx`
     with written as (
       insert into notifications (user_id, surface, kind, data, brings_password, key)
-      select i.id, 'powerbank', ${kind}, ${tx.json(data as any)}, ${bringsPassword},
+      select i.id, 'powerbank', ${kind}, ${tx.json(data)}, ${bringsPassword},
         ${key ?? null}::text || ' ' || i.id
       from unnest(${[...userIds]}::bigint[]) as i (id)
       on conflict do nothing

@@ -6,7 +6,10 @@ import { driverTypes } from './type-parsers.ts'
 export type TypeParsers = { bigint: number; day: string }
 
 /** What a reading verb takes: the pool or a transaction. Rows come in camelCase. */
-export type Queryable = postgres.ISql<TypeParsers>
+export interface Queryable extends postgres.ISql<TypeParsers> {
+  /** A value as JSON; rows and reports are types of ours, which the driver's own type of JSON does not know. */
+  json(value: unknown): postgres.Parameter
+}
 
 /** How a driver is to be made for a database. */
 export interface ClientOptions {

@@ -123,7 +123,7 @@ export async function borrow(tx: Tx, actor: Actor, request: BorrowRequest): Prom
   const [order] = await tx<{ id: number }[]>`
     insert into orders (station_id, user_id, powerbank_id, slot_number, status, command_id, selection)
     values (${stationId}, ${userId}, ${bank.powerbankId}, ${bank.slotNumber}, 'pending', ${commandId},
-      ${selection && tx.json(selection as any)})
+      ${selection && tx.json(selection)})
     on conflict do nothing returning id`
   if (!order) throw new Refused('power_bank_on_loan')
   const data = { powerbankId: bank.powerbankId, slot: bank.slotNumber, requestedBy: actor.userId }

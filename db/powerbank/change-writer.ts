@@ -33,7 +33,7 @@ const put = (tx: Tx, rows: readonly ChangeOf<'put'>[]) => tx`
   select i."stationId", i."powerbankId", i.slot, i."levelPercent", i.millivolts, i.milliamps, i.celsius,
     coalesce((i.faults->>'typeC')::boolean, false), coalesce((i.faults->>'lightning')::boolean, false),
     coalesce((i.faults->>'microUsb')::boolean, false), coalesce((i.faults->>'bank')::boolean, false)
-  from jsonb_to_recordset(${tx.json(rows.map(({ bank, stationId, powerbankId }) => ({ ...bank, stationId, powerbankId })) as any)})
+  from jsonb_to_recordset(${tx.json(rows.map(({ bank, stationId, powerbankId }) => ({ ...bank, stationId, powerbankId })))})
     as i ("stationId" bigint, "powerbankId" bigint, slot int, "levelPercent" int, millivolts int, milliamps int,
       celsius int, faults jsonb)
   on conflict (powerbank_id) do update set level = coalesce(excluded.level, sp.level),
@@ -45,7 +45,7 @@ const put = (tx: Tx, rows: readonly ChangeOf<'put'>[]) => tx`
 const writeBanks = (tx: Tx, rows: readonly ChangeOf<'bank'>[]) => tx`
   update powerbanks p set soh = coalesce(i."sohPercent", p.soh),
     status = case when i."isBroken" then 'system_error' else p.status end, updated_at = now()
-  from jsonb_to_recordset(${tx.json(rows as any)}) as i ("powerbankId" bigint, "sohPercent" int, "isBroken" boolean)
+  from jsonb_to_recordset(${tx.json(rows)}) as i ("powerbankId" bigint, "sohPercent" int, "isBroken" boolean)
   where p.id = i."powerbankId"`
 
 /** Files a report, and tells of it. */
@@ -75,7 +75,7 @@ const writeLooks = (tx: Tx, listed: readonly ChangeOf<'listed'>[], looks: readon
 async function keep(tx: Tx, change: Change): Promise<void> {
   if (change.kind === 'state')
     await tx`
-      update stations set device_state = device_state || ${tx.json(change.state as any)} where id = ${change.stationId}`
+      update stations set device_state = device_state || ${tx.json(change.state)} where id = ${change.stationId}`
   else if (change.kind === 'iccid') await sims.learn(tx, { id: change.stationId }, change.iccid, 'answer')
   else if (change.kind === 'heartbeat')
     await tx`

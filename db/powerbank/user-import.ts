@@ -153,7 +153,7 @@ export async function finish(
 ): Promise<void> {
   const [row] = await tx<Pick<UserImport, 'fileName' | 'totalRows' | 'createdUsers' | 'existingUsers'>[]>`
     update user_imports set status = ${failure === null ? 'done' : 'failed'}, failure = ${failure},
-      errors = ${tx.json(errors as any)}, seen_at = now(), finished_at = now()
+      errors = ${tx.json(errors)}, seen_at = now(), finished_at = now()
     where id = ${importId} and status = 'running' returning file_name, total_rows, created_users, existing_users`
   if (!row) throw new Refused('conflict', `import ${importId} is not running`)
   await audit.record(tx, actor, 'powerbank', {
