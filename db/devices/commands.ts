@@ -140,7 +140,7 @@ export interface Waiting {
   deviceId: number
   epoch: number
   kind: string
-  args: Record<string, any>
+  args: Record<string, unknown>
 }
 
 /**

@@ -111,7 +111,7 @@ export const deviceCommands = pgTable(
       .references(() => devices.id),
     stationId: ref(),
     kind: text().notNull(),
-    args: jsonb().$type<Record<string, any>>().notNull().default({}),
+    args: jsonb().$type<Record<string, unknown>>().notNull().default({}),
     /** For movements: the slot, which with the device and the kind matches the answer. */
     slot: integer(),
     isMovement: boolean().notNull().default(false),

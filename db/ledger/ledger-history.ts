@@ -10,7 +10,7 @@ export interface Entry {
   kind: string
   /** Account name to signed minor units. */
   entries: Entries
-  about: Record<string, any>
+  about: Record<string, unknown>
   /** The posting that this one undoes; the one that undid this. */
   reverses: number | null
   reversedBy: number | null

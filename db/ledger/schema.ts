@@ -79,7 +79,7 @@ export const ledgerPostings = pgTable(
     reverses: ref().unique('ledger_postings_reverses'),
     /** Who did it; null: the clock. */
     createdBy: ref(),
-    about: jsonb().$type<Record<string, any>>().notNull().default({}),
+    about: jsonb().$type<Record<string, unknown>>().notNull().default({}),
     createdAt: at().notNull(),
     /** SHA-256 of the hash before it and of all that this posting says. */
     hash: bytea().notNull(),

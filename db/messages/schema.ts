@@ -81,7 +81,7 @@ export const notifications = pgTable(
     kind: text().notNull(),
     channel: text().notNull().default('email'),
     /** What the words are made of; never a secret. */
-    data: jsonb().$type<Record<string, any>>().notNull().default({}),
+    data: jsonb().$type<Record<string, unknown>>().notNull().default({}),
     /** As it went out, or as it would have. A password is never kept. */
     title: text(),
     body: text(),

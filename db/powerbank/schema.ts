@@ -137,7 +137,7 @@ export const orders = pgTable(
     slotNumber: integer(),
     status: text({ enum: orderStatuses }).notNull(),
     /** Why this bank, where the house chose it (`choice.Reason`). */
-    selection: jsonb().$type<Record<string, any>>(),
+    selection: jsonb().$type<Record<string, unknown>>(),
     commandId: ref().references(() => deviceCommands.id),
     returnStationId: ref().references(() => stations.id),
     returnSlot: integer(),

@@ -46,7 +46,7 @@ export async function deliver(db: Db, device: Metal, carried: Carried, isLost: (
       if (!isLost()) device.line.push({ kind, banks: list(device) })
       continue
     }
-    const slot: number = args.slot
+    const slot = args.slot as number
     const bank = device.slots.get(slot)
     device.slots.delete(slot)
     if (bank) carried.set(bank, { orderId: kind === 'eject' ? await orderOfCommand(db, id) : null })
