@@ -155,24 +155,33 @@ function chainOf(book: Book) {
   function end(): bigint {
     if (book.lastSeq !== String(seq)) throw broken(`its head is posting ${book.lastSeq}, its last posting is ${seq}`)
     if (!hash.equals(book.lastHash)) throw broken('its head has not the hash of its last posting')
-    const names = (book.accounts ?? []).map(([name]) => name).sort()
-    if (names.join() !== accountNames.join()) throw broken(`it has the accounts ${names.join(', ')}`)
-    for (const [name, balance, floor] of book.accounts ?? []) {
-      const sum = sums.get(name) ?? 0n
-      if (BigInt(balance) !== sum) throw broken(`${name} is ${balance}, its entries sum to ${sum}`)
-      const due = floors[name as AccountName]
-      if (floor !== (due === null ? null : String(due))) {
-        const has = floor === null ? 'no floor' : `the floor ${floor}`
-        throw broken(`${name} has ${has}, where ${due ?? 'none'} is due`)
-      }
-      if (floor !== null && sum < BigInt(floor)) throw broken(`${name} is ${balance}, below its floor of ${floor}`)
-    }
-    const held = sums.get('held') ?? 0n
-    if (held !== BigInt(book.held)) throw broken(`held is ${held}, the open holds sum to ${book.held}`)
+    proveAccounts(book, sums, broken)
     return sums.get('clearing') ?? 0n
   }
 
   return { add, end }
+}
+
+/** What the accounts of a book hold is the sum of their entries, with the floors that are due. */
+function proveAccounts(
+  { accounts, held: open }: Book,
+  sums: ReadonlyMap<string, bigint>,
+  broken: (what: string) => BrokenError,
+): void {
+  const names = (accounts ?? []).map(([name]) => name).sort()
+  if (names.join() !== accountNames.join()) throw broken(`it has the accounts ${names.join(', ')}`)
+  for (const [name, balance, floor] of accounts ?? []) {
+    const sum = sums.get(name) ?? 0n
+    if (BigInt(balance) !== sum) throw broken(`${name} is ${balance}, its entries sum to ${sum}`)
+    const due = floors[name as AccountName]
+    if (floor !== (due === null ? null : String(due))) {
+      const has = floor === null ? 'no floor' : `the floor ${floor}`
+      throw broken(`${name} has ${has}, where ${due ?? 'none'} is due`)
+    }
+    if (floor !== null && sum < BigInt(floor)) throw broken(`${name} is ${balance}, below its floor of ${floor}`)
+  }
+  const held = sums.get('held') ?? 0n
+  if (held !== BigInt(open)) throw broken(`held is ${held}, the open holds sum to ${open}`)
 }
 
 /** Do two postings, by rising name, move the same by the opposite? */

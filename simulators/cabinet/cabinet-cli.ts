@@ -143,10 +143,7 @@ function mqtt(given: Given, faultsGiven: string[]): Cabinet {
 
 /** `npm run sim -- cabinet`: one cabinet, by hand in a terminal, by script, or left to itself. */
 export const cabinetTool = tool({
-  meta: {
-    name: 'cabinet',
-    description: 'One simulated cabinet: by hand in a terminal, by script, or left to itself',
-  },
+  meta: { name: 'cabinet', description: 'One simulated cabinet: by hand in a terminal, by script, or left to itself' },
   args,
   async run(given, all) {
     const { dialect, key } = given

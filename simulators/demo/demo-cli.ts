@@ -31,10 +31,7 @@ function read(line: string): Demo {
 
 /** `npm run sim -- demo`: settings by standard input, because keys do not belong on a command line. */
 export const demoTool = tool({
-  meta: {
-    name: 'demo',
-    description: 'A fleet that lives: what is ejected comes back somewhere 20-90 s later',
-  },
+  meta: { name: 'demo', description: 'A fleet that lives: what is ejected comes back somewhere 20-90 s later' },
   args: { quiet: { type: 'boolean', default: false, description: 'No line of JSON for what happens to the metal' } },
   async run({ quiet }) {
     const lines = createInterface({ input: process.stdin })

@@ -97,12 +97,7 @@ const args = {
   slots: { type: 'string', default: '8', description: `Slots of each, 1-${fleetSlotsMax}` },
   banks: { type: 'string', default: '4', description: 'Banks in each' },
   rate: { type: 'string', default: '1000', description: 'Logins a second at most' },
-  heartbeat: {
-    type: 'string',
-    default: '30',
-    valueHint: 'seconds',
-    description: 'Between heartbeats of one cabinet',
-  },
+  heartbeat: { type: 'string', default: '30', valueHint: 'seconds', description: 'Between heartbeats of one cabinet' },
   seconds: { type: 'string', default: '60', description: 'How long to run, logins included' },
   sources: { type: 'string', description: 'Dial from so many 127.0.0.x addresses; as many as needed unless told' },
   json: { type: 'boolean', default: false, description: 'Figures of each second as JSON too' },
@@ -154,10 +149,7 @@ function overMqtt(given: Given, cabinets: number, list: Who[] | undefined, laten
 
 /** `npm run sim -- fleet`: very many cabinets that log in and live; figures each second and at the end. */
 export const fleetTool = tool({
-  meta: {
-    name: 'fleet',
-    description: 'Thousands of cabinets in one process; stops by itself',
-  },
+  meta: { name: 'fleet', description: 'Thousands of cabinets in one process; stops by itself' },
   args,
   async run(given) {
     mayDial(given.host, given['allow-remote'])
