@@ -6,7 +6,7 @@ import { Refused } from './platform/refused.ts'
 import { build, named, onceFor, run, uniqueFields, value, values } from './postgres/composed.ts'
 import type { Queryable, Tx } from './postgres/connect.ts'
 import { and, asc, desc, eq, getTableColumns, getTableConfig, ilike, isNull, or, sql } from './postgres/drizzle.ts'
-import { unlessTaken } from './postgres/rows.ts'
+import { type Page, unlessTaken } from './postgres/rows.ts'
 
 // Plain tables: rows that are listed, read, written and deleted as they are. What means something (a status that
 // moves, an owner, an amount) is a verb of its own beside it; `hold` is there for that.
@@ -68,7 +68,7 @@ export interface Table<T extends PgTable, X extends Beside> {
   /** A row the actor may see (or may change). @throws Refused not_found, not_yours */
   get(q: Queryable, actor: Actor, id: number, way?: Way): Promise<Full<T, X>>
   /** One page of the rows the actor may see (or may change), and how many there are in all. */
-  list(q: Queryable, actor: Actor, asked: Asked<RowOf<T>>, way?: Way): Promise<{ rows: Full<T, X>[]; total: number }>
+  list(q: Queryable, actor: Actor, asked: Asked<RowOf<T>>, way?: Way): Promise<Page<Full<T, X>>>
   /** A row the actor may write, locked until the transaction ends. @throws Refused not_found, not_yours */
   hold(tx: Tx, actor: Actor, id: number): Promise<Full<T, X>>
   /** @throws Refused not_yours, duplicate {field} */

@@ -4,7 +4,8 @@ import * as ledger from '../ledger/ledger.ts'
 import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
 import type { Tx } from '../postgres/connect.ts'
-import { type Certificate, codeOf, columns, isStaff } from './certificates.ts'
+import { type Certificate, columns, isStaff } from './certificates.ts'
+import { codeOf } from './loyalty.ts'
 import { Refused } from './refused.ts'
 
 /** Of a certificate nobody gave a date (docs/contracts.md 3.3). */

@@ -1,7 +1,7 @@
-import type { Actor } from '../platform/actor.ts'
-import { hasRole } from '../platform/actor.ts'
+import { type Actor, hasRole } from '../platform/actor.ts'
 import type { Queryable } from '../postgres/connect.ts'
-import { columnsOf } from '../postgres/rows.ts'
+import { columnsOf, type Page, pageOf } from '../postgres/rows.ts'
+import { codeOf } from './loyalty.ts'
 import { Refused } from './refused.ts'
 import type { certificates } from './schema.ts'
 import type { CertificateStatus } from './words.ts'
@@ -44,12 +44,6 @@ export const columns = (q: Queryable) => q`
     select r.remaining from certificate_redemptions r where r.certificate_id = c.id order by r.id desc limit 1
   ), c.initial_amount) as current_amount`
 
-/**
- * A code as it is stored, from however somebody typed it. Nothing is said of its alphabet: codes of other issuers hold
- * other letters (docs/contracts.md C8 (10)). What cannot be a text of PostgreSQL is no code of anybody.
- */
-export const codeOf = (text: string) => (text.includes('\0') ? '' : text.trim().toUpperCase())
-
 /** The certificate of a code, or undefined. The same one statement whatever the code looks like. */
 export async function look(q: Queryable, code: string): Promise<Certificate | undefined> {
   const [row] = await q<Certificate[]>`select ${columns(q)} from certificates c where c.code = ${codeOf(code)}`
@@ -70,15 +64,13 @@ export async function get(q: Queryable, actor: Actor, id: number): Promise<Certi
 /** One page of all certificates, newest first, and how many there are. */
 export async function list(
   q: Queryable,
-  { status: wanted, limit, offset }: { status?: CertificateStatus | undefined; limit: number; offset: number },
-): Promise<{ rows: Certificate[]; total: number }> {
+  { status: wanted, ...at }: { status?: CertificateStatus | undefined; limit: number; offset: number },
+): Promise<Page<Certificate>> {
   // The stored status too: it has the index, and only `active` can be otherwise in truth.
   const stored = wanted === 'expired' ? ['expired', 'active'] : [wanted ?? '']
   const where = wanted ? q`c.status = any(${stored}::text[]) and ${status(q)} = ${wanted}` : q`true`
-  const [counted] = await q<{ total: number }[]>`select count(*) as total from certificates c where ${where}`
-  const rows = await q<Certificate[]>`
-    select ${columns(q)} from certificates c where ${where} order by c.id desc limit ${limit} offset ${offset}`
-  return { rows, total: counted!.total }
+  const of = q`certificates c where ${where}`
+  return await pageOf(q, of, q`select ${columns(q)} from ${of} order by c.id desc`, at)
 }
 
 const dueRowsMax = 500

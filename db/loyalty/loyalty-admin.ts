@@ -1,7 +1,7 @@
 import { type Role, roles } from '../identity/words.ts'
 import type { auditLog as auditTable } from '../messages/schema.ts'
 import type { Queryable } from '../postgres/connect.ts'
-import { columnsOf } from '../postgres/rows.ts'
+import { columnsOf, type Page, pageOf } from '../postgres/rows.ts'
 import { type Member, memberColumns } from './loyalty.ts'
 
 /** A page of a list. */
@@ -57,13 +57,10 @@ function weighing(q: Queryable, role: Role<'loyalty'>) {
 /** One page of the members, newest first, and how many there are. */
 export async function members(
   q: Queryable,
-  { role, limit, offset }: { role?: Role<'loyalty'> | undefined } & Rows,
-): Promise<{ rows: Member[]; total: number }> {
-  const where = q`${isMember(q)} ${role ? q`and ${weighing(q, role)}` : q``}`
-  const [counted] = await q<{ total: number }[]>`select count(*) as total from users u where ${where}`
-  const rows = await q<Member[]>`
-    select ${memberColumns(q)} from users u where ${where} order by u.id desc limit ${limit} offset ${offset}`
-  return { rows, total: counted!.total }
+  { role, ...at }: { role?: Role<'loyalty'> | undefined } & Rows,
+): Promise<Page<Member>> {
+  const of = q`users u where ${isMember(q)} ${role ? q`and ${weighing(q, role)}` : q``}`
+  return await pageOf(q, of, q`select ${memberColumns(q)} from ${of} order by u.id desc`, at)
 }
 
 const ENTRY = [
@@ -93,16 +90,13 @@ export interface AuditFilter extends Rows {
 /** One page of what was changed, newest first, and how much there is. */
 export async function auditLog(
   q: Queryable,
-  { readerId, entityType, action, userId, limit, offset }: AuditFilter,
-): Promise<{ rows: AuditEntry[]; total: number }> {
-  const where = q`l.surface in (
+  { readerId, entityType, action, userId, ...at }: AuditFilter,
+): Promise<Page<AuditEntry>> {
+  const of = q`audit_log l where l.surface in (
       select r.surface from user_roles r where r.user_id = ${readerId} and (r.surface, r.role) in (
         ('loyalty', 'admin'), ('powerbank', 'service_admin'), ('telecom', 'admin'), ('paygo', 'admin')))
     ${entityType === undefined ? q`` : q`and l.entity_type = ${entityType}`}
     ${action === undefined ? q`` : q`and l.action = ${action}`}
     ${userId === undefined ? q`` : q`and l.user_id = ${userId}`}`
-  const [counted] = await q<{ total: number }[]>`select count(*) as total from audit_log l where ${where}`
-  const rows = await q<AuditEntry[]>`
-    select ${columnsOf(q, 'l', ENTRY)} from audit_log l where ${where} order by l.id desc limit ${limit} offset ${offset}`
-  return { rows, total: counted!.total }
+  return await pageOf(q, of, q`select ${columnsOf(q, 'l', ENTRY)} from ${of} order by l.id desc`, at)
 }

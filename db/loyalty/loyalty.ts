@@ -47,6 +47,12 @@ const cardDigits = 8
 /** SQL: the columns of an `Account`, of `loyalty_accounts a`. */
 export const accountColumns = (q: Queryable) => columnsOf(q, 'a', ACCOUNT)
 
+/**
+ * A code as it is stored, from however somebody typed it. Nothing is said of its alphabet: codes of other issuers hold
+ * other letters (docs/contracts.md C8 (10)). What cannot be a text of PostgreSQL is no code of anybody.
+ */
+export const codeOf = (text: string) => (text.includes('\0') ? '' : text.trim().toUpperCase())
+
 const drawCard = () => `ML${String(randomInt(10 ** cardDigits)).padStart(cardDigits, '0')}`
 
 /** Somebody's account, if there is one. */

@@ -3,7 +3,7 @@ import * as ledger from '../ledger/ledger.ts'
 import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
-import { columnsOf } from '../postgres/rows.ts'
+import { columnsOf, type Page, pageOf } from '../postgres/rows.ts'
 import { type Account, accountColumns, openAccount } from './loyalty.ts'
 import { Refused } from './refused.ts'
 import type { loyaltyTransactions } from './schema.ts'
@@ -250,11 +250,8 @@ export async function balance(q: Queryable, userId: number): Promise<Balance | u
 export async function transactions(
   q: Queryable,
   userId: number,
-  { limit, offset }: { limit: number; offset: number },
-): Promise<{ rows: Transaction[]; total: number }> {
-  const where = q`t.account_id = (select id from loyalty_accounts where user_id = ${userId})`
-  const rows = await q<Transaction[]>`
-    select ${columns(q)} from loyalty_transactions t where ${where} order by t.id desc limit ${limit} offset ${offset}`
-  const [count] = await q<{ total: number }[]>`select count(*) as total from loyalty_transactions t where ${where}`
-  return { rows, total: count!.total }
+  at: { limit: number; offset: number },
+): Promise<Page<Transaction>> {
+  const of = q`loyalty_transactions t where t.account_id = (select id from loyalty_accounts where user_id = ${userId})`
+  return await pageOf(q, of, q`select ${columns(q)} from ${of} order by t.id desc`, at)
 }

@@ -3,6 +3,7 @@ import * as audit from '../messages/audit.ts'
 import { type Actor, hasRole } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { columnsOf } from '../postgres/rows.ts'
+import { codeOf } from './loyalty.ts'
 import { Refused } from './refused.ts'
 import type { referralCodes, referralRewards } from './schema.ts'
 
@@ -31,9 +32,6 @@ const codeCharacters = 8
 const drawsMax = 5
 
 const columns = (q: Queryable) => columnsOf(q, 'r', COLUMNS)
-
-/** A code as it is stored, from however somebody typed it. */
-export const codeOf = (text: string) => (text.includes('\0') ? '' : text.trim().toUpperCase())
 
 const draw = () => `REF-${Array.from({ length: codeCharacters }, () => alphabet[randomInt(alphabet.length)]).join('')}`
 

@@ -10,6 +10,31 @@ import type { Queryable } from './connect.ts'
 export const columnsOf = (q: Queryable, alias: string, names: readonly string[]) =>
   q(names.map((name) => `${alias}.${name}`))
 
+/** A part of a statement. */
+export type Fragment = postgres.PendingQuery<postgres.Row[]>
+
+/** Rows of one page, and how many there are on all. */
+export interface Page<R> {
+  rows: R[]
+  total: number
+}
+
+/**
+ * One page of a list.
+ * @param of SQL: what is counted, as it follows `from`; @param rows SQL: the same with its columns, in its order
+ */
+export async function pageOf<R extends object>(
+  q: Queryable,
+  of: Fragment,
+  rows: Fragment,
+  at: { limit: number } & ({ page: number } | { offset: number }),
+): Promise<Page<R>> {
+  const offset = 'page' in at ? (at.page - 1) * at.limit : at.offset
+  const [counted] = await q<{ total: number }[]>`select count(*) as total from ${of}`
+  const found = await q<R[]>`${rows} limit ${at.limit} offset ${offset}`
+  return { rows: found, total: counted!.total }
+}
+
 const uniqueViolation = '23505'
 
 /**

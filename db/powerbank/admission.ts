@@ -5,6 +5,7 @@ import * as events from '../messages/events.ts'
 import { notify } from '../messages/notifications.ts'
 import type { Actor } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { type Page, pageOf } from '../postgres/rows.ts'
 import { assertMayGrant, assertMayTakeIn } from './permissions.ts'
 import { Refused } from './refused.ts'
 import { type Scope, within } from './scope.ts'
@@ -18,16 +19,13 @@ const surface: Surface = 'powerbank'
 export async function pending(
   q: Queryable,
   scope: Scope,
-  { limit, offset }: { limit: number; offset: number },
-): Promise<{ rows: Person[]; total: number }> {
-  const where = q`u.status = 'pending' and u.deleted_at is null and (${scope === 'all'}
+  at: { limit: number; offset: number },
+): Promise<Page<Person>> {
+  const of = q`users u where u.status = 'pending' and u.deleted_at is null and (${scope === 'all'}
     or not exists (select 1 from user_roles r where r.user_id = u.id)
     or exists (select 1 from user_roles r where r.user_id = u.id and r.surface = ${surface}
       and ${within(q, scope, q`r.org_unit_id`)}))`
-  const rows = await q<Person[]>`
-    select ${person(q)} from users u where ${where} order by u.id limit ${limit} offset ${offset}`
-  const [count] = await q<{ total: number }[]>`select count(*) as total from users u where ${where}`
-  return { rows, total: count!.total }
+  return await pageOf(q, of, q`select ${person(q)} from ${of} order by u.id`, at)
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Queryable } from '../postgres/connect.ts'
+import { type Page, pageOf } from '../postgres/rows.ts'
 import { type ListedOrder, view } from './order-list.ts'
 import type { OrderStatus } from './words.ts'
 
@@ -14,16 +15,9 @@ const theirs = (q: Queryable, userId: number, status?: OrderStatus) =>
   q`o.user_id = ${userId} and o.deleted_at is null and ${status ? q`o.status = ${status}` : q`o.status <> 'cancelled'`}`
 
 /** One page of somebody's own orders, newest first, and how many there are in all; from the index of their orders. */
-export async function list(
-  q: Queryable,
-  userId: number,
-  { status, page, limit }: MyFilter,
-): Promise<{ rows: ListedOrder[]; total: number }> {
-  const where = theirs(q, userId, status)
-  const [counted] = await q<{ total: number }[]>`select count(*) as total from orders o where ${where}`
-  const rows = await q<ListedOrder[]>`
-    ${view(q)} where ${where} order by o.id desc limit ${limit} offset ${(page - 1) * limit}`
-  return { rows, total: counted!.total }
+export async function list(q: Queryable, userId: number, filter: MyFilter): Promise<Page<ListedOrder>> {
+  const where = theirs(q, userId, filter.status)
+  return await pageOf(q, q`orders o where ${where}`, q`${view(q)} where ${where} order by o.id desc`, filter)
 }
 
 /** How many somebody has, and how many of them are open. */

@@ -1,5 +1,5 @@
 import type { Queryable } from '../postgres/connect.ts'
-import { columnsOf } from '../postgres/rows.ts'
+import { columnsOf, type Fragment, type Page } from '../postgres/rows.ts'
 import type { orders } from './schema.ts'
 import { type Scope, within } from './scope.ts'
 import type { Reason } from './selection.ts'
@@ -49,8 +49,6 @@ export interface OrderFilter extends Readable {
   limit: number
 }
 
-type Fragment = ReturnType<Queryable>
-
 /** SQL: the stations of a scope, deleted ones too: their orders stay. */
 const stationsIn = (q: Queryable, units: readonly number[]) =>
   q`array(select id from stations where org_unit_id = any(${[...units]}))`
@@ -80,7 +78,7 @@ export const view = (q: Queryable) => q`
  * One page of orders, newest first, and how many there are in all. Which ones they are comes from indexes alone, however
  * far the page; only those of the page are read.
  */
-export async function list(q: Queryable, filter: OrderFilter): Promise<{ rows: ListedOrder[]; total: number }> {
+export async function list(q: Queryable, filter: OrderFilter): Promise<Page<ListedOrder>> {
   const { userId, stationId, status, page, limit } = filter
   const wanted = q`
     o.deleted_at is null

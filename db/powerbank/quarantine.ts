@@ -2,6 +2,7 @@ import { forgetSim } from '../devices/mqtt-credentials.ts'
 import type { quarantine } from '../devices/schema.ts'
 import type { Actor } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { type Page, pageOf } from '../postgres/rows.ts'
 import { Refused } from './refused.ts'
 import * as stations from './stations.ts'
 
@@ -24,14 +25,9 @@ export type PendingDevice = Pick<typeof quarantine.$inferSelect, (typeof COLUMNS
 const SLOTS_DEFAULT = 8
 
 /** One page, the latest knock first, and how many there are. */
-export async function list(
-  q: Queryable,
-  { page, limit }: { page: number; limit: number },
-): Promise<{ rows: PendingDevice[]; total: number }> {
-  const [counted] = await q<{ total: number }[]>`select count(*) as total from quarantine where kind = 'cabinet'`
-  const rows = await q<PendingDevice[]>`
-    select ${q(COLUMNS)} from quarantine where kind = 'cabinet' order by last_seen_at desc, id desc limit ${limit} offset ${(page - 1) * limit}`
-  return { rows, total: counted!.total }
+export async function list(q: Queryable, at: { page: number; limit: number }): Promise<Page<PendingDevice>> {
+  const of = q`quarantine where kind = 'cabinet'`
+  return await pageOf(q, of, q`select ${q(COLUMNS)} from ${of} order by last_seen_at desc, id desc`, at)
 }
 
 /**

@@ -2,6 +2,7 @@ import * as keys from '../devices/keys.ts'
 import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { type Page, pageOf } from '../postgres/rows.ts'
 import { Refused } from './refused.ts'
 import { administered, assertInScope, type Scope, within } from './scope.ts'
 
@@ -14,18 +15,14 @@ export interface KeyFilter {
 }
 
 /** One page of the keys of the stations in scope, newest first, hints only, and how many there are in all. */
-export async function list(q: Queryable, filter: KeyFilter): Promise<{ rows: keys.DeviceKey[]; total: number }> {
-  const { scope, stationId = null, page, limit } = filter
-  const where = q`
-    s.deleted_at is null and ${within(q, scope, q`s.org_unit_id`)}
-    and (${stationId}::bigint is null or k.device_id = ${stationId})`
-  const [counted] = await q<{ total: number }[]>`
-    select count(*) as total from device_keys k join stations s on s.id = k.device_id where ${where}`
-  const rows = await q<keys.DeviceKey[]>`
-    select k.id, k.device_id, k.key_hint, k.valid_until, k.created_at
-    from device_keys k join stations s on s.id = k.device_id
-    where ${where} order by k.id desc limit ${limit} offset ${(page - 1) * limit}`
-  return { rows, total: counted!.total }
+export async function list(q: Queryable, filter: KeyFilter): Promise<Page<keys.DeviceKey>> {
+  const { scope, stationId = null } = filter
+  const of = q`
+    device_keys k join stations s on s.id = k.device_id
+    where s.deleted_at is null and ${within(q, scope, q`s.org_unit_id`)}
+      and (${stationId}::bigint is null or k.device_id = ${stationId})`
+  const rows = q`select k.id, k.device_id, k.key_hint, k.valid_until, k.created_at from ${of} order by k.id desc`
+  return await pageOf(q, of, rows, filter)
 }
 
 /** @throws Refused station_not_found, not_yours */

@@ -3,7 +3,7 @@ import * as events from '../messages/events.ts'
 import { notify } from '../messages/notifications.ts'
 import type { Actor } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
-import { columnsOf } from '../postgres/rows.ts'
+import { columnsOf, type Page, pageOf } from '../postgres/rows.ts'
 import * as authority from './permissions.ts'
 import { Refused } from './refused.ts'
 import type { userImports } from './schema.ts'
@@ -185,10 +185,7 @@ export async function list(
   requestedBy: number | null,
   limit: number,
   offset: number,
-): Promise<{ rows: Omit<UserImport, 'errors'>[]; total: number }> {
-  const condition = requestedBy === null ? q`true` : q`requested_by = ${requestedBy}`
-  const rows = await q<Omit<UserImport, 'errors'>[]>`
-    select ${view(q)} from user_imports i where ${condition} order by id desc limit ${limit} offset ${offset}`
-  const [counted] = await q<{ total: number }[]>`select count(*) as total from user_imports where ${condition}`
-  return { rows, total: counted!.total }
+): Promise<Page<Omit<UserImport, 'errors'>>> {
+  const of = q`user_imports i where ${requestedBy === null ? q`true` : q`requested_by = ${requestedBy}`}`
+  return await pageOf(q, of, q`select ${view(q)} from ${of} order by id desc`, { limit, offset })
 }

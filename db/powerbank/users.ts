@@ -4,7 +4,7 @@ import * as audit from '../messages/audit.ts'
 import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
-import { unlessTaken } from '../postgres/rows.ts'
+import { type Page, pageOf, unlessTaken } from '../postgres/rows.ts'
 import { tellApproved } from './admission.ts'
 import * as authority from './permissions.ts'
 import { Refused } from './refused.ts'
@@ -70,14 +70,16 @@ function weighing(q: Queryable, role: authority.PowerbankRole) {
 }
 
 /** One page of the people in scope, oldest first, and how many there are in all. */
-export async function list(q: Queryable, filter: AccountFilter): Promise<{ rows: Account[]; total: number }> {
-  const { scope, status, role, page, limit } = filter
+export async function list(q: Queryable, filter: AccountFilter): Promise<Page<Account>> {
+  const { scope, status, role } = filter
   const where = q`${inside(q, scope)}
     ${status ? q`and u.status = ${status}` : q``} ${role ? q`and ${weighing(q, role)}` : q``}`
-  const [counted] = await q<{ total: number }[]>`
-    select count(*) as total from users u where u.deleted_at is null and ${where}`
-  const rows = await q<Account[]>`${view(q)} and ${where} order by u.id limit ${limit} offset ${(page - 1) * limit}`
-  return { rows, total: counted!.total }
+  return await pageOf(
+    q,
+    q`users u where u.deleted_at is null and ${where}`,
+    q`${view(q)} and ${where} order by u.id`,
+    filter,
+  )
 }
 
 /** Somebody who is not deleted, or undefined. */

@@ -1,4 +1,5 @@
 import type { Queryable } from '../postgres/connect.ts'
+import type { Page } from '../postgres/rows.ts'
 import { type Scope, within } from './scope.ts'
 
 /** Of a loan of no unit (the columns' defaults). */
@@ -79,7 +80,7 @@ const named = (q: Queryable, rows: ReturnType<Queryable>) => q`
   order by l.powerbank_id`
 
 /** One page of power banks by where they are, oldest first, and how many there are in all. */
-export async function list(q: Queryable, filter: LocatedFilter): Promise<{ rows: Located[]; total: number }> {
+export async function list(q: Queryable, filter: LocatedFilter): Promise<Page<Located>> {
   const { scope, whereabouts = null, orgUnitId = null, page, limit } = filter
   const all: ReturnType<Queryable> = q`
     select * from (${located(q, scope, orgUnitId)}) b where (${whereabouts}::text is null or whereabouts = ${whereabouts})`
