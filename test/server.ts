@@ -6,6 +6,14 @@ import { connect } from '../db/postgres/connect.ts'
 import { startEmbedded } from '../db/postgres/embedded.ts'
 import { isAlive } from '../db/postgres/embedded-cluster.ts'
 import { migrate } from '../db/postgres/migrations.ts'
+import {
+  type BrokerChoice,
+  brokerFor,
+  hasContainers,
+  localMosquitto,
+  type PostgresChoice,
+  postgresFor,
+} from './engines.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -13,6 +21,8 @@ declare module 'vitest' {
     server: string
     /** Its migrated database, which is only ever copied; what every other database of the run begins with. */
     template: string
+    /** What stands for a broker of somebody else; null: there is none. */
+    broker: BrokerChoice
   }
 }
 
@@ -28,10 +38,15 @@ export function within(server: string, name: string): string {
 
 /**
  * One PostgreSQL a run (vitest's globalSetup): `TEST_DATABASE_URL` names a server where we may create databases; else
- * the embedded one, in a directory of its own and without fsync. Migrated once, into a template.
+ * one in a container, else the embedded one, in a directory of its own and without fsync. Migrated once, into a template.
  */
 export async function setup({ provide }: TestProject) {
-  const server = await startServer()
+  const containers = await hasContainers()
+  const broker = brokerFor(process.env, containers, localMosquitto)
+  if (broker === null)
+    console.warn('No Mosquitto and no container engine here: what is promised behind them is skipped.')
+  provide('broker', broker)
+  const server = await startServer(postgresFor(process.env, containers))
   const template = `voltbay_test_${process.pid}`
   const admin = connect(server.url, { max: 1 })
   await admin.sql`create database ${admin.sql(template)}`
@@ -48,9 +63,12 @@ export async function setup({ provide }: TestProject) {
   }
 }
 
-async function startServer() {
-  const given = process.env.TEST_DATABASE_URL
-  if (given) return { url: given, stop: async () => {} }
+async function startServer(choice: PostgresChoice) {
+  if (choice !== 'embedded') {
+    if ('url' in choice) return { url: choice.url, stop: async () => {} }
+    const { startPostgres } = await import('./containers.ts')
+    return await startPostgres(choice.image)
+  }
   sweep()
   const dataDir = mkdtempSync(join(tmpdir(), `${scratchPrefix}${process.pid}-`))
   const { url, stop } = await startEmbedded({ dataDir, log: () => {}, durable: false })

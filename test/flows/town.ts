@@ -6,7 +6,7 @@ import { type CabinetSettings, cabinet } from '../../simulators/cabinet/cabinet-
 import { asker, dialer } from '../../simulators/dial.ts'
 import { startApiServer } from '../api/server.ts'
 import { brokerOn, mqtt, type Running } from '../gateway/mqtt/mqtt-stage.ts'
-import { mosquitto, mosquittoProgram } from '../gateway/mqtt-cluster/mosquitto.ts'
+import { hasMosquitto, mosquitto } from '../gateway/mqtt-cluster/mosquitto.ts'
 import { accessTo, nodeBehind } from '../gateway/mqtt-cluster/mqtt-brokers.ts'
 import { keysSecret } from '../gateway/stage.ts'
 
@@ -61,7 +61,7 @@ interface Way {
 }
 
 const ours = { where: embedded, isCommitted: true, missing: false }
-const theirs = { where: behindMosquitto, isCommitted: false, missing: mosquittoProgram === null }
+const theirs = { where: behindMosquitto, isCommitted: false, missing: !hasMosquitto }
 
 /** All there are, for `describe.each`. */
 export const ways: Way[] = [

@@ -1,26 +1,15 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, connect as dial } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
+import { inject, onTestFinished } from 'vitest'
 
-/** Where Debian puts it is not on everybody's PATH. */
-const places = ['mosquitto', '/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto', '/opt/homebrew/sbin/mosquitto']
+const choice = inject('broker')
 
-const runs = (program: string) => {
-  try {
-    // It has no --version; its help ends with 3 in some versions, so any answer will do.
-    return execFileSync(program, ['-h'], { stdio: ['ignore', 'pipe', 'ignore'] }).includes('mosquitto')
-  } catch (error) {
-    return String((error as { stdout?: Buffer }).stdout ?? '').includes('mosquitto version')
-  }
-}
-
-/** The Mosquitto of this machine; null where there is none. */
-export const mosquittoProgram: string | null = places.find(runs) ?? null
-if (mosquittoProgram === null) console.warn('no mosquitto on this machine: what is promised behind it was not tried')
+/** False: neither a Mosquitto nor a container engine is here. */
+export const hasMosquitto = choice !== null
 
 /** A running Mosquitto, open to everybody on this machine. */
 export interface Mosquitto {
@@ -54,29 +43,35 @@ async function listens(port: number, child: ChildProcess): Promise<void> {
   throw new Error(`mosquitto ended with ${child.exitCode}`)
 }
 
-/** Starts a Mosquitto for one test. */
+const confOf = (listener: string) =>
+  `listener ${listener}\nallow_anonymous true\nset_tcp_nodelay true\npersistence false\nuser root\n`
+
+/** A process on this port. Returns what ends it. */
+async function startProgram(program: string, home: string, port: number) {
+  const file = join(home, 'mosquitto.conf')
+  writeFileSync(file, confOf(`${port} 127.0.0.1`))
+  const child = spawn(program, ['-c', file], { stdio: 'ignore' })
+  await listens(port, child)
+  return async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill()
+    await once(child, 'exit')
+  }
+}
+
+/** Starts a Mosquitto, or what was chosen in its place (test/engines.ts), for one test. */
 export async function mosquitto(): Promise<Mosquitto> {
   const home = mkdtempSync(join(tmpdir(), 'voltbay-mosquitto-'))
   const port = await freePort()
-  const file = join(home, 'mosquitto.conf')
-  writeFileSync(
-    file,
-    `listener ${port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\npersistence false\nuser root\n`,
-  )
-  let child: ChildProcess | null = null
+  let stop = async () => {}
   const start = async () => {
-    child = spawn(mosquittoProgram!, ['-c', file], { stdio: 'ignore' })
-    await listens(port, child)
-  }
-  const stop = async () => {
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    child.kill()
-    await once(child, 'exit')
+    if ('program' in choice!) stop = await startProgram(choice.program, home, port)
+    else stop = await (await import('../../containers.ts')).startBroker(choice!.image, port, confOf('1883'))
   }
   await start()
   onTestFinished(async () => {
     await stop()
     rmSync(home, { recursive: true, force: true })
   })
-  return { port, url: `mqtt://127.0.0.1:${port}`, start, stop }
+  return { port, url: `mqtt://127.0.0.1:${port}`, start, stop: () => stop() }
 }

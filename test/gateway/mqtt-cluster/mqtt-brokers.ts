@@ -6,7 +6,7 @@ import type { GatewayConfig } from '../../../gateway/config.ts'
 import type { BrokerAccess } from '../../../gateway/mqtt-cluster/broker-client.ts'
 import { brokerOn, credentialOf, device, type mqtt, mqttStation } from '../mqtt/mqtt-stage.ts'
 import { gatewayOn } from '../stage.ts'
-import { mosquitto, mosquittoProgram } from './mosquitto.ts'
+import { hasMosquitto, mosquitto } from './mosquitto.ts'
 
 type Running = Awaited<ReturnType<typeof gatewayOn>>
 type Cabinet = Awaited<ReturnType<typeof device>>
@@ -87,7 +87,7 @@ export async function cabinetAt(db: Db, url: string) {
 /** The brokers of this machine that the same promises are tried with. */
 export const brokers: { name: string; open(db: Db): Promise<AppContext>; missing: boolean }[] = [
   { name: 'the embedded broker', open: embedded, missing: false },
-  { name: 'Mosquitto', open: external, missing: mosquittoProgram === null },
+  { name: 'Mosquitto', open: external, missing: !hasMosquitto },
 ]
 
 /** Passes bytes on and keeps the packets of whoever dials. */

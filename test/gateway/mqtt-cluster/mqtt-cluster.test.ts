@@ -7,7 +7,7 @@ import { gatewayConfig, gatewaySettings } from '../../../gateway/config.ts'
 import { act } from '../../db/world.ts'
 import { testDb } from '../../postgres.ts'
 import { mqttStation } from '../mqtt/mqtt-stage.ts'
-import { mosquitto, mosquittoProgram } from './mosquitto.ts'
+import { hasMosquitto, mosquitto } from './mosquitto.ts'
 import { accessTo, cabinetAt, held, nodeBehind, outage, sharingNothing, tap, until } from './mqtt-brokers.ts'
 
 const { db, url } = await testDb()
@@ -33,7 +33,7 @@ const ask = (deviceId: number, kind: string, more: { slot?: number; args?: Recor
     enqueue(tx, { deviceId, kind, isMovement: more.slot !== undefined, requestedBy: null, origin: 'api', ...more }),
   )
 
-const missing = mosquittoProgram === null
+const missing = !hasMosquitto
 
 describe.skipIf(missing)(missing ? 'behind Mosquitto (not installed here: not run)' : 'behind Mosquitto', () => {
   test('two nodes split what cabinets say, and each command is published exactly once', async () => {

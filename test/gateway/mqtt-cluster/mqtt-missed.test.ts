@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { arrive, lookAtAll } from '../../../db/powerbank/mqtt-stations.ts'
 import { testDb } from '../../postgres.ts'
 import { mqttStation } from '../mqtt/mqtt-stage.ts'
-import { mosquitto, mosquittoProgram } from './mosquitto.ts'
+import { hasMosquitto, mosquitto } from './mosquitto.ts'
 import { accessTo, cabinetAt, nodeBehind, tap, until } from './mqtt-brokers.ts'
 
 const { db } = await testDb()
@@ -40,7 +40,7 @@ async function attentive(url: string, ...banks: string[]) {
   return { ...box, held }
 }
 
-const missing = mosquittoProgram === null
+const missing = !hasMosquitto
 
 describe.skipIf(missing)(missing ? 'behind Mosquitto (not installed here: not run)' : 'behind Mosquitto', () => {
   test('what a cabinet said while no node was there to hear it is asked for by the next', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { deviceCodec } from '../../../protocol/cabinet-mqtt/index.ts'
 import { testDb } from '../../postgres.ts'
-import { mosquitto, mosquittoProgram } from './mosquitto.ts'
+import { hasMosquitto, mosquitto } from './mosquitto.ts'
 import { accessTo, cabinetAt, nodeBehind, sharingNothing, tap, until } from './mqtt-brokers.ts'
 
 const { db } = await testDb()
@@ -15,7 +15,7 @@ type Box = Awaited<ReturnType<typeof cabinetAt>>
 const keep = (box: Box, bankId: string) =>
   box.link.publishAsync(box.topic.update, deviceCodec().say(giveBack(bankId)), { qos: 1, retain: true })
 
-const missing = mosquittoProgram === null
+const missing = !hasMosquitto
 
 describe.skipIf(missing)(missing ? 'behind Mosquitto (not installed here: not run)' : 'behind Mosquitto', () => {
   test('a return the broker has kept is worked by neither of two nodes, at their start or on a new connection', async () => {

@@ -4,7 +4,7 @@ import { generate } from 'mqtt-packet'
 import { expect, onTestFinished, test } from 'vitest'
 import { deviceCodec, topics } from '../../../protocol/cabinet-mqtt/index.ts'
 import { testDb } from '../../postgres.ts'
-import { mosquitto, mosquittoProgram } from '../mqtt-cluster/mosquitto.ts'
+import { hasMosquitto, mosquitto } from '../mqtt-cluster/mosquitto.ts'
 import { accessTo, cabinetAt, held, nodeBehind } from '../mqtt-cluster/mqtt-brokers.ts'
 import { brokerOn, credentialOf, device, inside, mqttStation } from './mqtt-stage.ts'
 
@@ -67,7 +67,7 @@ test('whoever hung up while it waited for its login is not logged in, and takes 
   expect(session).toEqual({ epoch: 1 })
 })
 
-const missing = mosquittoProgram === null
+const missing = !hasMosquitto
 
 test.skipIf(missing)('what is longer than any cabinet’s message is not brought to us by a broker', async () => {
   const broker = await mosquitto()
