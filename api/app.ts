@@ -6,6 +6,7 @@ import { TrieRouter } from 'hono/router/trie-router'
 import { Histogram } from 'prom-client'
 import { clientIp, proxies } from './client-ip.ts'
 import type { AppContext, Arrival, Env } from './context.ts'
+import { readBytes } from './limit.ts'
 import { loggedPath } from './logged-path.ts'
 import { type LoginRequest, loginDialect, sharedPaths } from './login-dialect.ts'
 
@@ -99,19 +100,6 @@ async function answerShared(among: Owner[], request: Request, url: URL, path: st
   const body = bytes.byteLength > 0 ? { body: bytes } : {}
   const again = new Request(url, { method: request.method, headers: request.headers, ...body })
   return { owner, response: await owner.surface.app.fetch(again, bindings) }
-}
-
-/** The body, or null once it grows beyond `bytesMax`. */
-async function readBytes(request: Request, bytesMax: number): Promise<Buffer<ArrayBuffer> | null> {
-  if (Number(request.headers.get('content-length') ?? 0) > bytesMax) return null
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of request.body ?? []) {
-    bytes += chunk.byteLength
-    if (bytes > bytesMax) return null
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }
 
 /** Whose is which route: Hono's own routers, filled from the apps' route lists. */

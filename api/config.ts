@@ -73,7 +73,7 @@ const senderMistakes = (given: Partial<ApiSettings>) =>
 export const apiRules: Rule<ApiSettings>[] = [hostRule, senderMistakes, ...providerRules]
 
 /** The loyalty programme's settings (docs/contracts.md 3). */
-export interface LoyaltyConfig {
+interface LoyaltyConfig {
   /** Of one address (docs/contracts.md 3, "Rate Limiting"). */
   requestsPerSecond: number
   /** Registrations, logins and refreshes of one address. */

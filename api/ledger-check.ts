@@ -4,7 +4,7 @@ import { verify } from '../db/ledger/ledger-verify.ts'
 import type { Log } from '../db/platform/log.ts'
 import type { Db } from '../db/postgres/connect.ts'
 
-interface AppContext {
+interface ProverOptions {
   db: Db
   log: Log
   metrics: Registry
@@ -18,7 +18,7 @@ const msPerSecond = 1_000
  * What the clock asks for again and again: proves the ledger when its hour has come and no process has done it, and
  * keeps the gauges of every process at what came of the last proof. A break is an error in the log, an event, a row.
  */
-export function prover({ db, log, metrics, hour }: AppContext): (signal: AbortSignal) => Promise<void> {
+export function prover({ db, log, metrics, hour }: ProverOptions): (signal: AbortSignal) => Promise<void> {
   const broken = new Gauge({
     name: 'voltbay_ledger_broken',
     help: '1 when the last proof of the ledger found a break, 0 when it found none.',

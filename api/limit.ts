@@ -45,6 +45,11 @@ export function limiter(max: number, windowSeconds: number, keysMax = keysMaxDef
   }
 }
 
+const minuteSeconds = 60
+
+/** At most `max` per key in so many minutes. */
+export const perMinute = (max: number, minutes = 1): Limiter => limiter(max, minutes * minuteSeconds)
+
 /** Tells a client to wait so many seconds (429), unless there is nothing to wait for. */
 export function slowDown(c: Pick<Context, 'header'>, seconds: number): void {
   if (seconds === 0) return
@@ -59,6 +64,22 @@ export function limitRequests(max: number, windowSeconds: number) {
     slowDown(c, requests.take(c.env.address))
     await next()
   })
+}
+
+/** A body, or null once it grows beyond `bytesMax`. */
+export async function readBytes(
+  { headers, body }: Pick<Request | Response, 'headers' | 'body'>,
+  bytesMax: number,
+): Promise<Buffer<ArrayBuffer> | null> {
+  if (Number(headers.get('content-length') ?? 0) > bytesMax) return null
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body ?? []) {
+    bytes += chunk.byteLength
+    if (bytes > bytesMax) return null
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }
 
 /** Refuses a body over `bytesMax` with 413. A declared length is believed (HTTP holds the client to it) and costs nothing. */

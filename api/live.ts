@@ -18,7 +18,7 @@ const RETRY_MS = 3_000
 const secondMs = 1_000
 
 /** One message of an event stream. `data` goes as JSON. */
-export interface Message {
+interface Message {
   event: string
   data: unknown
 }
@@ -52,20 +52,41 @@ interface Client {
   end(): void
 }
 
+/** Who listens in this process, by user. */
+function register() {
+  const clients = new Map<number, Set<Client>>()
+  let count = 0
+  return {
+    count: () => count,
+    all: () => [...clients.values()].flatMap((theirs) => [...theirs]),
+    of: (userId: number) => clients.get(userId) ?? [],
+    add(client: Client): void {
+      const theirs = clients.get(client.feed.userId) ?? new Set()
+      if (theirs.size >= STREAMS_PER_USER_MAX) [...theirs][0]!.end()
+      clients.set(client.feed.userId, theirs.add(client))
+      count++
+    },
+    remove(client: Client): void {
+      const theirs = clients.get(client.feed.userId)
+      if (!theirs?.delete(client)) return
+      count--
+      if (theirs.size === 0) clients.delete(client.feed.userId)
+    },
+  }
+}
+
 /**
  * Streams of events to people, fed by one tail of the log per process (docs/decisions.md "Events are written by the
  * transaction that made them true"). Dialled when the first one opens.
  */
 export function live(db: Db, log: Log, { keepAliveMs = KEEP_ALIVE_MS } = {}): Live {
-  const clients = new Map<number, Set<Client>>()
-  const all = () => [...clients.values()].flatMap((theirs) => [...theirs])
+  const { count, all, of, add, remove } = register()
   const failed = (error: unknown) => log('live.failed', { error })
-  let count = 0
   let tail: Promise<{ close(): Promise<void> }> | null = null
 
   function hear(event: events.Event): void {
     if (event.userId === null) return
-    for (const client of clients.get(event.userId) ?? []) {
+    for (const client of of(event.userId)) {
       if (event.kind === 'user.signed_out') client.end()
       else client.hear(event)
     }
@@ -85,26 +106,12 @@ export function live(db: Db, log: Log, { keepAliveMs = KEEP_ALIVE_MS } = {}): Li
     }
   }, keepAliveMs)
 
-  function add(client: Client): void {
-    const theirs = clients.get(client.feed.userId) ?? new Set()
-    if (theirs.size >= STREAMS_PER_USER_MAX) [...theirs][0]!.end()
-    clients.set(client.feed.userId, theirs.add(client))
-    count++
-  }
-
-  function remove(client: Client): void {
-    const theirs = clients.get(client.feed.userId)
-    if (!theirs?.delete(client)) return
-    count--
-    if (theirs.size === 0) clients.delete(client.feed.userId)
-  }
-
   return {
     open(feed) {
-      if (count >= STREAMS_MAX) throw new HTTPException(503)
+      if (count() >= STREAMS_MAX) throw new HTTPException(503)
       return streamOf(db, feed, { add, remove, listen, failed })
     },
-    count: () => count,
+    count,
     async close() {
       clearInterval(beat)
       for (const client of all()) client.end()
@@ -206,7 +213,7 @@ function streamOf(db: Db, feed: Feed, room: Room): ReadableStream<Uint8Array> {
 
 /** What a client has missed, if that is little; else the whole picture. Returns how far it has been told. */
 async function begin(db: Db, feed: Feed, client: Client, end: events.Position): Promise<events.Position> {
-  const last = parse(feed.lastEventId)
+  const last = positionOf(feed.lastEventId)
   const missed = last && !isAfter(last, end) ? await events.missed(db.sql, feed.userId, last) : null
   if (!last || !missed) {
     client.write(eventStreamText(await feed.greet(), end))
@@ -220,7 +227,7 @@ async function begin(db: Db, feed: Feed, client: Client, end: events.Position): 
 }
 
 /** The reading position as `Last-Event-ID` carries it. */
-const parse = (text = ''): events.Position | null => {
+const positionOf = (text = ''): events.Position | null => {
   const [, xid, id] = /^(\d{1,19})-(\d{1,16})$/.exec(text) ?? []
   return xid && id ? { xid, id: Number(id) } : null
 }

@@ -3,14 +3,14 @@ export type Snake<S extends string> = S extends `${infer C}${infer Rest}`
   ? `${C extends Lowercase<C> ? C : `_${Lowercase<C>}`}${Snake<Rest>}`
   : S
 /** `org_unit_id` as `orgUnitId`. */
-export type Camel<S extends string> = S extends `${infer Head}_${infer Rest}` ? `${Head}${Capitalize<Camel<Rest>>}` : S
+type Camel<S extends string> = S extends `${infer Head}_${infer Rest}` ? `${Head}${Capitalize<Camel<Rest>>}` : S
 
 /** A row with its names in snake_case, and its instants as a surface spells them. */
 export type Snaked<R> = {
   [K in keyof R & string as Snake<K>]: Extract<R[K], Date> extends never ? R[K] : Exclude<R[K], Date> | string
 }
 /** A body with its names in camelCase. */
-export type Cameled<B> = { [K in keyof B & string as Camel<K>]: B[K] }
+type Cameled<B> = { [K in keyof B & string as Camel<K>]: B[K] }
 
 export const snake = (name: string) => name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`)
 export const camel = (name: string) => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())

@@ -3,62 +3,56 @@ import { expire } from '../db/loyalty/certificates-changes.ts'
 import * as points from '../db/loyalty/points.ts'
 import * as rentals from '../db/loyalty/rental-points.ts'
 import type { Log } from '../db/platform/log.ts'
-import type { Db, Tx } from '../db/postgres/connect.ts'
+import type { Db, Queryable, Tx } from '../db/postgres/connect.ts'
 import * as overdue from '../db/powerbank/overdue.ts'
 
 /** How late the clock may be; hours are what it counts. */
 const TICK_MS = 30_000
 
-/** What happens by the clock: each returns how often it did. Any number of processes may run them; each thing happens once. */
-const jobs = {
-  remind: ({ db }: AppContext) => overdue.remind(db),
-  writeOff: async (ground: AppContext) =>
-    each(ground, 'writeOff', await overdue.lost(ground.db.sql), (tx, loan) => overdue.writeOff(tx, loan)),
-  expirePoints: async (ground: AppContext) =>
-    each(
-      ground,
-      'expirePoints',
-      await points.expired(ground.db.sql),
-      async (tx, { id }) => (await points.expire(tx, id)) > 0,
-    ),
-  rewardRentals: async ({ rules, ...ground }: AppContext) =>
-    each(ground, 'rewardRentals', await rentals.due(ground.db.sql), (tx, { id }) => rentals.reward(tx, id, rules)),
-  expireCertificates: async (ground: AppContext) =>
-    each(ground, 'expireCertificates', await certificates.due(ground.db.sql), (tx, { id }) => expire(tx, id)),
-}
-
-interface AppContext {
+interface Clock {
   db: Db
   log: Log
   rules: points.PointRules
 }
 
-/** Does what is due to each, in a transaction each; returns to how many. What fails is logged: the others are due all the same. */
-async function each<T extends { id: number }>(
-  { db, log }: Omit<AppContext, 'rules'>,
-  job: string,
-  due: readonly T[],
-  act: (tx: Tx, one: T) => Promise<boolean>,
-): Promise<number> {
-  let count = 0
-  for (const one of due) {
-    try {
-      if (await db.transaction((tx) => act(tx, one))) count++
-    } catch (error) {
-      log('clock.failed', { job, id: one.id, error })
+/** Returns how often it acted. */
+type Job = (clock: Clock, name: string) => Promise<number>
+
+/** Does what is due to each, in a transaction each. What fails is logged: the others are due all the same. */
+const each =
+  <T extends { id: number }>(
+    due: (q: Queryable) => Promise<readonly T[]>,
+    act: (tx: Tx, one: T, rules: points.PointRules) => Promise<boolean>,
+  ): Job =>
+  async ({ db, log, rules }, job) => {
+    let count = 0
+    for (const one of await due(db.sql)) {
+      try {
+        if (await db.transaction((tx) => act(tx, one, rules))) count++
+      } catch (error) {
+        log('clock.failed', { job, id: one.id, error })
+      }
     }
+    return count
   }
-  return count
+
+/** What happens by the clock. Any number of processes may run them; each thing happens once. */
+const jobs: Record<string, Job> = {
+  remind: ({ db }) => overdue.remind(db),
+  writeOff: each(overdue.lost, overdue.writeOff),
+  expirePoints: each(points.expired, async (tx, { id }) => (await points.expire(tx, id)) > 0),
+  rewardRentals: each(rentals.due, (tx, { id }, rules) => rentals.reward(tx, id, rules)),
+  expireCertificates: each(certificates.due, (tx, { id }) => expire(tx, id)),
 }
 
 /** Does what is due now. A job that fails is logged, and comes again at the next tick. */
-export async function tick(ground: AppContext): Promise<void> {
+export async function tick(clock: Clock): Promise<void> {
   for (const [job, act] of Object.entries(jobs)) {
     try {
-      const count = await act(ground)
-      if (count > 0) ground.log('clock.acted', { job, count })
+      const count = await act(clock, job)
+      if (count > 0) clock.log('clock.acted', { job, count })
     } catch (error) {
-      ground.log('clock.failed', { job, error })
+      clock.log('clock.failed', { job, error })
     }
   }
 }
@@ -70,15 +64,15 @@ export type Work = (signal: AbortSignal) => Promise<void>
  * Runs the clock in this process, beginning now: the jobs in turn, and each long work beside them. Closing waits for
  * what runs.
  */
-export function startSchedule(ground: AppContext, works: readonly Work[] = []): { close(): Promise<void> } {
+export function startSchedule(clock: Clock, works: readonly Work[] = []): { close(): Promise<void> } {
   const end = new AbortController()
-  const lines = [() => tick(ground), ...works.map((work) => () => work(end.signal))]
+  const lines = [() => tick(clock), ...works.map((work) => () => work(end.signal))]
   const running = new Map<() => Promise<void>, Promise<void>>()
   const run = () => {
     for (const line of lines) {
       if (running.has(line)) continue
       const done = line()
-        .catch((error: unknown) => ground.log('clock.failed', { error }))
+        .catch((error: unknown) => clock.log('clock.failed', { error }))
         .finally(() => running.delete(line))
       running.set(line, done)
     }

@@ -2,6 +2,7 @@ import { OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi'
 import type { Context, MiddlewareHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { PasswordsBusy } from '../db/identity/password.ts'
 import type { Surface as SurfaceName } from '../db/identity/words.ts'
 import { type About, type GenericCode, Refused } from '../db/platform/refused.ts'
 import type { Surface } from './app.ts'
@@ -9,6 +10,7 @@ import { bearer, rolesOf } from './auth.ts'
 import { type AppContext, arrive, type Env } from './context.ts'
 import { faultCode } from './error-status.ts'
 import { loggedPath } from './logged-path.ts'
+import { snaked } from './names.ts'
 
 /** What HTTP itself refuses, before any verb is asked, and what is our own fault. */
 type HttpCode = 'unreadable' | 'media_type' | 'no_method' | 'too_large' | 'internal'
@@ -105,15 +107,18 @@ export interface Parts {
   closed: readonly Part[]
 }
 
-/** A JSON body of this schema, for a request or a response. */
-export const json = <S extends z.ZodType>(schema: S) => ({ content: { 'application/json': { schema } } })
+/** A JSON body of this schema, for a response. */
+const json = <S extends z.ZodType>(schema: S) => ({ content: { 'application/json': { schema } } })
+
+/** The same for a request, which has to have it. */
+const jsonBody = <S extends z.ZodType>(schema: S) => ({ required: true, ...json(schema) })
 
 const whole = z.string().regex(/^\d{1,15}$/, 'ожидается целое число')
 
 /** An id in a path or query: digits, given as a number. */
-export const idParam = whole.transform(Number).openapi({ type: 'integer', minimum: 1, example: 1 })
+const idParam = whole.transform(Number).openapi({ type: 'integer', minimum: 1, example: 1 })
 /** An id in a body. */
-export const idBody = z.int().min(1).openapi({ example: 1 })
+const idBody = z.int().min(1).openapi({ example: 1 })
 
 /** A whole number in a query, `fallback` when it is not there. */
 export const wholeQuery = (min: number, max: number, fallback: number) =>
@@ -135,6 +140,7 @@ export function surface<E extends number, S extends z.ZodType, A extends E, Size
     router,
     failureOf,
     json,
+    jsonBody,
     idParam,
     idBody,
     no: errorResponses(dialect.errors),
@@ -211,6 +217,8 @@ function failures({ words, reasons, taken, failure, challenges, shape }: Voice) 
   function refusalOf(error: Error): Failure | undefined {
     // A code of a domain that the surface does not speak is a bug of ours, whatever it says.
     if (error instanceof Refused && Object.hasOwn(words, error.code)) return failureOf(error)
+    // Too many passwords at once is the client's cue to come back.
+    if (error instanceof PasswordsBusy) return plain('unavailable')
     const code = error instanceof HTTPException ? httpCodes[error.status] : undefined
     return code && plain(code)
   }
@@ -262,11 +270,15 @@ const secondsLength = '2025-10-16T10:00:00'.length
 function instants(example: string) {
   const zone = example.slice(secondsLength)
   const aheadMs = Date.parse(`${example.slice(0, secondsLength)}Z`) - Date.parse(example)
-  /** An instant as the surface spells it. */
-  const time = (at: Date) => new Date(at.getTime() + aheadMs).toISOString().slice(0, secondsLength) + zone
-  /** The same for a column that may be empty. */
-  const timeOrNull = (at: Date | null) => (at ? time(at) : null)
+  /** An instant as the surface spells it; null for a column that is empty. */
+  function time(at: Date): string
+  function time(at: Date | null): string | null
+  function time(at: Date | null) {
+    return at && new Date(at.getTime() + aheadMs).toISOString().slice(0, secondsLength) + zone
+  }
   /** The schema of `time`. */
   const Time = z.string().openapi({ format: 'date-time', example })
-  return { time, timeOrNull, Time }
+  /** A row in the surface's spelling: names in snake_case, instants as `time` has them. */
+  const shown = <R extends object>(row: R) => snaked(row, time)
+  return { time, Time, shown }
 }

@@ -4,9 +4,10 @@ import * as certificates from '../../db/loyalty/certificates.ts'
 import * as programme from '../../db/loyalty/loyalty-admin.ts'
 import { certificateStatuses } from '../../db/loyalty/words.ts'
 import { may } from '../auth.ts'
+import { published } from '../resource.ts'
 import { Certificate, spellCertificate } from './certificate-view.ts'
 import { toUnits, Units } from './money.ts'
-import { idParam, json, no, pageKeys, pageOf, paging, pagingBy, router, rowsOf, Time, time } from './surface.ts'
+import { idParam, json, no, pageKeys, pageOf, paging, pagingBy, router, rowsOf, shown, Time } from './surface.ts'
 import { User, user } from './tokens.ts'
 
 const tags = ['Лояльность: администрирование']
@@ -35,20 +36,16 @@ admin.openapi(
     ...ask,
     path: '/admin/dashboard',
     summary: 'Статистика дашборда',
-    responses: { 200: { description: 'Семь показателей', ...json(Dashboard) }, ...no(401, 403, 429) },
+    responses: { 200: { description: 'Семь показателей', ...json(Dashboard) }, ...no(401, 403) },
   }),
   async (c) => {
     const now = await programme.dashboard(c.var.db.sql, c.var.config.providers.timeZone)
-    const body = {
-      total_users: now.totalUsers,
-      active_certificates: now.activeCertificates,
+    const amounts = {
       total_certificates_value: toUnits(now.totalCertificatesValue),
       total_loyalty_points: toUnits(now.totalLoyaltyPoints),
       total_loyalty_cashback: toUnits(now.totalLoyaltyCashback),
-      active_referral_codes: now.activeReferralCodes,
-      today_transactions: now.todayTransactions,
     }
-    return c.json(body, 200)
+    return c.json(published(Dashboard, { ...shown(now), ...amounts }), 200)
   },
 )
 
@@ -61,7 +58,7 @@ admin.openapi(
     request: { query: z.object({ ...paging, role: z.enum(roles.loyalty).optional() }) },
     responses: {
       200: { description: 'Страница', ...json(z.object({ users: z.array(User), ...pageKeys })) },
-      ...no(401, 403, 422, 429),
+      ...no(401, 403, 422),
     },
   }),
   async (c) => {
@@ -81,7 +78,7 @@ admin.openapi(
     },
     responses: {
       200: { description: 'Страница', ...json(z.object({ certificates: z.array(Certificate), ...pageKeys })) },
-      ...no(401, 403, 422, 429),
+      ...no(401, 403, 422),
     },
   }),
   async (c) => {
@@ -110,18 +107,12 @@ const AuditEntry = z
   })
   .openapi('AuditEntry')
 
-const toJson = (entry: programme.AuditEntry): z.infer<typeof AuditEntry> => ({
-  id: entry.id,
-  user_id: entry.userId,
-  surface: entry.surface,
-  action: entry.action,
-  entity_type: entry.entityType,
-  entity_id: entry.entityId,
-  old_values: entry.oldValues as Record<string, unknown> | null,
-  new_values: entry.newValues as Record<string, unknown> | null,
-  description: entry.description,
-  created_at: time(entry.createdAt),
-})
+const toJson = (entry: programme.AuditEntry) =>
+  published(AuditEntry, {
+    ...shown(entry),
+    old_values: entry.oldValues as Record<string, unknown> | null,
+    new_values: entry.newValues as Record<string, unknown> | null,
+  })
 
 admin.openapi(
   createRoute({
@@ -139,7 +130,7 @@ admin.openapi(
     },
     responses: {
       200: { description: 'Страница', ...json(z.object({ logs: z.array(AuditEntry), ...pageKeys })) },
-      ...no(401, 403, 422, 429),
+      ...no(401, 403, 422),
     },
   }),
   async (c) => {

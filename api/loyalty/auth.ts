@@ -7,15 +7,13 @@ import * as referrals from '../../db/loyalty/referrals-events.ts'
 import { Refused } from '../../db/loyalty/refused.ts'
 import type { ApiConfig } from '../config.ts'
 import type { Env } from '../context.ts'
-import { limiter, slowDown } from '../limit.ts'
-import { hashInTime, inTime } from '../passwords.ts'
+import { perMinute, slowDown } from '../limit.ts'
 import { Email, FullName, Password, Phone } from '../user-fields.ts'
 import { misshapen, missing } from './refusals.ts'
-import { json, no, router, textOrNull } from './surface.ts'
+import { json, jsonBody, no, router, textOrNull } from './surface.ts'
 import { open, renew, Tokens, User, user } from './tokens.ts'
 
 const tags = ['Лояльность: авторизация']
-const minuteSeconds = 60
 const nameCharactersMax = 254
 const secretCharactersMax = 128
 const codeCharactersMax = 100
@@ -31,22 +29,19 @@ const registerRoute = createRoute({
   description: 'Открывает счёт лояльности. Неизвестный реферальный код регистрации не мешает.',
   security: [],
   request: {
-    body: {
-      required: true,
-      ...json(
-        z
-          .object({
-            email: Email,
-            full_name: FullName,
-            phone: Phone,
-            password: Password,
-            referral_code: textOrNull(codeCharactersMax).openapi({ example: 'REF-ABC12345' }),
-          })
-          .openapi('LoyaltyRegister'),
-      ),
-    },
+    body: jsonBody(
+      z
+        .object({
+          email: Email,
+          full_name: FullName,
+          phone: Phone,
+          password: Password,
+          referral_code: textOrNull(codeCharactersMax).openapi({ example: 'REF-ABC12345' }),
+        })
+        .openapi('LoyaltyRegister'),
+    ),
   },
-  responses: { 201: { description: 'Токены и пользователь', ...json(LoggedIn) }, ...no(400, 422, 429) },
+  responses: { 201: { description: 'Токены и пользователь', ...json(LoggedIn) }, ...no(400, 422) },
 })
 
 const secret = z.string().max(secretCharactersMax).openapi({ format: 'password', example: 'secure_password' })
@@ -69,7 +64,7 @@ const loginRoute = createRoute({
       },
     },
   },
-  responses: { 200: { description: 'Токены и пользователь', ...json(LoggedIn) }, ...no(400, 401, 422, 429) },
+  responses: { 200: { description: 'Токены и пользователь', ...json(LoggedIn) }, ...no(400, 401, 422) },
 })
 
 const token = z.string().min(1).max(tokenCharactersMax)
@@ -97,7 +92,7 @@ const refreshRoute = createRoute({
       },
     },
   },
-  responses: { 200: { description: 'Новые токены', ...json(LoggedIn) }, ...no(401, 422, 429) },
+  responses: { 200: { description: 'Новые токены', ...json(LoggedIn) }, ...no(401, 422) },
 })
 
 const meRoute = createRoute({
@@ -105,7 +100,7 @@ const meRoute = createRoute({
   path: '/auth/me',
   tags,
   summary: 'Данные текущего пользователя',
-  responses: { 200: { description: 'Пользователь', ...json(User) }, ...no(401, 429) },
+  responses: { 200: { description: 'Пользователь', ...json(User) }, ...no(401) },
 })
 
 /** Name and password, from the form or from JSON; 422 when the request has neither. */
@@ -140,14 +135,14 @@ async function shown(c: Context<Env>, userId: number) {
 
 /** What needs no token. The limits of attempts live in this process's memory, one set per app. */
 export function auth(config: ApiConfig) {
-  const attempts = limiter(config.loyalty.loginsPerMinute, minuteSeconds)
-  const failures = limiter(config.phoneFailuresMax, config.phoneFailureMinutes * minuteSeconds)
+  const attempts = perMinute(config.loyalty.loginsPerMinute)
+  const failures = perMinute(config.phoneFailuresMax, config.phoneFailureMinutes)
   const app = router()
 
   app.openapi(registerRoute, async (c) => {
     slowDown(c, attempts.take(c.env.address))
     const { email, full_name: fullName, phone, password: plain, referral_code: code } = c.req.valid('json')
-    const passwordHash = await hashInTime(plain)
+    const passwordHash = await password.hash(plain)
     const { userId, tokens } = await c.var.db.transaction(async (tx) => {
       const userId = await loyalty.addPatient(tx, null, { email, fullName, phone, passwordHash })
       if (code) await referrals.registered(tx, code, userId, config.loyalty.rules)
@@ -164,7 +159,7 @@ export function auth(config: ApiConfig) {
     slowDown(c, failures.take(key))
     const { db } = c.var
     const found = await identity.credentials(db.sql, { email })
-    const right = await inTime(password.verify(plain, found?.passwordHash ?? null))
+    const right = await password.verify(plain, found?.passwordHash ?? null)
     // One text for all reasons: it must not tell whether the address is known.
     if (!right || !found) throw new Refused('unauthenticated', 'login refused', { text: 'Неверный email или пароль' })
     failures.clear(key)

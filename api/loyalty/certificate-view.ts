@@ -3,11 +3,12 @@ import type { Context } from 'hono'
 import type * as certificates from '../../db/loyalty/certificates.ts'
 import { certificateStatuses } from '../../db/loyalty/words.ts'
 import type { Env } from '../context.ts'
+import { published } from '../resource.ts'
 import { toUnits, Units } from './money.ts'
-import { Time, time, timeOrNull } from './surface.ts'
+import { shown, Time } from './surface.ts'
 
 /** What anybody may see who has the code: nothing of its owner, and not the words of the gift (docs/contracts.md 3.3). */
-const shown = {
+const anybodys = {
   id: z.int(),
   code: z.string().openapi({ example: 'CERT-A1B2C3D4E5F60718' }),
   initial_amount: Units,
@@ -21,9 +22,9 @@ const shown = {
   used_at: Time.nullable(),
 }
 
-export const PublicCertificate = z.object(shown).openapi('PublicCertificate')
+export const PublicCertificate = z.object(anybodys).openapi('PublicCertificate')
 export const Certificate = z
-  .object({ ...shown, owner_id: z.int().nullable(), message: z.string().nullable() })
+  .object({ ...anybodys, owner_id: z.int().nullable(), message: z.string().nullable() })
   .openapi('Certificate')
 
 /** Where the picture of a code is. Without `PUBLIC_URL` that is where the client has just found us. */
@@ -32,33 +33,20 @@ function pictureOf(c: Context<Env>, code: string): string {
   return `${base}/qrcodes/${encodeURIComponent(code)}.png`
 }
 
-/** The value of `PublicCertificate`. */
-export const spellPublic = (
-  c: Context<Env>,
-  certificate: certificates.Certificate,
-): z.infer<typeof PublicCertificate> => ({
-  id: certificate.id,
-  code: certificate.code,
+const spelt = (c: Context<Env>, certificate: certificates.Certificate) => ({
+  ...shown(certificate),
   initial_amount: toUnits(certificate.initialAmount),
   current_amount: toUnits(certificate.currentAmount),
-  status: certificate.status,
-  design_template: certificate.designTemplate,
   qr_code_url: pictureOf(c, certificate.code),
-  issued_at: time(certificate.issuedAt),
-  valid_from: time(certificate.validFrom),
-  valid_until: time(certificate.validUntil),
-  used_at: timeOrNull(certificate.usedAt),
 })
 
+/** The value of `PublicCertificate`. */
+export const spellPublic = (c: Context<Env>, certificate: certificates.Certificate) =>
+  published(PublicCertificate, spelt(c, certificate))
+
 /** The value of `Certificate`. */
-export const spellCertificate = (
-  c: Context<Env>,
-  certificate: certificates.Certificate,
-): z.infer<typeof Certificate> => ({
-  ...spellPublic(c, certificate),
-  owner_id: certificate.ownerId,
-  message: certificate.message,
-})
+export const spellCertificate = (c: Context<Env>, certificate: certificates.Certificate) =>
+  published(Certificate, spelt(c, certificate))
 
 const codeCharactersMax = 255
 /** A code as a client types or scans it; of any alphabet, because other issuers have others. */

@@ -1,19 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as certificates from '../../db/loyalty/certificates.ts'
 import { expire } from '../../db/loyalty/certificates-changes.ts'
-import type { CertificateStatus } from '../../db/loyalty/words.ts'
-import { limiter, slowDown } from '../limit.ts'
+import { perMinute, slowDown } from '../limit.ts'
 import { Code, PublicCertificate, spellPublic } from './certificate-view.ts'
 import { toUnitsText } from './money.ts'
-import { json, no, router } from './surface.ts'
-
-const minuteSeconds = 60
-
-const over: Record<Exclude<CertificateStatus, 'active'>, string> = {
-  used: 'Сертификат уже использован',
-  expired: 'Срок действия сертификата истёк',
-  cancelled: 'Сертификат отменён',
-}
+import { reasons } from './refusals.ts'
+import { json, jsonBody, no, router } from './surface.ts'
 
 /** An amount as the document writes it: `3500`, `3500.50`. */
 const roubles = (minor: number) => toUnitsText(minor).replace(/\.00$/, '')
@@ -26,10 +18,9 @@ const verifyRoute = createRoute({
   description: 'Публично. Неизвестный код — тот же ответ с `valid: false`. О владельце и поздравлении не говорит.',
   security: [],
   request: {
-    body: {
-      required: true,
-      ...json(z.object({ code: Code }).openapi('CertificateCheck', { example: { code: 'CERT-A1B2C3D4E5F60718' } })),
-    },
+    body: jsonBody(
+      z.object({ code: Code }).openapi('CertificateCheck', { example: { code: 'CERT-A1B2C3D4E5F60718' } }),
+    ),
   },
   responses: {
     200: {
@@ -44,24 +35,24 @@ const verifyRoute = createRoute({
           .openapi('CertificateVerified'),
       ),
     },
-    ...no(422, 429),
+    ...no(422),
   },
 })
 
 /** Is this code worth something? Anybody may ask, not often (docs/contracts.md 3.3). */
 export function verification({ verificationsPerMinute }: { verificationsPerMinute: number }) {
-  const questions = limiter(verificationsPerMinute, minuteSeconds)
+  const questions = perMinute(verificationsPerMinute)
   const app = router()
   app.openapi(verifyRoute, async (c) => {
     slowDown(c, questions.take(c.env.address))
     const { db } = c.var
     const found = await certificates.look(db.sql, c.req.valid('json').code)
-    if (!found) return c.json({ valid: false, certificate: null, message: 'Сертификат не найден' }, 200)
+    if (!found) return c.json({ valid: false, certificate: null, message: reasons.certificate_unknown }, 200)
     if (found.isLapsed) await db.transaction((tx) => expire(tx, found.id))
     const message =
       found.status === 'active'
         ? `Сертификат действителен. Доступно: ${roubles(found.currentAmount)} руб.`
-        : over[found.status]
+        : reasons[`certificate_${found.status}`]
     return c.json({ valid: found.status === 'active', certificate: spellPublic(c, found), message }, 200)
   })
   return app

@@ -8,7 +8,7 @@ import { Email } from '../user-fields.ts'
 import { Certificate, Code, spellCertificate } from './certificate-view.ts'
 import { Amount, toUnits, Units } from './money.ts'
 import { misshapen, missing } from './refusals.ts'
-import { idBody, idParam, json, no, router, textOrNull } from './surface.ts'
+import { idBody, idParam, json, jsonBody, no, router, textOrNull } from './surface.ts'
 
 const tags = ['Лояльность: сертификаты']
 const path = '/certificates'
@@ -47,28 +47,25 @@ certificates.openapi(
     middleware: [may(...verbs.staffRoles)],
     request: {
       headers: IdempotencyKey,
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({
-              initial_amount: Amount,
-              valid_until: Instant.nullish(),
-              owner_id: idBody.nullish(),
-              message: textOrNull(messageCharactersMax),
-              design_template: textOrNull(designCharactersMax),
-            })
-            .openapi('NewCertificate', {
-              example: {
-                initial_amount: 5000,
-                valid_until: '2036-12-31T23:59:59Z',
-                owner_id: 1,
-                message: 'С днем рождения!',
-                design_template: 'birthday',
-              },
-            }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({
+            initial_amount: Amount,
+            valid_until: Instant.nullish(),
+            owner_id: idBody.nullish(),
+            message: textOrNull(messageCharactersMax),
+            design_template: textOrNull(designCharactersMax),
+          })
+          .openapi('NewCertificate', {
+            example: {
+              initial_amount: 5000,
+              valid_until: '2036-12-31T23:59:59Z',
+              owner_id: 1,
+              message: 'С днем рождения!',
+              design_template: 'birthday',
+            },
+          }),
+      ),
     },
     responses: { 201: { description: 'Сертификат', ...json(Certificate) }, ...no(400, 401, 403, 404, 422) },
   }),
@@ -112,22 +109,19 @@ certificates.openapi(
     description:
       'Владельцем, кассиром или администратором; только действующего. Вместо `certificate_id` можно назвать `code`, вместо `to_user_email` — `recipient_email`.',
     request: {
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({
-              certificate_id: idBody.optional(),
-              code: Code.optional(),
-              to_user_email: Email.optional(),
-              recipient_email: Email.optional(),
-              message: textOrNull(messageCharactersMax),
-            })
-            .openapi('CertificateTransfer', {
-              example: { certificate_id: 1, to_user_email: 'friend@example.com', message: 'Это для тебя!' },
-            }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({
+            certificate_id: idBody.optional(),
+            code: Code.optional(),
+            to_user_email: Email.optional(),
+            recipient_email: Email.optional(),
+            message: textOrNull(messageCharactersMax),
+          })
+          .openapi('CertificateTransfer', {
+            example: { certificate_id: 1, to_user_email: 'friend@example.com', message: 'Это для тебя!' },
+          }),
+      ),
     },
     responses: {
       200: {
@@ -159,28 +153,25 @@ certificates.openapi(
       'Можно частями. Тот же `onec_document_id` ещё раз вернёт первый результат; с другой суммой — 400. Списавший — тот, чей токен; `cashier_id` только записывается.',
     middleware: [may(...verbs.staffRoles)],
     request: {
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({
-              code: Code,
-              amount: Amount,
-              cashier_id: idBody.nullish(),
-              onec_document_id: textOrNull(documentCharactersMax),
-              notes: textOrNull(messageCharactersMax),
-            })
-            .openapi('CertificateRedemption', {
-              example: {
-                code: 'CERT-A1B2C3D4E5F60718',
-                amount: 1500,
-                cashier_id: 2,
-                onec_document_id: 'DOC-12345',
-                notes: 'Оплата консультации',
-              },
-            }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({
+            code: Code,
+            amount: Amount,
+            cashier_id: idBody.nullish(),
+            onec_document_id: textOrNull(documentCharactersMax),
+            notes: textOrNull(messageCharactersMax),
+          })
+          .openapi('CertificateRedemption', {
+            example: {
+              code: 'CERT-A1B2C3D4E5F60718',
+              amount: 1500,
+              cashier_id: 2,
+              onec_document_id: 'DOC-12345',
+              notes: 'Оплата консультации',
+            },
+          }),
+      ),
     },
     responses: {
       200: {

@@ -4,12 +4,12 @@ import { HTTPException } from 'hono/http-exception'
 import type { WebhookEvent } from '../../db/messages/inbox.ts'
 import type { ApiConfig } from '../config.ts'
 import type { Env } from '../context.ts'
-import { type Limiter, limitBody, limiter, slowDown } from '../limit.ts'
+import { type Limiter, limitBody, perMinute, slowDown } from '../limit.ts'
 import { type Provider, Unreadable } from '../providers/provider.ts'
 import * as webhookEvents from '../providers/webhook-events.ts'
 import { toUnits, Units } from './money.ts'
-import { faultsOf, misshapen } from './refusals.ts'
-import { json, no, router } from './surface.ts'
+import { faultsOf, misshapen, reasons } from './refusals.ts'
+import { json, jsonBody, no, router } from './surface.ts'
 
 /** Ample for any notice (docs/providers.md 0). */
 const bodyBytesMax = 262_144
@@ -24,7 +24,7 @@ const answer = (c: Context<Env>, status: 400 | 401 | 409 | 503, detail: string) 
  * Everything a provider's request goes through before its content matters: size, configured, authentic, stored.
  * `spell` gives the answer of a notice that was worked, or (null) will be.
  */
-function apiRouter(
+function receiver(
   config: { providers: webhookEvents.Providers; forgeries: Limiter },
   name: Provider['name'],
   toJson: (webhookEvent: WebhookEvent | null) => object,
@@ -62,7 +62,7 @@ function apiRouter(
 const visitWords: Record<string, string> = {
   success: 'Визит обработан',
   user_not_found: 'Пациент не найден',
-  account_not_found: 'Счёт лояльности не найден',
+  account_not_found: reasons.account_unknown,
 }
 const contactWords: Record<string, string> = {
   success: 'Контакт обработан',
@@ -134,10 +134,10 @@ const visitRoute: RouteConfig = {
   ...described,
   path: '/integrations/1c/visit',
   summary: 'Визит пациента из 1С; документ засчитывается один раз',
-  request: { body: { required: true, ...json(Visit) } },
+  request: { body: jsonBody(Visit) },
   responses: {
     200: { description: 'Результат; повтор получает первый', ...json(VisitAnswer) },
-    ...no(400, 401, 409, 422, 429, 503),
+    ...no(400, 401, 409, 422, 503),
   },
 }
 const contactRoute: RouteConfig = {
@@ -150,7 +150,7 @@ const contactRoute: RouteConfig = {
       content: { 'application/json': { schema: Contact }, 'application/x-www-form-urlencoded': { schema: Native } },
     },
   },
-  responses: { 200: { description: 'Результат', ...json(ContactAnswer) }, ...no(400, 401, 422, 429, 503) },
+  responses: { 200: { description: 'Результат', ...json(ContactAnswer) }, ...no(400, 401, 422, 503) },
 }
 
 /** Notices of 1C and Bitrix24 (docs/contracts.md 3.6): stored before they are answered, worked once (db/messages/inbox.ts). */
@@ -158,7 +158,7 @@ export function integrations({ providers, loyalty }: Pick<ApiConfig, 'providers'
   const app = router()
   const known = {
     providers: webhookEvents.providersOf(providers, loyalty.rules),
-    forgeries: limiter(forgeriesPerMinute, 60),
+    forgeries: perMinute(forgeriesPerMinute),
   }
   app.openAPIRegistry.registerComponent('securitySchemes', 'webhookToken', {
     type: 'apiKey',
@@ -169,7 +169,7 @@ export function integrations({ providers, loyalty }: Pick<ApiConfig, 'providers'
   app.openAPIRegistry.registerPath(visitRoute)
   app.openAPIRegistry.registerPath(contactRoute)
   app.use('/integrations/*', limitBody(bodyBytesMax))
-  app.post(visitRoute.path, apiRouter(known, '1c', visitAnswer))
-  app.post(contactRoute.path, apiRouter(known, 'bitrix24', contactAnswer))
+  app.post(visitRoute.path, receiver(known, '1c', visitAnswer))
+  app.post(contactRoute.path, receiver(known, 'bitrix24', contactAnswer))
   return app
 }

@@ -3,8 +3,22 @@ import * as points from '../../db/loyalty/points.ts'
 import { Refused } from '../../db/loyalty/refused.ts'
 import { cardTiers, currencies, transactionTypes } from '../../db/loyalty/words.ts'
 import { may } from '../auth.ts'
+import { published } from '../resource.ts'
 import { Amount, toUnits, Units } from './money.ts'
-import { idBody, json, no, pageKeys, pageOf, paging, router, rowsOf, Time, textOrNull, time } from './surface.ts'
+import {
+  idBody,
+  json,
+  jsonBody,
+  no,
+  pageKeys,
+  pageOf,
+  paging,
+  router,
+  rowsOf,
+  shown,
+  Time,
+  textOrNull,
+} from './surface.ts'
 
 const tags = ['Лояльность: баллы и кешбэк']
 const sourceCharactersMax = 50
@@ -31,18 +45,7 @@ const Transaction = z
   .openapi('LoyaltyTransaction')
 
 /** The value of `Transaction`. */
-const transaction = (one: points.Transaction): z.infer<typeof Transaction> => ({
-  id: one.id,
-  account_id: one.accountId,
-  transaction_type: one.transactionType,
-  amount: toUnits(one.amount),
-  currency: one.currency,
-  source: one.source,
-  source_id: one.sourceId,
-  description: one.description,
-  is_reversed: one.isReversed,
-  created_at: time(one.createdAt),
-})
+const transaction = (one: points.Transaction) => published(Transaction, { ...shown(one), amount: toUnits(one.amount) })
 
 const Movement = z
   .object({
@@ -75,27 +78,21 @@ const spoken = (body: z.infer<typeof Movement>) => ({
   idempotencyKey: keyOf(body.idempotency_key),
 })
 
+const Balance = z
+  .object({
+    points_balance: Units,
+    cashback_balance: Units,
+    card_tier: z.enum(cardTiers),
+    transactions_count: z.int(),
+  })
+  .openapi('LoyaltyBalance')
+
 const balanceRoute = createRoute({
   method: 'get',
   path: '/loyalty/balance',
   tags,
   summary: 'Баланс текущего пользователя',
-  responses: {
-    200: {
-      description: 'Баланс',
-      ...json(
-        z
-          .object({
-            points_balance: Units,
-            cashback_balance: Units,
-            card_tier: z.enum(cardTiers),
-            transactions_count: z.int(),
-          })
-          .openapi('LoyaltyBalance'),
-      ),
-    },
-    ...no(401, 404, 422, 429),
-  },
+  responses: { 200: { description: 'Баланс', ...json(Balance) }, ...no(401, 404, 422) },
 })
 
 const transactionsRoute = createRoute({
@@ -109,7 +106,7 @@ const transactionsRoute = createRoute({
       description: 'Сначала новые',
       ...json(z.object({ transactions: z.array(Transaction), ...pageKeys }).openapi('LoyaltyTransactions')),
     },
-    ...no(401, 422, 429),
+    ...no(401, 422),
   },
 })
 
@@ -120,10 +117,10 @@ const movementRoute = <P extends `/${string}`>(path: P, summary: string) =>
     tags,
     summary,
     middleware: may('admin', 'cashier'),
-    request: { body: { required: true, ...json(Movement) } },
+    request: { body: jsonBody(Movement) },
     responses: {
       201: { description: 'Транзакция', ...json(Transaction) },
-      ...no(400, 401, 403, 404, 422, 429),
+      ...no(400, 401, 403, 404, 422),
     },
   })
 
@@ -133,9 +130,9 @@ export const movements = router()
 movements.openapi(balanceRoute, async (c) => {
   const balance = await points.balance(c.var.db.sql, c.var.actor.userId)
   if (!balance) throw new Refused('not_found', 'no account', { reason: 'account_unknown' })
-  const { pointsBalance, cashbackBalance, cardTier, transactionsCount } = balance
+  const { pointsBalance, cashbackBalance } = balance
   const spelt = { points_balance: toUnits(pointsBalance), cashback_balance: toUnits(cashbackBalance) }
-  return c.json({ ...spelt, card_tier: cardTier, transactions_count: transactionsCount }, 200)
+  return c.json(published(Balance, { ...shown(balance), ...spelt }), 200)
 })
 
 movements.openapi(transactionsRoute, async (c) => {

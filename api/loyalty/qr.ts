@@ -2,10 +2,9 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { toBuffer } from 'qrcode'
 import * as certificates from '../../db/loyalty/certificates.ts'
 import { Refused } from '../../db/loyalty/refused.ts'
-import { limiter, slowDown } from '../limit.ts'
+import { perMinute, slowDown } from '../limit.ts'
 import { no, router } from './surface.ts'
 
-const minuteSeconds = 60
 /** The picture of a code never changes. */
 const caching = 'public, max-age=86400, immutable'
 /** Pixels a module, and modules around: what scanners of a cash desk read from a telephone's screen. */
@@ -24,7 +23,7 @@ const route = createRoute({
       description: 'Картинка',
       content: { 'image/png': { schema: z.string().openapi({ type: 'string', format: 'binary' }) } },
     },
-    ...no(404, 429),
+    ...no(404),
   },
 })
 
@@ -34,7 +33,7 @@ const route = createRoute({
  * Who asks for too many that do not exist has to wait.
  */
 export function qr({ verificationsPerMinute }: { verificationsPerMinute: number }) {
-  const misses = limiter(verificationsPerMinute, minuteSeconds)
+  const misses = perMinute(verificationsPerMinute)
   const app = router()
   app.openapi(route, async (c) => {
     slowDown(c, misses.wait(c.env.address))

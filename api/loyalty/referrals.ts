@@ -3,9 +3,10 @@ import * as verbs from '../../db/loyalty/referrals.ts'
 import * as events from '../../db/loyalty/referrals-events.ts'
 import { eventTypes, rewardTypes } from '../../db/loyalty/words.ts'
 import { may } from '../auth.ts'
+import { published } from '../resource.ts'
 import { wholeQuery } from '../surface.ts'
 import { AmountOrZero, toUnits, toUnitsOrNull, Units } from './money.ts'
-import { idBody, json, no, router, rowsOf, Time, textOrNull, time, timeOrNull } from './surface.ts'
+import { idBody, json, jsonBody, no, router, rowsOf, shown, Time, textOrNull } from './surface.ts'
 
 const tags = ['Лояльность: рефералы']
 const path = '/referrals'
@@ -30,18 +31,8 @@ const ReferralCode = z
   })
   .openapi('ReferralCode')
 
-const toJson = (code: verbs.ReferralCode): z.infer<typeof ReferralCode> => ({
-  id: code.id,
-  user_id: code.userId,
-  code: code.code,
-  referrer_type: code.referrerType,
-  total_referrals: code.totalReferrals,
-  successful_referrals: code.successfulReferrals,
-  total_revenue: toUnits(code.totalRevenue),
-  is_active: code.isActive,
-  expires_at: timeOrNull(code.expiresAt),
-  created_at: time(code.createdAt),
-})
+const toJson = (code: verbs.ReferralCode) =>
+  published(ReferralCode, { ...shown(code), total_revenue: toUnits(code.totalRevenue) })
 
 /** Letters and digits that survive being read out on the telephone, in any case. */
 const CustomCode = z
@@ -61,18 +52,15 @@ referrals.openapi(
     summary: 'Создание реферального кода',
     description: 'Себе; администратор — любому. Если действующий код уже есть, вернётся он.',
     request: {
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({
-              user_id: idBody,
-              referrer_type: z.string().trim().min(1).max(typeCharactersMax),
-              custom_code: CustomCode.nullish(),
-            })
-            .openapi('NewReferralCode', { example: { user_id: 1, referrer_type: 'patient' } }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({
+            user_id: idBody,
+            referrer_type: z.string().trim().min(1).max(typeCharactersMax),
+            custom_code: CustomCode.nullish(),
+          })
+          .openapi('NewReferralCode', { example: { user_id: 1, referrer_type: 'patient' } }),
+      ),
     },
     responses: { 201: { description: 'Код', ...json(ReferralCode) }, ...no(400, 401, 403, 404, 422) },
   }),
@@ -118,28 +106,25 @@ referrals.openapi(
       'Регистрация и первый визит человека считаются один раз, документ — один раз для своего события: повтор вернёт первое событие, второго вознаграждения не будет.',
     middleware: [may('admin', 'cashier')],
     request: {
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({
-              referral_code: z.string().max(codeCharactersMax),
-              referred_user_id: idBody,
-              event_type: z.enum(eventTypes),
-              transaction_amount: AmountOrZero.nullish(),
-              onec_document_id: textOrNull(documentCharactersMax),
-            })
-            .openapi('NewReferralEvent', {
-              example: {
-                referral_code: 'REF-ABC12345',
-                referred_user_id: 10,
-                event_type: 'first_visit',
-                transaction_amount: 3000,
-                onec_document_id: 'DOC-67890',
-              },
-            }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({
+            referral_code: z.string().max(codeCharactersMax),
+            referred_user_id: idBody,
+            event_type: z.enum(eventTypes),
+            transaction_amount: AmountOrZero.nullish(),
+            onec_document_id: textOrNull(documentCharactersMax),
+          })
+          .openapi('NewReferralEvent', {
+            example: {
+              referral_code: 'REF-ABC12345',
+              referred_user_id: 10,
+              event_type: 'first_visit',
+              transaction_amount: 3000,
+              onec_document_id: 'DOC-67890',
+            },
+          }),
+      ),
     },
     responses: { 201: { description: 'Событие', ...json(Event) }, ...no(400, 401, 403, 404, 422) },
   }),
@@ -154,17 +139,8 @@ referrals.openapi(
     }
     const { rules } = c.var.config.loyalty
     const event = await c.var.db.transaction((tx) => events.register(tx, c.var.actor, given, rules))
-    const answer = {
-      id: event.id,
-      referral_code_id: event.referralCodeId,
-      referred_user_id: event.referredUserId,
-      event_type: event.eventType,
-      transaction_amount: toUnitsOrNull(event.transactionAmount),
-      onec_document_id: event.onecDocumentId,
-      processed: event.processed,
-      occurred_at: time(event.occurredAt),
-    }
-    return c.json(answer, 201)
+    const answer = { ...shown(event), transaction_amount: toUnitsOrNull(event.transactionAmount) }
+    return c.json(published(Event, answer), 201)
   },
 )
 
@@ -247,15 +223,7 @@ referrals.openapi(
       userId: c.var.actor.userId,
       ...rowsOf({ page, page_size: limit }),
     })
-    const answer = rows.map((reward) => ({
-      id: reward.id,
-      event_id: reward.eventId,
-      recipient_user_id: reward.recipientUserId,
-      reward_type: reward.rewardType,
-      reward_amount: toUnits(reward.rewardAmount),
-      referral_level: reward.referralLevel,
-      awarded_at: time(reward.awardedAt),
-    }))
+    const answer = rows.map((one) => published(Reward, { ...shown(one), reward_amount: toUnits(one.rewardAmount) }))
     return c.json(answer, 200)
   },
 )

@@ -2,8 +2,9 @@ import { createRoute, z } from '@hono/zod-openapi'
 import * as rules from '../../db/loyalty/reward-rules.ts'
 import { rewardTypes } from '../../db/loyalty/words.ts'
 import { may } from '../auth.ts'
+import { published } from '../resource.ts'
 import { AmountOrZero, toUnits, Units } from './money.ts'
-import { idParam, json, no, router, Time, time } from './surface.ts'
+import { idParam, json, jsonBody, no, router, shown, Time } from './surface.ts'
 
 const tags = ['Лояльность: администрирование']
 
@@ -20,15 +21,7 @@ const Rule = z
   .openapi('RewardRule')
 
 /** The value of `Rule`. */
-const rule = (one: rules.RewardRule): z.infer<typeof Rule> => ({
-  id: one.id,
-  event_type: one.eventType,
-  referrer_type: one.referrerType,
-  reward_type: one.rewardType,
-  value: toUnits(one.value),
-  is_active: one.isActive,
-  activated_at: time(one.activatedAt),
-})
+const rule = (one: rules.RewardRule) => published(Rule, { ...shown(one), value: toUnits(one.value) })
 
 const Change = z
   .object({ reward_type: z.enum(rewardTypes), value: AmountOrZero, is_active: z.boolean() })
@@ -49,7 +42,7 @@ rewardRules.openapi(
     middleware,
     responses: {
       200: { description: 'Все правила', ...json(z.object({ rules: z.array(Rule) }).openapi('RewardRules')) },
-      ...no(401, 403, 429),
+      ...no(401, 403),
     },
   }),
   async (c) => c.json({ rules: (await rules.list(c.var.db.sql)).map(rule) }, 200),
@@ -64,8 +57,8 @@ rewardRules.openapi(
     description:
       'Действует для событий после изменения. `rental` — завершённая аренда повербанка, изначально выключено.',
     middleware,
-    request: { params: z.object({ rule_id: idParam }), body: { required: true, ...json(Change) } },
-    responses: { 200: { description: 'Правило', ...json(Rule) }, ...no(400, 401, 403, 404, 422, 429) },
+    request: { params: z.object({ rule_id: idParam }), body: jsonBody(Change) },
+    responses: { 200: { description: 'Правило', ...json(Rule) }, ...no(400, 401, 403, 404, 422) },
   }),
   async (c) => {
     const { db, actor } = c.var

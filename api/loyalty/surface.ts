@@ -11,7 +11,7 @@ const Faults = z
     example: { detail: [{ loc: ['body', 'email'], msg: 'Обязательное поле', type: 'missing' }] },
   })
 
-export const { app, idBody, idParam, json, no, paging, pagingBy, router, rowsOf, Time, time, timeOrNull } = surface({
+export const { app, idBody, idParam, json, jsonBody, no, paging, pagingBy, router, rowsOf, shown, Time } = surface({
   name: 'loyalty',
   words,
   reasons,

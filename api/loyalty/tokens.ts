@@ -5,8 +5,9 @@ import { roles } from '../../db/identity/words.ts'
 import type { Member } from '../../db/loyalty/loyalty.ts'
 import type { Tx } from '../../db/postgres/connect.ts'
 import type { ApiConfig } from '../config.ts'
+import { published } from '../resource.ts'
 import { type Claims, sign, signRefresh, verifyRefresh } from '../token.ts'
-import { Time, time } from './surface.ts'
+import { shown, Time } from './surface.ts'
 
 const surface = 'loyalty'
 const hoursPerDay = 24
@@ -28,17 +29,7 @@ export const User = z
   .openapi('LoyaltyUser')
 
 /** The value of `User`. */
-export const user = (member: Member): z.infer<typeof User> => ({
-  id: member.id,
-  external_id: member.externalId,
-  email: member.email,
-  phone: member.phone,
-  full_name: member.fullName,
-  role: member.role,
-  is_active: member.status === 'active',
-  is_verified: member.isVerified,
-  created_at: time(member.createdAt),
-})
+export const user = (member: Member) => published(User, { ...shown(member), is_active: member.status === 'active' })
 
 /** Both tokens. */
 export const Tokens = z

@@ -1,6 +1,5 @@
-import { snaked } from '../names.ts'
 import type { ResourceDialect } from '../resource.ts'
-import { idParam, json, no, ok, page, paged, paging, rowsOf, time, yes } from './surface.ts'
+import { idParam, json, no, ok, page, paged, paging, rowsOf, yes } from './surface.ts'
 
 /** How this surface speaks of resources: `{success, message?, data}`, pages by `page` and `limit`, changes by PUT. */
 export const dialect: ResourceDialect = {
@@ -14,6 +13,3 @@ export const dialect: ResourceDialect = {
   gone: { schema: () => ok({}), value: (message) => yes(message ? { message } : {}) },
   changes: { put: 'part' },
 }
-
-/** A row in this surface's spelling. */
-export const shown = <R extends object>(row: R) => snaked(row, time)

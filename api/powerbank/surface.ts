@@ -6,32 +6,46 @@ const Failure = z
   .object({ success: z.literal(false), error: z.string().openapi({ example: 'Описание ошибки' }) })
   .openapi('Failure')
 
-export const { app, failureOf, idBody, idParam, json, no, paging, pagingBy, router, rowsOf, Time, time, timeOrNull } =
-  surface({
-    name: 'powerbank',
-    words,
-    reasons,
-    taken,
-    failure,
-    shape: { status: 400, body: misshapen },
-    errors: {
-      text: {
-        400: 'Неверные параметры запроса',
-        401: 'Не авторизован',
-        403: 'Доступ запрещен',
-        404: 'Ресурс не найден',
-        408: 'Таймаут операции',
-        429: 'Слишком много запросов',
-        500: 'Внутренняя ошибка сервера',
-        503: 'Станция не подключена',
-      },
-      schema: () => Failure,
-      always: [],
+export const {
+  app,
+  failureOf,
+  idBody,
+  idParam,
+  json,
+  jsonBody,
+  no,
+  paging,
+  pagingBy,
+  router,
+  rowsOf,
+  shown,
+  Time,
+  time,
+} = surface({
+  name: 'powerbank',
+  words,
+  reasons,
+  taken,
+  failure,
+  shape: { status: 400, body: misshapen },
+  errors: {
+    text: {
+      400: 'Неверные параметры запроса',
+      401: 'Не авторизован',
+      403: 'Доступ запрещен',
+      404: 'Ресурс не найден',
+      408: 'Таймаут операции',
+      429: 'Слишком много запросов',
+      500: 'Внутренняя ошибка сервера',
+      503: 'Станция не подключена',
     },
-    paging: { size: 'limit', rows: 10, rowsMax: 100 },
-    // docs/contracts.md 4
-    instant: '2025-10-16T10:00:00+03:00',
-  })
+    schema: () => Failure,
+    always: [],
+  },
+  paging: { size: 'limit', rows: 10, rowsMax: 100 },
+  // docs/contracts.md 4
+  instant: '2025-10-16T10:00:00+03:00',
+})
 
 /** A success: `{success: true, message?}` and the given keys: `data`, and what the origin has beside it at the top. */
 export const ok = <S extends z.ZodRawShape>(keys: S) =>
@@ -57,6 +71,3 @@ export const page = <S extends z.ZodType>(item: S) =>
 /** The value for `page`. */
 export const paged = <T>(data: T[], total: number, at: { page: number; limit: number }) =>
   yes({ data, pagination: { page: at.page, limit: at.limit, total, pages: Math.ceil(total / at.limit) } })
-
-/** Rows before the page. */
-export const offset = (at: { page: number; limit: number }) => rowsOf(at).offset

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { readBytes } from '../limit.ts'
 
 const timeoutMs = 10_000
 const answerBytesMax = 262_144
@@ -28,7 +29,7 @@ export interface BitrixContact {
 }
 
 /** The portal answered, but not with a contact. Never carries the address asked: it holds a secret. */
-export class BitrixFailed extends Error {
+class BitrixFailed extends Error {
   constructor(why: string) {
     super(`Bitrix24: ${why}`)
     this.name = 'BitrixFailed'
@@ -37,15 +38,10 @@ export class BitrixFailed extends Error {
 
 /** The body as JSON; reading stops where it is too long. @throws BitrixFailed */
 async function readJson(response: Response): Promise<unknown> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength
-    if (bytes > answerBytesMax) throw new BitrixFailed('the answer is too long')
-    chunks.push(chunk)
-  }
+  const bytes = await readBytes(response, answerBytesMax)
+  if (bytes === null) throw new BitrixFailed('the answer is too long')
   try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    return JSON.parse(bytes.toString('utf8'))
   } catch {
     throw new BitrixFailed(`answered ${response.status} without JSON`)
   }

@@ -52,7 +52,7 @@ export function phoneOf(text: string | null): string | null {
 }
 
 /** Somebody's contact in our words. The family name goes first, as in the document's examples. */
-export const contactOf = (of: {
+const contactOf = (of: {
   id: string
   email: string | null
   phone: string | null

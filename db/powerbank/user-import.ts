@@ -183,9 +183,8 @@ export async function get(q: Queryable, id: number): Promise<UserImport | undefi
 export async function list(
   q: Queryable,
   requestedBy: number | null,
-  limit: number,
-  offset: number,
+  cut: { limit: number; offset: number },
 ): Promise<Page<Omit<UserImport, 'errors'>>> {
   const of = q`user_imports i where ${requestedBy === null ? q`true` : q`requested_by = ${requestedBy}`}`
-  return await pageOf(q, of, q`select ${view(q)} from ${of} order by id desc`, { limit, offset })
+  return await pageOf(q, of, q`select ${view(q)} from ${of} order by id desc`, cut)
 }

@@ -4,7 +4,7 @@ import { Refused } from '../../../db/powerbank/refused.ts'
 import * as imports from '../../../db/powerbank/user-import.ts'
 import { importStatuses } from '../../../db/powerbank/words.ts'
 import { admins } from '../people/rights.ts'
-import { idParam, json, no, offset, ok, page, paged, paging, router, Time, time, timeOrNull, yes } from '../surface.ts'
+import { idParam, json, no, ok, page, paged, paging, router, rowsOf, Time, time, yes } from '../surface.ts'
 import { RowError } from './import-rows.ts'
 
 const tags = ['Пакетный импорт']
@@ -46,7 +46,7 @@ export const spellJob = (job: Omit<imports.UserImport, 'errors'>): z.infer<typeo
     errors: job.totalRows - job.validRows,
   },
   created_at: time(job.createdAt),
-  finished_at: timeOrNull(job.finishedAt),
+  finished_at: time(job.finishedAt),
 })
 
 /** How imports are getting on: everybody's own, and all for a service_admin. */
@@ -67,7 +67,7 @@ importJobs.openapi(
     const { db, actor } = c.var
     const at = c.req.valid('query')
     const whose = hasRole(actor, 'service_admin') ? null : actor.userId
-    const { rows, total } = await imports.list(db.sql, whose, at.limit, offset(at))
+    const { rows, total } = await imports.list(db.sql, whose, rowsOf(at))
     return c.json(paged(rows.map(spellJob), total, at), 200)
   },
 )

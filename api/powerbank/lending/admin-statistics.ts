@@ -4,9 +4,8 @@ import * as scope from '../../../db/powerbank/scope.ts'
 import * as whereabouts from '../../../db/powerbank/whereabouts.ts'
 import { published } from '../../resource.ts'
 import { admins } from '../people/rights.ts'
-import { shown } from '../resources.ts'
 import { PowerbankStatus } from '../stations/powerbanks.ts'
-import { idParam, json, no, ok, router, Time, yes } from '../surface.ts'
+import { idParam, json, no, ok, router, shown, Time, yes } from '../surface.ts'
 
 const tags = ['Административные функции']
 

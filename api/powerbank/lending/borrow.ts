@@ -10,7 +10,7 @@ import { settled } from '../../../db/powerbank/orders.ts'
 import { Refused } from '../../../db/powerbank/refused.ts'
 import type { Env } from '../../context.ts'
 import { IdempotencyKey, idempotencyOf } from '../../idempotency.ts'
-import { idBody, idParam, json, no, ok, router, yes } from '../surface.ts'
+import { idBody, idParam, json, jsonBody, no, ok, router, yes } from '../surface.ts'
 import { Selection, spellSelection } from './selection.ts'
 
 const tags = ['Выдача повербанков']
@@ -85,14 +85,11 @@ borrow.openapi(
     request: {
       params: z.object({ station_id: idParam }),
       headers: IdempotencyKey,
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({ user_id: idBody, slot_number: z.int() })
-            .openapi('BorrowRequest', { example: { user_id: 33, slot_number: 1 } }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({ user_id: idBody, slot_number: z.int() })
+          .openapi('BorrowRequest', { example: { user_id: 33, slot_number: 1 } }),
+      ),
     },
     responses: answers,
   }),
@@ -118,7 +115,7 @@ borrow.openapi(
     request: {
       params: z.object({ station_id: idParam }),
       headers: IdempotencyKey,
-      body: { required: true, ...json(Borrower) },
+      body: jsonBody(Borrower),
     },
     responses: answer('OptimalBorrowed', { ...Loan.shape, ...z.object(Selection).partial().shape }),
   }),
@@ -142,7 +139,7 @@ borrow.openapi(
     request: {
       params: z.object({ powerbank_id: idParam }),
       headers: IdempotencyKey,
-      body: { required: true, ...json(Borrower) },
+      body: jsonBody(Borrower),
     },
     responses: answers,
   }),

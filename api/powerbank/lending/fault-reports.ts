@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import * as faults from '../../../db/powerbank/fault-reports.ts'
 import { Refused } from '../../../db/powerbank/refused.ts'
 import type { Env } from '../../context.ts'
-import { idBody, json, no, ok, router, Time, time, yes } from '../surface.ts'
+import { idBody, json, jsonBody, no, ok, router, Time, time, yes } from '../surface.ts'
 
 const tags = ['Возврат повербанков']
 const typeCharactersMax = 100
@@ -78,7 +78,7 @@ for (const path of [report, `/api${report}`])
       summary: `Отчет об ошибке повербанка${path === report ? '' : ` (алиас для ${report})`}`,
       description:
         'Заказ должен быть активным заказом этого пользователя на этот повербанк. error_type: powerbank_not_working, cable_type_c_damaged, cable_micro_usb_damaged, cable_lightning_damaged, cable_damaged, other или любой другой текст. Тот же отчёт второй раз — та же запись.',
-      request: { body: { required: true, ...json(Report) } },
+      request: { body: jsonBody(Report) },
       responses: {
         200: { description: 'Принят', ...json(ok(filed).openapi('PowerbankErrorReported')) },
         ...no(400, 401, 403, 404),
@@ -111,7 +111,7 @@ returnDamage.openapi(
     summary: 'Возврат с поломкой',
     description:
       'Поломка записывается на повербанк первого активного заказа; заказ закроет станция, когда повербанк вставлен. error_type: номер (1 — не заряжает, 2 — Type-C, 3 — Micro-USB, 4 — Lightning, 5 — кабель, 6 — другое), код или текст; нужен он или description.',
-    request: { body: { required: true, ...json(Broken) } },
+    request: { body: jsonBody(Broken) },
     responses: {
       200: { description: 'Принято', ...json(ok({ data: Returned }).openapi('DamageReturned')) },
       ...no(400, 401, 403, 404),

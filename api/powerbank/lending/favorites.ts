@@ -2,8 +2,8 @@ import { z } from '@hono/zod-openapi'
 import * as verbs from '../../../db/powerbank/favorites.ts'
 import { cameled } from '../../names.ts'
 import { resource } from '../../resource.ts'
-import { dialect, shown } from '../resources.ts'
-import { idBody, idParam, router, Time } from '../surface.ts'
+import { dialect } from '../resources.ts'
+import { idBody, idParam, router, shown, Time } from '../surface.ts'
 
 const nikCharactersMax = 100
 

@@ -6,7 +6,7 @@ import { Refused } from '../../../db/powerbank/refused.ts'
 import { orderStatuses } from '../../../db/powerbank/words.ts'
 import type { Env } from '../../context.ts'
 import { admins } from '../people/rights.ts'
-import { idBody, idParam, json, no, ok, router, yes } from '../surface.ts'
+import { idBody, idParam, json, jsonBody, no, ok, router, yes } from '../surface.ts'
 import { Order, toJson } from './orders.ts'
 
 const tags = ['Управление заказами']
@@ -34,19 +34,16 @@ orderChanges.openapi(
       'Команда станции не посылается. Для status borrow действуют лимит пользователя и правило «один активный заказ на повербанк»; если станция всё ещё видит повербанк у себя, её инвентарь закроет заказ.',
     middleware: admins,
     request: {
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({
-              station_id: idBody,
-              user_id: idBody,
-              powerbank_id: idBody.nullish(),
-              status: z.enum(orderStatuses).exclude(['pending', 'cancelled']),
-            })
-            .openapi('NewOrder', { example: { station_id: 13, user_id: 33, powerbank_id: 53, status: 'borrow' } }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({
+            station_id: idBody,
+            user_id: idBody,
+            powerbank_id: idBody.nullish(),
+            status: z.enum(orderStatuses).exclude(['pending', 'cancelled']),
+          })
+          .openapi('NewOrder', { example: { station_id: 13, user_id: 33, powerbank_id: 53, status: 'borrow' } }),
+      ),
     },
     responses: { 201: { description: 'Создан', ...one }, ...no(400, 401, 403, 404) },
   }),
@@ -69,20 +66,17 @@ orderChanges.openapi(
     middleware: admins,
     request: {
       params,
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({
-              station_id: idBody,
-              user_id: idBody,
-              powerbank_id: idBody,
-              status: z.enum(orderStatuses).exclude(['pending']),
-            })
-            .partial()
-            .openapi('OrderChange', { example: { status: 'return' } }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({
+            station_id: idBody,
+            user_id: idBody,
+            powerbank_id: idBody,
+            status: z.enum(orderStatuses).exclude(['pending']),
+          })
+          .partial()
+          .openapi('OrderChange', { example: { status: 'return' } }),
+      ),
     },
     responses: { 200: { description: 'Изменён', ...one }, ...no(400, 401, 403, 404) },
   }),

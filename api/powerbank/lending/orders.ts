@@ -3,8 +3,9 @@ import * as verbs from '../../../db/powerbank/order-list.ts'
 import { Refused } from '../../../db/powerbank/refused.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import { orderStatuses } from '../../../db/powerbank/words.ts'
+import { published } from '../../resource.ts'
 import { STAFF } from '../people/rights.ts'
-import { idParam, json, no, ok, page, paged, paging, router, Time, time, timeOrNull, yes } from '../surface.ts'
+import { idParam, json, no, ok, page, paged, paging, router, shown, Time, time, yes } from '../surface.ts'
 
 const tags = ['Управление заказами']
 
@@ -36,25 +37,8 @@ export const Order = z
   .openapi('Order')
 
 /** The value of `Order`. */
-export const toJson = (order: verbs.ListedOrder): z.infer<typeof Order> => ({
-  id: order.id,
-  order_id: order.id,
-  station_id: order.stationId,
-  station_box_id: order.stationBoxId,
-  user_id: order.userId,
-  user_phone: order.userPhone,
-  user_fio: order.userFio,
-  powerbank_id: order.powerbankId,
-  powerbank_serial: order.powerbankSerial,
-  slot_number: order.slotNumber,
-  status: order.status,
-  return_station_id: order.returnStationId,
-  return_slot: order.returnSlot,
-  is_admin_order: order.isAdminOrder,
-  timestamp: time(order.createdAt),
-  borrowed_at: timeOrNull(order.borrowedAt),
-  completed_at: timeOrNull(order.completedAt),
-})
+export const toJson = (order: verbs.ListedOrder) =>
+  published(Order, { ...shown(order), order_id: order.id, timestamp: time(order.createdAt) })
 
 /** Loans: users read their own, staff those of their units' stations. */
 export const orders = router()

@@ -7,7 +7,7 @@ import * as scope from '../../../db/powerbank/scope.ts'
 import * as stations from '../../../db/powerbank/stations.ts'
 import { STAFF } from '../people/rights.ts'
 import { stationOf } from '../stations/station-view.ts'
-import { idBody, idParam, json, no, ok, router, Time, time, yes } from '../surface.ts'
+import { idBody, idParam, json, jsonBody, no, ok, router, Time, time, yes } from '../surface.ts'
 
 const tags = ['Возврат повербанков']
 const secondMs = 1_000
@@ -24,14 +24,11 @@ returning.openapi(
     summary: 'Запуск процесса возврата повербанка',
     description: 'Мгновенный ответ о старте процесса, а не подтверждение возврата.',
     request: {
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({ station_id: idBody, user_id: idBody, powerbank_id: idBody })
-            .openapi('ReturnRequest', { example: { station_id: 13, user_id: 33, powerbank_id: 53 } }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({ station_id: idBody, user_id: idBody, powerbank_id: idBody })
+          .openapi('ReturnRequest', { example: { station_id: 13, user_id: 33, powerbank_id: 53 } }),
+      ),
     },
     responses: {
       200: {
@@ -126,21 +123,18 @@ returning.openapi(
     description:
       'Таймаут задаётся только на сервере (RETURN_CONFIRMATION_TIMEOUT_SECONDS). message возвращается как есть.',
     request: {
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({
-              station_id: idBody,
-              user_id: idBody,
-              powerbank_id: idBody.nullish(),
-              message: z.string().max(messageCharactersMax).nullish(),
-            })
-            .openapi('ReturnQuestion', {
-              example: { station_id: 13, user_id: 33, powerbank_id: 53, message: 'опционально' },
-            }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({
+            station_id: idBody,
+            user_id: idBody,
+            powerbank_id: idBody.nullish(),
+            message: z.string().max(messageCharactersMax).nullish(),
+          })
+          .openapi('ReturnQuestion', {
+            example: { station_id: 13, user_id: 33, powerbank_id: 53, message: 'опционально' },
+          }),
+      ),
     },
     responses: {
       200: { description: 'Повербанк в станции', ...json(Confirmed) },

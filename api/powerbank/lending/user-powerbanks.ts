@@ -11,7 +11,7 @@ import type { Env } from '../../context.ts'
 import { IdempotencyKey, idempotencyOf } from '../../idempotency.ts'
 import { failure } from '../refusals.ts'
 import { stationOf } from '../stations/station-view.ts'
-import { failureOf, idBody, idParam, json, no, ok, pagingBy, router, Time, time, yes } from '../surface.ts'
+import { failureOf, idBody, idParam, json, jsonBody, no, ok, pagingBy, router, Time, time, yes } from '../surface.ts'
 import { lend } from './borrow.ts'
 import { Bank, toJson } from './borrow-look.ts'
 import { Selection, spellSelection } from './selection.ts'
@@ -118,14 +118,11 @@ userPowerbanks.openapi(
       'Лучший повербанк станции или, с powerbank_id, этот. Ждёт ответа станции: 408 — ещё не ответила, судьбу заказа `order_id` решит инвентарь. 403 — лимит или нет доступа, 503 — станция не подключена.',
     request: {
       headers: IdempotencyKey,
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({ station_id: idBody, powerbank_id: idBody.nullish() })
-            .openapi('UserBorrow', { example: { station_id: 13 } }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({ station_id: idBody, powerbank_id: idBody.nullish() })
+          .openapi('UserBorrow', { example: { station_id: 13 } }),
+      ),
     },
     responses: {
       200: {
@@ -181,14 +178,11 @@ userPowerbanks.openapi(
     description:
       'Начинает возврат; заказ закроет станция, увидев повербанк. Со station_id проверяется, что станция может его принять.',
     request: {
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({ order_id: idBody, station_id: idBody.nullish() })
-            .openapi('UserReturnRequest', { example: { order_id: 987, station_id: 13 } }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({ order_id: idBody, station_id: idBody.nullish() })
+          .openapi('UserReturnRequest', { example: { order_id: 987, station_id: 13 } }),
+      ),
     },
     responses: {
       200: { description: 'Возврат начат', ...json(ok({ data: Announced }).openapi('UserReturnStarted')) },

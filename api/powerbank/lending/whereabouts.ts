@@ -7,7 +7,7 @@ import * as scope from '../../../db/powerbank/scope.ts'
 import * as verbs from '../../../db/powerbank/whereabouts.ts'
 import type { Env } from '../../context.ts'
 import { STAFF } from '../people/rights.ts'
-import { idParam, json, no, ok, page, paged, pagingBy, router, Time, timeOrNull, yes } from '../surface.ts'
+import { idParam, json, no, ok, page, paged, pagingBy, router, Time, time, yes } from '../surface.ts'
 
 const tags = ['Статусы повербанков']
 const limitDefault = 50
@@ -70,8 +70,8 @@ const toJson = (bank: verbs.Located, reader: Reader): z.infer<typeof Located> =>
   station_name: bank.stationNik ?? bank.stationBoxId,
   slot_number: bank.slotNumber,
   ...whose(bank, reader),
-  borrow_time: timeOrNull(bank.borrowTime),
-  completed_at: timeOrNull(bank.completedAt),
+  borrow_time: time(bank.borrowTime),
+  completed_at: time(bank.completedAt),
 })
 
 const ListQuery = z.object({

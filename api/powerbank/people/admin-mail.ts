@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as outbox from '../../../db/messages/outbox.ts'
-import { json, no, ok, router, Time, timeOrNull, yes } from '../surface.ts'
+import { json, no, ok, router, Time, time, yes } from '../surface.ts'
 import { admins } from './rights.ts'
 
 const tags = ['Административные функции']
@@ -23,7 +23,7 @@ const toJson = (state: outbox.MailState, configured: boolean): z.infer<typeof Ma
   configured,
   failures_in_row: state.failuresInRow,
   last_error: state.lastError,
-  switched_off_at: timeOrNull(state.switchedOffAt),
+  switched_off_at: time(state.switchedOffAt),
   queued: state.queued,
   failed: state.failed,
   captured: state.captured,

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { roles } from '../../../db/identity/words.ts'
 import * as admission from '../../../db/powerbank/admission.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
-import { idBody, json, no, offset, ok, paged, pagingBy, router, Time, time, yes } from '../surface.ts'
+import { idBody, json, jsonBody, no, ok, paged, pagingBy, router, rowsOf, Time, time, yes } from '../surface.ts'
 import { admins } from './rights.ts'
 
 const tags = ['Административные функции']
@@ -50,7 +50,7 @@ adminUsers.openapi(
     const at = c.req.valid('query')
     const { db, actor } = c.var
     const reach = await scope.administered(db.sql, actor)
-    const { rows, total } = await admission.pending(db.sql, reach, { limit: at.limit, offset: offset(at) })
+    const { rows, total } = await admission.pending(db.sql, reach, rowsOf(at))
     const users = rows.map((person) => ({
       user_id: person.id,
       phone_e164: person.phone,
@@ -71,18 +71,15 @@ adminUsers.openapi(
     summary: 'Одобрение пользователя',
     middleware: admins,
     request: {
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({
-              user_id: idBody,
-              role: z.enum(roles.powerbank),
-              org_unit_id: idBody.nullish(),
-            })
-            .openapi('ApproveUser', { example: { user_id: 123, role: 'user', org_unit_id: 1 } }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({
+            user_id: idBody,
+            role: z.enum(roles.powerbank),
+            org_unit_id: idBody.nullish(),
+          })
+          .openapi('ApproveUser', { example: { user_id: 123, role: 'user', org_unit_id: 1 } }),
+      ),
     },
     responses: {
       200: { description: 'Пользователь активен', ...json(ok({}).openapi('UserApproved')) },
@@ -107,14 +104,11 @@ adminUsers.openapi(
     summary: 'Отклонение пользователя',
     middleware: admins,
     request: {
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({ user_id: idBody, reason: z.string().trim().max(reasonCharactersMax).nullish() })
-            .openapi('RejectUser', { example: { user_id: 123, reason: 'Неверные данные' } }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({ user_id: idBody, reason: z.string().trim().max(reasonCharactersMax).nullish() })
+          .openapi('RejectUser', { example: { user_id: 123, reason: 'Неверные данные' } }),
+      ),
     },
     responses: {
       200: { description: 'Пользователь отклонён', ...json(ok({}).openapi('UserRejected')) },

@@ -4,15 +4,13 @@ import * as password from '../../../db/identity/password.ts'
 import * as admission from '../../../db/powerbank/admission.ts'
 import { Refused } from '../../../db/powerbank/refused.ts'
 import type { ApiConfig } from '../../config.ts'
-import { limiter, slowDown } from '../../limit.ts'
-import { hashInTime, inTime } from '../../passwords.ts'
+import { perMinute, slowDown } from '../../limit.ts'
 import { sign } from '../../token.ts'
 import { Email, FullName, Password, Phone } from '../../user-fields.ts'
-import { json, no, ok, router, yes } from '../surface.ts'
+import { json, jsonBody, no, ok, router, yes } from '../surface.ts'
 import { User, user } from './people.ts'
 
 const tags = ['Авторизация и пользователи']
-const minuteSeconds = 60
 
 const registerRoute = createRoute({
   method: 'post',
@@ -23,12 +21,9 @@ const registerRoute = createRoute({
     'Учётная запись ждёт одобрения администратором; до него войти нельзя. Без `password` пароль создаётся и приходит письмом; в ответе его нет.',
   security: [],
   request: {
-    body: {
-      required: true,
-      ...json(
-        z.object({ fio: FullName, phone_e164: Phone, email: Email, password: Password.optional() }).openapi('Register'),
-      ),
-    },
+    body: jsonBody(
+      z.object({ fio: FullName, phone_e164: Phone, email: Email, password: Password.optional() }).openapi('Register'),
+    ),
   },
   responses: {
     201: {
@@ -52,14 +47,11 @@ const loginRoute = createRoute({
   summary: 'Авторизация пользователя',
   security: [],
   request: {
-    body: {
-      required: true,
-      ...json(
-        z
-          .object({ phone_e164: z.string().min(1).max(32).openapi({ example: '+79001234567' }), password: z.string() })
-          .openapi('Login', { example: { phone_e164: '+79001234567', password: 'password123' } }),
-      ),
-    },
+    body: jsonBody(
+      z
+        .object({ phone_e164: z.string().min(1).max(32).openapi({ example: '+79001234567' }), password: z.string() })
+        .openapi('Login', { example: { phone_e164: '+79001234567', password: 'password123' } }),
+    ),
   },
   responses: {
     200: {
@@ -74,15 +66,15 @@ const loginRoute = createRoute({
 
 /** What needs no token. The limits of attempts live in this process's memory, one set per app. */
 export function auth(config: ApiConfig) {
-  const registrations = limiter(config.registrationsPerMinute, minuteSeconds)
-  const logins = limiter(config.loginsPerMinute, minuteSeconds)
-  const failures = limiter(config.phoneFailuresMax, config.phoneFailureMinutes * minuteSeconds)
+  const registrations = perMinute(config.registrationsPerMinute)
+  const logins = perMinute(config.loginsPerMinute)
+  const failures = perMinute(config.phoneFailuresMax, config.phoneFailureMinutes)
   const app = router()
 
   app.openapi(registerRoute, async (c) => {
     slowDown(c, registrations.take(c.env.address))
     const { fio, phone_e164, email, password: plain } = c.req.valid('json')
-    const passwordHash = plain === undefined ? null : await hashInTime(plain)
+    const passwordHash = plain === undefined ? null : await password.hash(plain)
     const userId = await c.var.db.transaction((tx) =>
       identity.register(tx, { fullName: fio, phone: phone_e164, email, passwordHash }),
     )
@@ -96,7 +88,7 @@ export function auth(config: ApiConfig) {
     slowDown(c, Math.max(logins.take(c.env.address), failures.take(phone)))
     const { db } = c.var
     const found = await identity.credentials(db.sql, { phone })
-    const right = await inTime(password.verify(plain, found?.passwordHash ?? null))
+    const right = await password.verify(plain, found?.passwordHash ?? null)
     // One text for all reasons: it must not tell whether the phone is known (docs/contracts.md 4.1).
     if (!right || found?.status !== 'active')
       throw new Refused('unauthenticated', 'login refused', { text: 'Неверный телефон или пароль' })

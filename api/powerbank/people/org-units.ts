@@ -3,8 +3,8 @@ import { unitTypes } from '../../../db/identity/words.ts'
 import * as verbs from '../../../db/powerbank/org-units.ts'
 import { cameled } from '../../names.ts'
 import { resource } from '../../resource.ts'
-import { dialect, shown } from '../resources.ts'
-import { idBody, idParam, router, Time } from '../surface.ts'
+import { dialect } from '../resources.ts'
+import { idBody, idParam, router, shown, Time } from '../surface.ts'
 import { admins } from './rights.ts'
 
 const textCharactersMax = 500

@@ -3,7 +3,8 @@ import type { Person } from '../../../db/identity/identity.ts'
 import { roles, userStatuses } from '../../../db/identity/words.ts'
 import type * as admission from '../../../db/powerbank/admission.ts'
 import type * as users from '../../../db/powerbank/users.ts'
-import { Time, time, timeOrNull } from '../surface.ts'
+import { published } from '../../resource.ts'
+import { shown, Time } from '../surface.ts'
 
 export const Role = z.enum(roles.powerbank)
 export const UserStatus = z.enum(userStatuses)
@@ -26,19 +27,16 @@ export const User = z
   .openapi('User')
 
 /** The value of `User`. */
-export const user = (person: Person, place: Awaited<ReturnType<typeof admission.place>>) => ({
-  user_id: person.id,
-  phone_e164: person.phone,
-  email: person.email,
-  fio: person.fullName,
-  status: person.status,
-  role: place.role,
-  parent_org_unit_id: place.orgUnitId,
-  org_unit_name: place.orgUnitName,
-  powerbank_limit: person.powerbankLimit,
-  created_at: time(person.createdAt),
-  last_login_at: timeOrNull(person.lastLoginAt),
-})
+export const user = (person: Person, place: Awaited<ReturnType<typeof admission.place>>) =>
+  published(User, {
+    ...shown(person),
+    user_id: person.id,
+    phone_e164: person.phone,
+    fio: person.fullName,
+    role: place.role,
+    parent_org_unit_id: place.orgUnitId,
+    org_unit_name: place.orgUnitName,
+  })
 
 /** Somebody, with where the limit of power banks comes from (docs/contracts.md 4.7). */
 export const Account = z

@@ -3,7 +3,7 @@ import * as identity from '../../../db/identity/identity.ts'
 import * as admission from '../../../db/powerbank/admission.ts'
 import { Refused } from '../../../db/powerbank/refused.ts'
 import { Email, FullName } from '../../user-fields.ts'
-import { json, no, ok, router, yes } from '../surface.ts'
+import { json, jsonBody, no, ok, router, yes } from '../surface.ts'
 import { User, user } from './people.ts'
 
 const tags = ['Авторизация и пользователи']
@@ -39,7 +39,7 @@ profile.openapi(
     summary: 'Обновление профиля пользователя',
     description: 'Меняются только fio и email; не переданное остаётся как было.',
     request: {
-      body: { required: true, ...json(z.object({ fio: FullName, email: Email }).partial().openapi('ProfileChange')) },
+      body: jsonBody(z.object({ fio: FullName, email: Email }).partial().openapi('ProfileChange')),
     },
     responses: {
       200: { description: 'Изменённый профиль', ...json(ok({ data: User }).openapi('ProfileChanged')) },

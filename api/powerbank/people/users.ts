@@ -1,11 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import * as password from '../../../db/identity/password.ts'
 import { hasRole } from '../../../db/platform/actor.ts'
 import { Refused } from '../../../db/powerbank/refused.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import * as verbs from '../../../db/powerbank/users.ts'
-import { hashInTime } from '../../passwords.ts'
 import { Email, FullName, Password, Phone } from '../../user-fields.ts'
-import { idBody, idParam, json, no, ok, page, paged, paging, router, yes } from '../surface.ts'
+import { idBody, idParam, json, jsonBody, no, ok, page, paged, paging, router, yes } from '../surface.ts'
 import { Account, account, Role, UserStatus } from './people.ts'
 import { STAFF, staff } from './rights.ts'
 
@@ -62,13 +62,13 @@ users.openapi(
     summary: 'Создание пользователя',
     description: 'Без `parent_org_unit_id` администратор группы создаёт пользователя в своей группе.',
     middleware: staff,
-    request: { body: { required: true, ...json(NewUser) } },
+    request: { body: jsonBody(NewUser) },
     responses: { 201: { description: 'Создан', ...one }, ...no(400, 401, 403) },
   }),
   async (c) => {
     const { db, actor } = c.var
     const given = c.req.valid('json')
-    const passwordHash = await hashInTime(given.password)
+    const passwordHash = await password.hash(given.password)
     const made = await db.transaction((tx) =>
       verbs.create(tx, actor, {
         person: {
@@ -138,14 +138,14 @@ users.openapi(
     description:
       'Не переданное остаётся как было. Собственные роль и статус изменить нельзя. Блокировка и новый пароль сразу завершают все сеансы.',
     middleware: staff,
-    request: { params, body: { required: true, ...json(UserChange) } },
+    request: { params, body: jsonBody(UserChange) },
     responses: { 200: { description: 'Изменён', ...one }, ...no(400, 401, 403, 404) },
   }),
   async (c) => {
     const { db, actor } = c.var
     const { user_id: id } = c.req.valid('param')
     const given = c.req.valid('json')
-    const passwordHash = given.password === undefined ? undefined : await hashInTime(given.password)
+    const passwordHash = given.password === undefined ? undefined : await password.hash(given.password)
     const changed = await db.transaction((tx) =>
       verbs.change(tx, actor, id, {
         fullName: given.fio,

@@ -6,7 +6,7 @@ import { Refused } from '../../../db/powerbank/refused.ts'
 import { writeOff } from '../../../db/powerbank/write-off.ts'
 import type { Env } from '../../context.ts'
 import { admins, assertSelf } from '../people/rights.ts'
-import { failureOf, idBody, json, no, ok, router, Time, time, yes } from '../surface.ts'
+import { failureOf, idBody, json, jsonBody, no, ok, router, Time, time, yes } from '../surface.ts'
 import { Powerbank, toJson } from './powerbanks.ts'
 
 const tags = ['Административные функции']
@@ -27,16 +27,13 @@ adminFleet.openapi(
       'Списывает и убирает из станции; причина broken или lost попадает в write_off_reason, любая другая — other и в журнал. Пока повербанк выдан — 400.',
     middleware: admins,
     request: {
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({ powerbank_id: idBody, admin_user_id: idBody.nullish(), reason: Text.nullish() })
-            .openapi('DeactivatePowerbank', {
-              example: { powerbank_id: 123, admin_user_id: 1, reason: 'admin_deactivated' },
-            }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({ powerbank_id: idBody, admin_user_id: idBody.nullish(), reason: Text.nullish() })
+          .openapi('DeactivatePowerbank', {
+            example: { powerbank_id: 123, admin_user_id: 1, reason: 'admin_deactivated' },
+          }),
+      ),
     },
     responses: {
       200: {
@@ -99,20 +96,17 @@ adminFleet.openapi(
     description: `Каждый сам по себе, до ${bulkMax} за раз; повтор в списке считается один раз. Ответ 200 и тогда, когда не удалось ни с одним.`,
     middleware: admins,
     request: {
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({
-              powerbank_ids: z.array(idBody).min(1, 'список пуст').max(bulkMax, `не больше ${bulkMax}`),
-              admin_user_id: idBody.nullish(),
-              target_org_unit_id: idBody.nullish(),
-            })
-            .openapi('BulkActivate', {
-              example: { powerbank_ids: [123, 124, 125], admin_user_id: 1, target_org_unit_id: 1 },
-            }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({
+            powerbank_ids: z.array(idBody).min(1, 'список пуст').max(bulkMax, `не больше ${bulkMax}`),
+            admin_user_id: idBody.nullish(),
+            target_org_unit_id: idBody.nullish(),
+          })
+          .openapi('BulkActivate', {
+            example: { powerbank_ids: [123, 124, 125], admin_user_id: 1, target_org_unit_id: 1 },
+          }),
+      ),
     },
     responses: {
       200: {
@@ -156,16 +150,13 @@ adminFleet.openapi(
       'Активный заказ этого пользователя закрывается статусом force_eject, повербанк — written_off с причиной lost; примечание остаётся в журнале.',
     middleware: admins,
     request: {
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({ user_id: idBody, powerbank_id: idBody, admin_user_id: idBody.nullish(), note: Text.nullish() })
-            .openapi('WriteOffPowerbank', {
-              example: { user_id: 33, powerbank_id: 53, admin_user_id: 18, note: 'Lost by user' },
-            }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({ user_id: idBody, powerbank_id: idBody, admin_user_id: idBody.nullish(), note: Text.nullish() })
+          .openapi('WriteOffPowerbank', {
+            example: { user_id: 33, powerbank_id: 53, admin_user_id: 18, note: 'Lost by user' },
+          }),
+      ),
     },
     responses: {
       200: { description: 'Списан', ...json(ok({ data: WrittenOff }).openapi('PowerbankWrittenOff')) },

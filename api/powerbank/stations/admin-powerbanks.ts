@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as verbs from '../../../db/powerbank/powerbanks.ts'
 import { admins, assertSelf } from '../people/rights.ts'
-import { idBody, json, no, ok, pagingBy, router, rowsOf, Time, time, yes } from '../surface.ts'
+import { idBody, json, jsonBody, no, ok, pagingBy, router, rowsOf, Time, time, yes } from '../surface.ts'
 import { Powerbank, toJson } from './powerbanks.ts'
 
 const tags = ['Административные функции']
@@ -45,20 +45,17 @@ adminPowerbanks.openapi(
     description: 'Только из статуса unknown. Без target_org_unit_id повербанк остаётся в своей группе.',
     middleware: admins,
     request: {
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({
-              powerbank_id: idBody,
-              admin_user_id: idBody.nullish(),
-              target_org_unit_id: idBody.nullish(),
-            })
-            .openapi('ActivatePowerbank', {
-              example: { powerbank_id: 123, admin_user_id: 1, target_org_unit_id: 1 },
-            }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({
+            powerbank_id: idBody,
+            admin_user_id: idBody.nullish(),
+            target_org_unit_id: idBody.nullish(),
+          })
+          .openapi('ActivatePowerbank', {
+            example: { powerbank_id: 123, admin_user_id: 1, target_org_unit_id: 1 },
+          }),
+      ),
     },
     responses: {
       200: {

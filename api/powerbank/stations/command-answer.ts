@@ -23,7 +23,7 @@ export const volumePercent = (level: number, scale: number) => Math.min(percent,
 export const volumeLevel = (volume: number, scale: number) => Math.round((volume * scale) / percent)
 
 /** A command that went out, and what came back. */
-export const Sent = {
+const Sent = {
   station_box_id: z.string(),
   packet_hex: z.string().openapi({ description: 'Отправленный кадр', example: '000764020135c3d7a5' }),
   command_id: z.int(),

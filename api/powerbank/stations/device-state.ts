@@ -6,7 +6,7 @@ import * as commands from '../../../db/powerbank/station-commands.ts'
 import type * as stations from '../../../db/powerbank/stations.ts'
 import type { Env } from '../../context.ts'
 import { STAFF, staff } from '../people/rights.ts'
-import { idParam, json, no, ok, router, Time, time, timeOrNull, yes } from '../surface.ts'
+import { idParam, json, no, ok, router, Time, time, yes } from '../surface.ts'
 import { QUERY_WAIT_MS, settled, volumePercent, volumeScale } from './command-answer.ts'
 import { Station, stationOf, toJson } from './station-view.ts'
 
@@ -119,7 +119,7 @@ deviceState.openapi(
     if (!station.inventoryAt) throw unheard()
     const inventory = (await slots.of(db.sql, station.id)).map(spellSlot)
     const cache_info = {
-      last_update: timeOrNull(station.inventoryAt),
+      last_update: time(station.inventoryAt),
       age_seconds: Math.max(0, Math.round((Date.now() - station.inventoryAt.getTime()) / secondMs)),
       is_online: station.isOnline,
     }
@@ -220,7 +220,7 @@ deviceState.openapi(
     const { db, actor } = c.var
     const station = await stationOf(db.sql, actor, c.req.valid('param').station_id, ...STAFF)
     const { iccid, at } = await simOf(c, station)
-    const data = { station_id: station.id, box_id: station.boxId, iccid, received_at: timeOrNull(at) }
+    const data = { station_id: station.id, box_id: station.boxId, iccid, received_at: time(at) }
     return c.json(yes({ ...data, data }), 200)
   },
 )

@@ -6,7 +6,7 @@ import * as verbs from '../../../db/powerbank/station-commands.ts'
 import * as stations from '../../../db/powerbank/stations.ts'
 import { IdempotencyKey, idempotencyOf } from '../../idempotency.ts'
 import { admins, assertSelf } from '../people/rights.ts'
-import { idBody, json, router, Time, time, yes } from '../surface.ts'
+import { idBody, jsonBody, router, Time, time, yes } from '../surface.ts'
 import { sent, settled, spellSent } from './command-answer.ts'
 
 const secondMs = 1_000
@@ -29,14 +29,11 @@ forceEject.openapi(
     middleware: admins,
     request: {
       headers: IdempotencyKey,
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({ station_id: idBody, slot_number: z.int(), admin_user_id: idBody.nullish() })
-            .openapi('ForceEject', { example: { station_id: 13, slot_number: 1, admin_user_id: 1 } }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({ station_id: idBody, slot_number: z.int(), admin_user_id: idBody.nullish() })
+          .openapi('ForceEject', { example: { station_id: 13, slot_number: 1, admin_user_id: 1 } }),
+      ),
     },
     responses: sent('ForceEjected', {
       station_id: z.int(),

@@ -4,7 +4,7 @@ import { Refused } from '../../../db/powerbank/refused.ts'
 import * as scope from '../../../db/powerbank/scope.ts'
 import * as verbs from '../../../db/powerbank/station-keys.ts'
 import { admins } from '../people/rights.ts'
-import { idBody, idParam, json, no, ok, page, paged, paging, router, Time, time, timeOrNull, yes } from '../surface.ts'
+import { idBody, idParam, json, jsonBody, no, ok, page, paged, paging, router, Time, time, yes } from '../surface.ts'
 
 const tags = ['Секретные ключи станций']
 const keyCharactersMax = 128
@@ -41,7 +41,7 @@ const toJson = (key: DeviceKey): z.infer<typeof Key> => ({
   id: key.id,
   station_id: key.deviceId,
   key_value: mask + key.keyHint,
-  valid_until: timeOrNull(key.validUntil),
+  valid_until: time(key.validUntil),
   created_at: time(key.createdAt),
 })
 
@@ -58,7 +58,7 @@ keys.openapi(
     summary: 'Создание секретного ключа станции',
     description: 'Ключ больше нигде не показывается. Прежний ключ станции действует ещё 24 часа.',
     middleware: admins,
-    request: { body: { required: true, ...json(NewKey) } },
+    request: { body: jsonBody(NewKey) },
     responses: {
       201: { description: 'Сохранён', ...json(ok({ data: Key }).openapi('StationKeyAnswer')) },
       ...no(400, 401, 403, 404),

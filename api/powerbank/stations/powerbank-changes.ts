@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as verbs from '../../../db/powerbank/powerbank-changes.ts'
 import { admins } from '../people/rights.ts'
-import { idBody, idParam, json, no, ok, router, yes } from '../surface.ts'
+import { idBody, idParam, json, jsonBody, no, ok, router, yes } from '../surface.ts'
 import { fields } from './powerbanks.ts'
 
 const tags = ['Управление повербанками']
@@ -24,14 +24,11 @@ powerbankChanges.openapi(
     middleware: admins,
     request: {
       params: z.object({ powerbank_id: idParam }),
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({ org_unit_id: idBody, soh: fields.soh.optional() })
-            .openapi('PowerbankApproval', { example: { org_unit_id: 1, soh: 100 } }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({ org_unit_id: idBody, soh: fields.soh.optional() })
+          .openapi('PowerbankApproval', { example: { org_unit_id: 1, soh: 100 } }),
+      ),
     },
     responses: {
       200: {

@@ -5,8 +5,8 @@ import { powerbankStatuses, writeOffReasons } from '../../../db/powerbank/words.
 import { cameled } from '../../names.ts'
 import { published, resource } from '../../resource.ts'
 import { admins } from '../people/rights.ts'
-import { dialect, shown } from '../resources.ts'
-import { idBody, idParam, router, Time } from '../surface.ts'
+import { dialect } from '../resources.ts'
+import { idBody, idParam, router, shown, Time } from '../surface.ts'
 
 const serialCharactersMax = 64
 

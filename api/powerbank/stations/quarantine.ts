@@ -2,7 +2,8 @@ import { createRoute, z } from '@hono/zod-openapi'
 import * as verbs from '../../../db/powerbank/quarantine.ts'
 import * as stationKeys from '../../../db/powerbank/station-keys.ts'
 import { may } from '../../auth.ts'
-import { idBody, idParam, json, no, ok, page, paged, paging, router, Time, time, yes } from '../surface.ts'
+import { published } from '../../resource.ts'
+import { idBody, idParam, json, jsonBody, no, ok, page, paged, paging, router, shown, Time, yes } from '../surface.ts'
 import { KeyValue } from './keys.ts'
 import { Station, toJson as spellStation } from './station-view.ts'
 import { Slots } from './stations.ts'
@@ -25,17 +26,7 @@ const PendingDevice = z
   })
   .openapi('QuarantinedCabinet')
 
-const toJson = (pending: verbs.PendingDevice): z.infer<typeof PendingDevice> => ({
-  id: pending.id,
-  box_id: pending.boxId,
-  dialect: pending.dialect,
-  reason: pending.reason,
-  address: pending.address,
-  slots: pending.slots,
-  attempts: pending.attempts,
-  first_seen_at: time(pending.firstSeenAt),
-  last_seen_at: time(pending.lastSeenAt),
-})
+const toJson = (pending: verbs.PendingDevice) => published(PendingDevice, shown(pending))
 
 /** Cabinets that dialled and were not let in. An addition of ours: the document has no way to see them. */
 export const quarantine = router()
@@ -69,18 +60,15 @@ quarantine.openapi(
     middleware: adopters,
     request: {
       params: z.object({ id: idParam }),
-      body: {
-        required: true,
-        ...json(
-          z
-            .object({
-              org_unit_id: idBody.nullable(),
-              key_value: KeyValue.optional(),
-              slots_declared: Slots.optional(),
-            })
-            .openapi('Adopt', { example: { org_unit_id: 1, key_value: '<secret>', slots_declared: 8 } }),
-        ),
-      },
+      body: jsonBody(
+        z
+          .object({
+            org_unit_id: idBody.nullable(),
+            key_value: KeyValue.optional(),
+            slots_declared: Slots.optional(),
+          })
+          .openapi('Adopt', { example: { org_unit_id: 1, key_value: '<secret>', slots_declared: 8 } }),
+      ),
     },
     responses: {
       201: { description: 'Принят', ...json(ok({ data: Station }).openapi('Adopted')) },

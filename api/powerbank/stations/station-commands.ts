@@ -8,7 +8,7 @@ import * as stations from '../../../db/powerbank/stations.ts'
 import type { Env } from '../../context.ts'
 import { IdempotencyKey, idempotencyOf } from '../../idempotency.ts'
 import { admins, STAFF, staff } from '../people/rights.ts'
-import { idBody, json, router, yes } from '../surface.ts'
+import { idBody, jsonBody, router, yes } from '../surface.ts'
 import { QUERY_WAIT_MS, sent, settled, spellSent, volumeLevel, volumePercent, volumeScale } from './command-answer.ts'
 import { Address, InventorySlot, spellAddress, spellSlot, spellVolume, Volume } from './device-state.ts'
 import { stationOf } from './station-view.ts'
@@ -25,7 +25,7 @@ const volumeMax = 100
 const Target = z.object({ station_id: idBody }).openapi('CommandTarget', { example: { station_id: 13 } })
 const request = <S extends z.ZodType>(schema: S) => ({
   headers: IdempotencyKey,
-  body: { required: true, ...json(schema) },
+  body: jsonBody(schema),
 })
 
 /** Asks, waits, and gives the answer's row with its station. */

@@ -3,8 +3,8 @@ import * as verbs from '../../../db/powerbank/station-powerbanks.ts'
 import { cameled } from '../../names.ts'
 import { resource } from '../../resource.ts'
 import { admins } from '../people/rights.ts'
-import { dialect, shown } from '../resources.ts'
-import { idBody, idParam, router, Time } from '../surface.ts'
+import { dialect } from '../resources.ts'
+import { idBody, idParam, router, shown, Time } from '../surface.ts'
 
 /** What sits where, as an administrator writes it; what a cabinet lists replaces it (docs/contracts.md 4.14). */
 export const stationPowerbanks = router()

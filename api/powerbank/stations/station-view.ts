@@ -6,8 +6,8 @@ import * as scope from '../../../db/powerbank/scope.ts'
 import * as stations from '../../../db/powerbank/stations.ts'
 import { stationStatuses } from '../../../db/powerbank/words.ts'
 import { published } from '../../resource.ts'
-import { shown } from '../resources.ts'
-import { Time, timeOrNull } from '../surface.ts'
+
+import { shown, Time, time } from '../surface.ts'
 
 export const StationStatus = z.enum(stationStatuses)
 
@@ -44,8 +44,8 @@ export function toJson(station: stations.Station): z.infer<typeof Station> {
     occupied_ports: station.occupied,
     free_ports: free,
     remain_num: free,
-    last_seen: timeOrNull(station.seenAt),
-    last_inventory_at: timeOrNull(station.inventoryAt),
+    last_seen: time(station.seenAt),
+    last_inventory_at: time(station.inventoryAt),
   })
 }
 

@@ -13,7 +13,7 @@ const iccidCharactersMax = 64
 const slotsMax = 255
 
 /** What a cabinet calls itself at login: text without blanks (docs/protocol.md 3, 0x60). */
-export const BoxId = z
+const BoxId = z
   .string()
   .trim()
   .max(boxIdCharactersMax)

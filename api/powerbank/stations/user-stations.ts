@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import * as stations from '../../../db/powerbank/stations.ts'
-import { json, no, offset, page, paged, pagingBy, router } from '../surface.ts'
+import { json, no, page, paged, pagingBy, router, rowsOf } from '../surface.ts'
 import { Station, toJson } from './station-view.ts'
 
 /** The document has no pages here, so a client that knows none gets as many as a page may hold. */
@@ -32,7 +32,7 @@ userStations.openapi(
   async (c) => {
     const { db, actor } = c.var
     const at = c.req.valid('query')
-    const asked = { filter: { status: 'active' as const }, limit: at.limit, offset: offset(at) }
+    const asked = { filter: { status: 'active' as const }, ...rowsOf(at) }
     const { rows, total } = await stations.list(db.sql, actor, asked)
     const listed = rows.map(toJson)
     return c.json({ ...paged(listed, total, at), stations: listed }, 200)
