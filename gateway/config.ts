@@ -71,7 +71,7 @@ export const gatewaySettings = {
 }
 
 /** The same, read. */
-export type GatewaySettings = z.output<z.ZodObject<typeof gatewaySettings>>
+type GatewaySettings = z.output<z.ZodObject<typeof gatewaySettings>>
 /** Told by the API's settings, where both run in one process. */
 interface Public {
   PUBLIC_URL?: string | undefined

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream'
-import { close } from '../db/powerbank/cabinets.ts'
-import type { Command } from '../protocol/cabinet.ts'
+import type { AnyCommand } from '../protocol/any-device.ts'
 import type { MalformedBody } from '../protocol/errors.ts'
 import { count } from './counts.ts'
+import type { DeviceHandlers } from './device-handlers.ts'
 import type { GatewayNode } from './node.ts'
 import type { Session } from './sessions.ts'
 
@@ -15,7 +15,7 @@ export interface Transport {
   /** False while nobody listens at the other end of a connection that holds. */
   isListening(connection: Connection): boolean
   /** Writes one frame. A broker carries each `command` as it must be carried: movements never twice. */
-  send(connection: Connection, bytes: Buffer, command: Command): void
+  send(connection: Connection, bytes: Buffer, command: AnyCommand): void
   /** Reads nothing until `readOn`. */
   pause(connection: Connection): void
   /** Reads on where reading was stopped, once there is room. */
@@ -28,11 +28,13 @@ export interface Transport {
 export interface Connection {
   node: GatewayNode
   transport: Transport
+  /** Of the devices that dial here. */
+  handlers: DeviceHandlers
   stream: Duplex
   address: string
   session: Session | null
   /** Who it says it is, once that was believed. */
-  boxId: string | undefined
+  serial: string | undefined
   /** The last work on what was heard; null while nothing waits. One at a time, in the order it was heard. */
   running: Promise<void> | null
   waiting: number
@@ -46,16 +48,18 @@ export interface Connection {
 
 /** A connection that just came in, and what of it is its transport's `own`; it goes by itself with its stream. */
 export function newConnection<Own extends object>(
-  { node, transport, stream, address }: Pick<Connection, 'node' | 'transport' | 'stream' | 'address'>,
+  come: Pick<Connection, 'node' | 'transport' | 'handlers' | 'stream' | 'address'>,
   own: Own,
 ): Connection & Own {
+  const { node, transport, handlers, stream, address } = come
   const begun: Connection = {
     node,
     transport,
+    handlers,
     stream,
     address,
     session: null,
-    boxId: undefined,
+    serial: undefined,
     running: null,
     waiting: 0,
     isYielding: false,
@@ -151,16 +155,16 @@ export function drop(connection: Connection, reason: string): void {
 
 /** Notes why it ends, where that is known before the stream closes. */
 export function ending(connection: Connection, reason: string): void {
-  const { node, session } = connection
+  const { node, session, handlers } = connection
   connection.ending = reason
   connection.endingAt = node.clock.now
   count(node.counts.ended, reason)
   const log = session ? node.log : node.logSparingly
-  log('cabinet.dropped', { ...about(connection), reason })
+  log(`${handlers.kind}.dropped`, { ...about(connection), reason })
 }
 
 /** For the log: who, and from where. */
-export const about = ({ session, boxId, address }: Connection) => ({ stationId: session?.stationId, boxId, address })
+export const about = ({ session, serial, address }: Connection) => ({ deviceId: session?.deviceId, serial, address })
 
 /** Once a tick. */
 export function tick(connection: Connection): void {
@@ -181,18 +185,18 @@ async function gone(connection: Connection): Promise<void> {
 
 /** Writes down that a session is over, unless a newer connection owns the device or the node releases all it has. */
 async function leave(session: Session, reason: string): Promise<void> {
-  const { stationId, epoch, connection } = session
+  const { deviceId, epoch, connection, handlers } = session
   const { node } = connection
   if (node.isClosing) return
   node.sessions.remove(session)
   // A newer connection owns the row already.
-  if ((node.sessions.get(stationId)?.epoch ?? 0) > epoch) return
+  if ((node.sessions.get(deviceId)?.epoch ?? 0) > epoch) return
   try {
-    const left = { stationId, node: node.name, epoch, reason }
+    const left = { deviceId, node: node.name, epoch, reason }
     await node.limiter.run(async () => {
-      if (!node.isClosing) await node.db.transaction((tx) => close(tx, left))
+      if (!node.isClosing) await node.db.transaction((tx) => handlers.close(tx, left))
     })
   } catch (error) {
-    node.log('connection.not_closed', { stationId, error })
+    node.log('connection.not_closed', { deviceId, error })
   }
 }

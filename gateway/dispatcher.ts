@@ -1,8 +1,7 @@
 import { claim, type Waiting, waiting } from '../db/devices/commands.ts'
 import type { Log } from '../db/platform/log.ts'
 import type { Db } from '../db/postgres/connect.ts'
-import { answer, unspeakable as fail } from '../db/powerbank/answers.ts'
-import type { Command } from '../protocol/cabinet.ts'
+import type { AnyCommand } from '../protocol/any-device.ts'
 import { type Counts, count } from './counts.ts'
 import type { Addressee } from './sessions.ts'
 
@@ -16,11 +15,11 @@ const batchCommandsMax = 200
 const ttlSeconds = 15
 const msPerSecond = 1_000
 
-/** Brings commands from their rows to the cabinets. */
+/** Brings commands from their rows to the devices. */
 export interface Dispatcher {
-  /** Commands may wait for this cabinet. Bells that ring while a round is under way are one next round. */
-  ring(stationId: number): void
-  /** Commands may wait for any cabinet of this node: after a bell may have been missed. */
+  /** Commands may wait for this device. Bells that ring while a round is under way are one next round. */
+  ring(deviceId: number): void
+  /** Commands may wait for any device of this node: after a bell may have been missed. */
   ringAll(): void
   /** A command was answered; its latency is observed if its bytes were written by this process. */
   answered(commandId: number): void
@@ -32,32 +31,31 @@ interface OutgoingCommand<To> {
   id: number
   epoch: number
   hex: string
-  kind: string
   frame: Buffer
-  command: Command
+  command: AnyCommand
   to: To
 }
 
 /** What the dispatcher needs of its node. */
-export interface DispatcherContext<To extends Addressee> {
+interface DispatcherContext<To extends Addressee> {
   name: string
   db: Db
   log: Log
   counts: Counts
-  sessions: { get(stationId: number): To | undefined }
+  sessions: { get(deviceId: number): To | undefined }
   /** May its bytes be written now? */
   isOpen(to: To): boolean
-  send(to: To, bytes: Buffer, command: Command): void
-  /** Where other nodes may hold these cabinets as well: sees to it that `sessions` knows those of these rows. */
+  send(to: To, bytes: Buffer, command: AnyCommand): void
+  /** Where other nodes may hold these devices as well: sees to it that `sessions` knows those of these rows. */
   prepare?(rows: readonly Waiting[]): Promise<void>
   /** Hears how long a command took from its bytes to the commit of its answer. */
   observe(kind: string, seconds: number): void
 }
 
-/** What waits, sorted: what can be brought now, and what the cabinet's wire has no word for. */
+/** What waits, sorted: what can be brought now, and what a device's wire has no word for. */
 interface Batch<To> {
   outgoing: OutgoingCommand<To>[]
-  unspeakable: Map<number, number[]>
+  unspeakable: Map<To, number[]>
 }
 
 /** The frames of what waits. What cannot be brought now is left out, and stays in its row. */
@@ -66,29 +64,23 @@ function batchOf<To extends Addressee>(
   rows: readonly Waiting[],
 ): Batch<To> {
   const outgoing: OutgoingCommand<To>[] = []
-  const unspeakable = new Map<number, number[]>()
-  for (const { id, deviceId: stationId, epoch, kind, args } of rows) {
-    const to = sessions.get(stationId)
+  const unspeakable = new Map<To, number[]>()
+  for (const { id, deviceId, epoch, kind, args } of rows) {
+    const to = sessions.get(deviceId)
     // Not logged in here yet, its login's answer has not been written (that login will ring again), or it is leaving.
     if (to?.epoch !== epoch || !isOpen(to)) continue
-    // The row was validated by whoever enqueued it; a kind or value the dialect cannot say fails here.
-    const command = { kind, ...args } as Command
+    const command: AnyCommand = { kind, ...args }
+    const when = { unixSeconds: Math.floor(Date.now() / msPerSecond), ttlSeconds }
     try {
-      if (to.lacks?.speaks(command.kind) === false) throw new RangeError(`no word for ${kind}`)
-      const when = { unixSeconds: Math.floor(Date.now() / msPerSecond), ttlSeconds }
+      // The row was validated by whoever enqueued it; a kind or value the dialect cannot say fails here.
       const frame = to.codec.encode(command, when)
-      outgoing.push({ id, epoch, hex: frame.toString('hex').toUpperCase(), kind, frame, command, to })
+      outgoing.push({ id, epoch, hex: frame.toString('hex').toUpperCase(), frame, command, to })
     } catch (error) {
-      log('command.unspeakable', { commandId: id, stationId, kind, error })
-      unspeakable.set(stationId, [...(unspeakable.get(stationId) ?? []), id])
+      log('command.unspeakable', { commandId: id, deviceId, kind, error })
+      unspeakable.set(to, [...(unspeakable.get(to) ?? []), id])
     }
   }
   return { outgoing, unspeakable }
-}
-
-/** Nothing will come back, but for a restart, which ends in a login: that it was said is all there is to know. */
-async function said(db: Db, { stationId }: Addressee, { kind }: Command): Promise<void> {
-  if (kind !== 'restart') await db.transaction((tx) => answer(tx, stationId, { kind }, ''))
 }
 
 /** Measures how long commands take. */
@@ -103,49 +95,67 @@ function stopwatch(observe: DispatcherContext<Addressee>['observe']) {
       const sent = running.get(id)
       if (!sent) return
       running.delete(id)
-      observe(sent.kind, (performance.now() - sent.at) / 1000)
+      observe(sent.kind, (performance.now() - sent.at) / msPerSecond)
     },
   }
 }
 
+type Watch = ReturnType<typeof stopwatch>
+
 /**
- * `waiting → tell → claim → write`: a command is marked as sent before its bytes leave, so a crash in between loses
- * time and never repeats a movement (docs/decisions.md "A physical act is never repeated"). Nothing is ever written twice.
+ * `encode → claim → write`: a command is marked as sent before its bytes leave, so a crash in between loses time and never
+ * repeats a movement (docs/decisions.md "A physical act is never repeated"). Nothing is ever written twice.
  */
+async function send<To extends Addressee>(
+  context: DispatcherContext<To>,
+  watch: Watch,
+  some: readonly OutgoingCommand<To>[],
+): Promise<void> {
+  const { name, db, counts } = context
+  const claimed = new Set(await claim(db.sql, name, some))
+  const sent = some.filter(({ id }) => claimed.has(id))
+  for (const { id, frame, command, to } of sent) {
+    context.send(to, frame, command)
+    count(counts.told, command.kind)
+    watch.start(id, command.kind)
+  }
+  for (const { command, to } of sent)
+    if (to.handlers.isAnswered?.(command.kind) === false)
+      await db.transaction((tx) => to.handlers.handle(tx, to.deviceId, { kind: command.kind }, ''))
+}
+
+/** Brings what waits for these devices, or for all of this node. */
+async function deliver<To extends Addressee>(context: DispatcherContext<To>, watch: Watch, deviceIds?: number[]) {
+  const { name, db } = context
+  const rows = await waiting(db.sql, name, deviceIds)
+  await context.prepare?.(rows)
+  const { outgoing, unspeakable } = batchOf(context, rows)
+  for (const [{ handlers, deviceId }, ids] of unspeakable)
+    await db.transaction((tx) => handlers.unspeakable(tx, deviceId, ids))
+  for (let from = 0; from < outgoing.length; from += batchCommandsMax)
+    await send(context, watch, outgoing.slice(from, from + batchCommandsMax))
+}
+
+/** The dispatcher of one node, or of all nodes behind one broker. */
 export function dispatcher<To extends Addressee>(context: DispatcherContext<To>): Dispatcher {
-  const { name, db, log, counts, sessions } = context
+  const { log, sessions } = context
   const rung = new Set<number>()
   const watch = stopwatch(context.observe)
   let isAll = false
   let isFailing = false
   let round: Promise<void> | null = null
 
-  async function deliver() {
+  async function rounds() {
     while (isAll || rung.size > 0) {
-      const stationIds = isAll ? undefined : [...rung]
+      const deviceIds = isAll ? undefined : [...rung]
       isAll = false
       rung.clear()
-      const rows = await waiting(db.sql, name, stationIds)
-      await context.prepare?.(rows)
-      const { outgoing, unspeakable } = batchOf(context, rows)
-      for (const [stationId, ids] of unspeakable) await db.transaction((tx) => fail(tx, stationId, ids))
-      for (let from = 0; from < outgoing.length; from += batchCommandsMax) {
-        const some = outgoing.slice(from, from + batchCommandsMax)
-        const claimed = new Set(await claim(db.sql, name, some))
-        for (const { id, kind, frame, command, to } of some) {
-          if (!claimed.has(id)) continue
-          context.send(to, frame, command)
-          count(counts.told, kind)
-          watch.start(id, kind)
-        }
-        for (const { id, command, to } of some)
-          if (claimed.has(id) && to.lacks?.isAnswered(command.kind) === false) await said(db, to, command)
-      }
+      await deliver(context, watch, deviceIds)
     }
   }
 
   function start() {
-    round ??= deliver().then(
+    round ??= rounds().then(
       () => {
         round = null
         isFailing = false
@@ -163,9 +173,9 @@ export function dispatcher<To extends Addressee>(context: DispatcherContext<To>)
   }
 
   return {
-    ring(stationId) {
-      if (!context.prepare && !sessions.get(stationId)) return
-      rung.add(stationId)
+    ring(deviceId) {
+      if (!context.prepare && !sessions.get(deviceId)) return
+      rung.add(deviceId)
       start()
     },
     ringAll() {

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
+import { listening } from './listeners.ts'
 
 /** The gateway's own little HTTP: for Prometheus and for whoever watches the process. */
 export interface MetricsServer {
@@ -9,7 +9,7 @@ export interface MetricsServer {
 }
 
 /** What `/health` tells. 200 as long as the process works: a restart would drop every cabinet and mend no database. */
-export interface Health {
+interface Health {
   node: string
   database: boolean
   cabinets: number
@@ -38,12 +38,8 @@ export async function serveMetrics(
   })
   server.headersTimeout = 5_000
   server.requestTimeout = 10_000
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, resolve)
-  })
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listening(server, port, { host, reusePort: false }),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

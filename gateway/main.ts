@@ -8,21 +8,21 @@ import {
   secret,
   startOrExit,
 } from '../db/platform/config.ts'
-import { jsonLog, type Log } from '../db/platform/log.ts'
+import { jsonLog } from '../db/platform/log.ts'
 import { endOnSignals } from '../db/platform/signals.ts'
 import { COMMAND_CHANNEL, DEVICE_CHANNEL } from '../db/postgres/channels.ts'
-import type { Db } from '../db/postgres/connect.ts'
-import { open } from '../db/postgres/open.ts'
-import { doubt, lookAgain } from './cabinet/identity-check.ts'
-import { type GatewayConfig, gatewayConfig, gatewayRules, gatewaySettings, type MqttConfig } from './config.ts'
-import { connectionGuard, type MayEnter } from './connection-guard.ts'
-import { type More, serveMetrics } from './http.ts'
-import { listen } from './listeners.ts'
-import { listenBootstrap } from './mqtt/bootstrap.ts'
+import { open as openDatabase } from '../db/postgres/open.ts'
+import { tcpCabinet } from './cabinet/tcp-login.ts'
+import { type GatewayConfig, gatewayConfig, gatewayRules, gatewaySettings } from './config.ts'
+import { connectionGuard } from './connection-guard.ts'
+import { type MetricsServer, type More, serveMetrics } from './http.ts'
+import { doubt, lookAgain } from './identity-check.ts'
+import { type Listener, listen } from './listeners.ts'
+import { type BootstrapListener, listenBootstrap } from './mqtt/bootstrap.ts'
 import { listenMqtt, type MqttListeners } from './mqtt/mqtt-listeners.ts'
 import { brokerHooks } from './mqtt-cluster/broker-hooks.ts'
 import { type Cluster, joinCluster } from './mqtt-cluster/membership.ts'
-import { type GatewayNode, newName, newNode } from './node.ts'
+import { type GatewayNode, type NodeParts, newName, newNode } from './node.ts'
 import { shutDown } from './shutdown.ts'
 import { serve } from './tcp/tcp-frames.ts'
 import { startTimers } from './timers.ts'
@@ -42,39 +42,19 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-export interface GatewayOptions {
-  config: GatewayConfig
-  db: Db
-  log: Log
-  /** The name of this node in the rows; never one that was used before. */
-  node?: string
-}
+/** What it needs; `name` and `kinds` are ours where nobody says otherwise. */
+type GatewayOptions = Omit<NodeParts, 'name' | 'kinds'> & Partial<NodeParts>
 
 const noBroker = { mqtt: null, mqttWs: null, mqttTls: null }
-
-/** Tells cabinets where the broker is: ours, unless a setting says another. */
-const bootstrapListener = (
-  node: GatewayNode,
-  { host, reusePort }: GatewayConfig,
-  { httpPort, publicHost, publicPort }: MqttConfig,
-  broker: MqttListeners | null,
-  mayEnter: MayEnter,
-) =>
-  listenBootstrap(
-    node,
-    { host, port: httpPort, reusePort },
-    { host: publicHost, port: publicPort ?? broker?.ports.mqtt ?? 0 },
-    mayEnter,
-  )
 
 /** Listens to the bells. Where one may have been missed, all that it could have said is looked at. */
 async function hear(node: GatewayNode): Promise<() => Promise<void>> {
   const unlisten = await Promise.all([
-    node.db.listen(COMMAND_CHANNEL, (stationId) => node.dispatcher.ring(Number(stationId)), node.dispatcher.ringAll),
+    node.db.listen(COMMAND_CHANNEL, (deviceId) => node.dispatcher.ring(Number(deviceId)), node.dispatcher.ringAll),
     node.db.listen(
       DEVICE_CHANNEL,
-      (stationId) => {
-        const session = node.sessions.get(Number(stationId))
+      (deviceId) => {
+        const session = node.sessions.get(Number(deviceId))
         if (session) void lookAgain(session)
       },
       () => {
@@ -85,59 +65,72 @@ async function hear(node: GatewayNode): Promise<() => Promise<void>> {
   return async () => void (await Promise.all(unlisten.map((stop) => stop())))
 }
 
+/** What is open of a gateway that is being started or runs. */
+interface Open {
+  node: GatewayNode
+  deafen(): Promise<void>
+  stopTimers(): Promise<void>
+  metrics?: MetricsServer
+  broker?: MqttListeners
+  cluster?: Cluster
+  calls?: BootstrapListener
+  tcp?: Listener
+}
+
+/** Closes what is open, in the order in which nothing is lost. */
+async function shut({ node, deafen, stopTimers, metrics, broker, cluster, calls, tcp }: Open): Promise<void> {
+  tcp?.close()
+  broker?.close()
+  await calls?.close()
+  await cluster?.close()
+  await deafen()
+  await stopTimers()
+  await shutDown(node)
+  await broker?.end()
+  node.metrics.close()
+  await metrics?.close()
+}
+
+/** Opens all ports, one after the other. @throws the system's error when a port is taken */
+async function openPorts(open: Open, config: GatewayConfig): Promise<Gateway['ports']> {
+  const { node } = open
+  const { host, reusePort, cabinetPort: port, tls } = config
+  const health = () => ({ node: node.name, database: node.isDatabaseThere, cabinets: node.sessions.count() })
+  let more: More = async () => false
+  open.metrics = await serveMetrics({ host, port: config.metricsPort }, node.metrics.registry, health, (...asked) =>
+    more(...asked),
+  )
+  const mayEnter = connectionGuard(node, config.allow)
+  if (config.broker) {
+    open.cluster = await joinCluster(node, config.broker)
+    more = brokerHooks(node, config.broker, open.cluster)
+  } else if (config.mqtt) open.broker = await listenMqtt(node, config, config.mqtt, mayEnter)
+  const brokerPorts = open.broker?.ports ?? noBroker
+  if (config.mqtt) open.calls = await listenBootstrap(node, config, config.mqtt, brokerPorts.mqtt ?? 0, mayEnter)
+  open.tcp = await listen(node, { host, reusePort, port, tls }, mayEnter, (socket, address) =>
+    serve(node, tcpCabinet, socket, address),
+  )
+  const { port: cabinet, tlsPort: cabinetTls } = open.tcp
+  return { cabinet, cabinetTls, metrics: open.metrics.port, calls: open.calls?.port ?? null, ...brokerPorts }
+}
+
 /**
- * Opens the devices' door over a migrated database.
- * @throws BadSettings | the system's error when a port is taken
+ * Opens the devices' ports over a migrated database.
+ * @throws RangeError | the system's error when a port is taken
  */
-export async function startGateway({ config, db, log, node: name = newName() }: GatewayOptions): Promise<Gateway> {
-  const { node, numbers, throttled } = newNode({ config, db, log, name })
-  const deaf = await hear(node)
-  const clock = startTimers(node, throttled)
-  const undo: (() => unknown)[] = [deaf, clock.stop, () => numbers.close()]
+export async function startGateway({
+  name = newName(),
+  kinds = [tcpCabinet],
+  ...parts
+}: GatewayOptions): Promise<Gateway> {
+  const node = newNode({ name, kinds, ...parts })
+  const open: Open = { node, deafen: await hear(node), stopTimers: startTimers(node) }
   try {
-    const web = { host: config.host, port: config.metricsPort }
-    let more: More = async () => false
-    const health = () => ({ node: name, database: node.isDatabaseThere, cabinets: node.sessions.count() })
-    const http = await serveMetrics(web, numbers.registry, health, (...asked) => more(...asked))
-    undo.push(http.close)
-    const mayEnter = connectionGuard(node, config.allow)
-    const broker = config.mqtt && !config.broker ? await listenMqtt(node, config, config.mqtt, mayEnter) : null
-    if (broker) undo.push(broker.close, broker.end)
-    const cluster = config.broker ? await joinCluster(node, config.broker, numbers) : null
-    if (cluster) undo.push(cluster.close)
-    if (cluster && config.broker) more = brokerHooks(node, config.broker, cluster)
-    const calls = config.mqtt ? await bootstrapListener(node, config, config.mqtt, broker, mayEnter) : null
-    if (calls) undo.push(calls.close)
-    const { host, reusePort, cabinetPort: port, tls } = config
-    const doors = await listen(node, { host, reusePort, port, tls }, mayEnter, (socket, address) =>
-      serve(socket, address, node),
-    )
-    return {
-      ports: {
-        cabinet: doors.port,
-        cabinetTls: doors.tlsPort,
-        metrics: http.port,
-        ...(broker?.ports ?? noBroker),
-        calls: calls?.port ?? null,
-      },
-      node,
-      cluster,
-      registry: numbers.registry,
-      async close() {
-        doors.close()
-        broker?.close()
-        await calls?.close()
-        await cluster?.close()
-        await deaf()
-        await clock.stop()
-        await shutDown(node)
-        await broker?.end()
-        numbers.close()
-        await http.close()
-      },
-    }
+    const ports = await openPorts(open, parts.config)
+    const { cluster = null } = open
+    return { ports, node, cluster, registry: node.metrics.registry, close: () => shut(open) }
   } catch (error) {
-    for (const step of undo) await step()
+    await shut(open)
     throw error
   }
 }
@@ -154,7 +147,7 @@ async function main() {
   ])
   const log = jsonLog()
   const ending = endOnSignals()
-  const { db, embedded, stop } = await open({ databaseUrl: DATABASE_URL, dataDir: DATA_DIR, log })
+  const { db, embedded, stop } = await openDatabase({ databaseUrl: DATABASE_URL, dataDir: DATA_DIR, log })
   const gateway = await startGateway({
     config: gatewayConfig(settings, secret('KEYS_SECRET', DATA_DIR, embedded)),
     db,

@@ -3,7 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Counts, Tally } from './counts.ts'
 
 /** What the registry asks when it is scraped. */
-export interface Sources {
+interface Sources {
   counts: Counts
   cabinets(): number
   connections(transport: 'tcp' | 'mqtt'): number

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Log } from '../db/platform/log.ts'
 import type { Db } from '../db/postgres/connect.ts'
-import { type Aftermaths, aftermaths } from './aftermaths.ts'
 import type { GatewayConfig, Limits } from './config.ts'
 import { type Connection, isOpen } from './connection.ts'
 import { type Counts, newCounts } from './counts.ts'
+import type { DeviceHandlers } from './device-handlers.ts'
 import { type Dispatcher, dispatcher } from './dispatcher.ts'
 import { type Limiter, limiter } from './limiter.ts'
 import { type LogThrottle, logThrottle } from './log-throttle.ts'
@@ -14,22 +14,25 @@ import { type Sessions, sessions } from './sessions.ts'
 
 /** One gateway process: what its parts share. */
 export interface GatewayNode {
-  /** Under this name the rows say who holds a cabinet; never used twice. */
+  /** Under this name the rows say who holds a device; never used twice. */
   name: string
   db: Db
   log: Log
   /** For what unauthorised devices can cause at will: above a bound per tick, lines are counted instead of written. */
   logSparingly: Log
+  throttle: LogThrottle
   keysSecret: string
   limits: Limits
   /** Milliseconds of a monotonic clock as of the last tick: a deadline costs no system call per frame. */
   clock: { now: number }
   counts: Counts
+  metrics: Metrics
   /** In front of the database, for logins and reports. */
   limiter: Limiter
   sessions: Sessions
   dispatcher: Dispatcher
-  aftermaths: Aftermaths
+  /** What it knows of each kind of device. */
+  kinds: readonly DeviceHandlers[]
   /** Every open connection, logged in or not. */
   connections: Set<Connection>
   /** Unauthorised devices that may still be written down in this minute. */
@@ -43,50 +46,45 @@ export interface GatewayNode {
 /** A name nobody had before: after a crash the rows must not look like ours. */
 export const newName = () => `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`
 
+/** What a node begins with. */
+export interface NodeParts {
+  config: GatewayConfig
+  db: Db
+  log: Log
+  name: string
+  kinds: readonly DeviceHandlers[]
+}
+
 /** What a node is made of; nothing runs yet. */
-export function newNode({ config, db, log, name }: { config: GatewayConfig; db: Db; log: Log; name: string }): {
-  node: GatewayNode
-  numbers: Metrics
-  throttled: LogThrottle
-} {
+export function newNode({ config, db, log, name, kinds }: NodeParts): GatewayNode {
   const { limits, keysSecret } = config
   const counts = newCounts()
-  const cabinets = sessions()
+  const here = sessions()
   const reports = limiter(limits.reportsAtOnceMax)
-  const throttled = logThrottle(log, limits.unauthorisedLinesPerTickMax)
+  const throttle = logThrottle(log, limits.unauthorisedLinesPerTickMax)
   const numbers = metrics({
     counts,
-    cabinets: cabinets.count,
+    cabinets: here.count,
     connections: (transport) => [...node.connections].filter((one) => one.transport.name === transport).length,
     reportsWaiting: reports.waiting,
     isDatabaseThere: () => node.isDatabaseThere,
   })
   const node: GatewayNode = {
-    name,
-    db,
-    log,
-    logSparingly: throttled.log,
-    keysSecret,
-    limits,
+    ...{ name, db, log, keysSecret, limits, counts, kinds, throttle },
+    logSparingly: throttle.log,
     clock: { now: performance.now() },
-    counts,
     limiter: reports,
-    sessions: cabinets,
+    sessions: here,
     dispatcher: dispatcher({
-      name,
-      db,
-      log,
-      counts,
-      sessions: cabinets,
+      ...{ name, db, log, counts, sessions: here, observe: numbers.observe },
       isOpen: ({ connection }) => isOpen(connection),
       send: ({ connection }, bytes, command) => connection.transport.send(connection, bytes, command),
-      observe: numbers.observe,
     }),
-    aftermaths,
+    metrics: numbers,
     connections: new Set(),
     quarantinesLeft: limits.quarantinePerMinuteMax,
     isDatabaseThere: true,
     isClosing: false,
   }
-  return { node, numbers, throttled }
+  return node
 }

@@ -1,25 +1,17 @@
 import { releaseNode } from '../db/devices/connections.ts'
-import { holdStations } from '../db/powerbank/station-lock.ts'
-import { settle } from './aftermaths.ts'
 import { drop, finish } from './connection.ts'
+import { holdAll, settle } from './device-handlers.ts'
 import type { GatewayNode } from './node.ts'
+import { within } from './patience.ts'
 
-/** How long cabinets may take to close their side when we stop. */
+/** How long devices may take to close their side when we stop. */
 const goodbyeMs = 1_000
 
 /** How long what was heard may take; what is left then was never acknowledged and is said again. */
 const workMs = 5_000
 
-/** Waits for work, or for so long. */
-async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
-  const patience = Promise.withResolvers<void>()
-  const timer = setTimeout(patience.resolve, milliseconds)
-  await Promise.race([patience.promise, work])
-  clearTimeout(timer)
-}
-
 /**
- * Reads nothing new, stores and acknowledges what was heard, gives the cabinets back in one statement and closes their
+ * Reads nothing new, stores and acknowledges what was heard, gives the devices back in one statement and closes their
  * connections. They dial again, wherever somebody answers. Call it when nothing accepts and no clock runs any more.
  */
 export async function shutDown(node: GatewayNode): Promise<void> {
@@ -34,8 +26,8 @@ export async function shutDown(node: GatewayNode): Promise<void> {
   await node.dispatcher.settled()
   try {
     await node.db.transaction(async (tx) => {
-      const { ended } = await releaseNode(tx, node.name, holdStations)
-      await settle(tx, node.aftermaths, ended)
+      const { ended } = await releaseNode(tx, node.name, holdAll(node.kinds))
+      await settle(tx, node.kinds, ended)
     })
   } catch (error) {
     node.log('node.not_released', { error })

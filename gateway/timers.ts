@@ -1,51 +1,46 @@
 import { expire } from '../db/devices/commands.ts'
 import { seen } from '../db/devices/connections.ts'
-import { sweep } from '../db/powerbank/janitor.ts'
-import { holdStations } from '../db/powerbank/station-lock.ts'
-import { settle } from './aftermaths.ts'
 import { finish, tick } from './connection.ts'
-import type { LogThrottle } from './log-throttle.ts'
+import { holdAll, settle } from './device-handlers.ts'
 import type { GatewayNode } from './node.ts'
+import { every } from './patience.ts'
 
 const minuteMs = 60_000
 
-/** What happens by the clock: one timer for the whole node, however many cabinets it holds. */
-export interface Timers {
-  /** Resolves when nothing it began is under way. */
-  stop(): Promise<void>
-}
-
-/** Writes when the cabinets were last heard, and learns which of them have gone to another node. */
+/** Writes when the devices were last heard, and learns which of them have gone to another node. */
 async function writeSeen(node: GatewayNode, sinceMs: number): Promise<void> {
   const heard: number[] = []
-  for (const session of node.sessions.all()) if (session.heardAt >= sinceMs) heard.push(session.stationId)
+  for (const session of node.sessions.all()) if (session.heardAt >= sinceMs) heard.push(session.deviceId)
   if (heard.length === 0) return
   const owned = new Set(await seen(node.db.sql, node.name, heard))
-  for (const stationId of heard) {
-    const session = owned.has(stationId) ? undefined : node.sessions.get(stationId)
+  for (const deviceId of heard) {
+    const session = owned.has(deviceId) ? undefined : node.sessions.get(deviceId)
     if (session) finish(session.connection, 'superseded')
   }
 }
 
 /** Ends the commands that are overdue, of every kind of device. @returns how many there were */
-const endOverdue = ({ db, aftermaths }: GatewayNode) =>
+const endOverdue = ({ db, kinds }: GatewayNode) =>
   db.transaction(async (tx) => {
-    const ended = await expire(tx, holdStations)
-    await settle(tx, aftermaths, ended)
+    const ended = await expire(tx, holdAll(kinds))
+    await settle(tx, kinds, ended)
     return ended.length
   })
 
-/** Starts the clock. Nothing it does can throw: a database that is away is logged once, and once when it is back. */
-export function startTimers(node: GatewayNode, logThrottle: LogThrottle): Timers {
+/**
+ * Starts what happens by the clock: two timers for the whole node, however many devices it holds. Nothing can throw: a
+ * database that is away is logged once, and once when it is back.
+ * @returns what stops it, when nothing it began is under way
+ */
+export function startTimers(node: GatewayNode): () => Promise<void> {
   const { limits, clock } = node
-  let writing: Promise<void> | null = null
   let seenAt = clock.now
   let minuteAt = clock.now
 
   async function work() {
     try {
       if ((await endOverdue(node)) > 0) node.dispatcher.ringAll()
-      await sweep(node.db, node.name)
+      for (const { sweep } of node.kinds) await sweep?.(node.db, node.name)
       if (clock.now - seenAt >= limits.seenIntervalMs) {
         const now = clock.now
         await writeSeen(node, seenAt)
@@ -68,16 +63,12 @@ export function startTimers(node: GatewayNode, logThrottle: LogThrottle): Timers
       minuteAt = clock.now
       node.quarantinesLeft = limits.quarantinePerMinuteMax
     }
-    logThrottle.tick()
-    writing ??= work().finally(() => {
-      writing = null
-    })
+    node.throttle.tick()
   }, limits.tickMs)
+  const stopWriting = every(limits.tickMs, work)
 
-  return {
-    async stop() {
-      clearInterval(timer)
-      await writing
-    },
+  return async () => {
+    clearInterval(timer)
+    await stopWriting()
   }
 }

@@ -3,6 +3,8 @@
  * dialects knows a byte. Sources: docs/protocol.md 2 and 3.
  */
 
+import type { Codec as DeviceWide, Secrets } from './any-device.ts'
+
 /**
  * A power bank's identity as the wire has it: the raw bytes in upper-case hex. Eight of them over TCP
  * (`4443484154000016`), the four of the serial number over MQTT (`026ED580`, printed as 40818048).
@@ -77,54 +79,14 @@ export type Command =
   | { kind: 'set_apn'; index: number; valid: boolean; operator: string; apn: string; user: string; password: string }
   | { kind: 'software_version' }
 
-/** What the middle decided about a report that wants an acknowledgement. */
-export type Verdict =
-  /** Stored: login accepted, heartbeat heard, return taken, abnormal report filed. */
-  | { kind: 'accepted' }
-  /** Not ours: an unknown or unverifiable cabinet at login. */
-  | { kind: 'refused' }
-  /** The report was an answer; there is nothing to say back. */
-  | { kind: 'silent' }
-
-/** The secret half of a conversation, known once the login's box id has been looked up. */
-export interface Secrets {
-  /** Keys that verify what the cabinet says, newest first (two during a key change). Empty: the dialect needs none. */
-  keys: readonly string[]
-}
-
-/** When a command was given and how long it holds; cabinets with firmware that looks drop one that is older (5.4). */
-export interface When {
-  unixSeconds: number
-  ttlSeconds: number
-}
-
-/** What an acknowledgement needs and `protocol/`, which has no clock, cannot make: a server nonce (u32) and Unix seconds. */
-export interface Entropy {
-  nonce: number
-  unixSeconds: number
-}
-
 /** What a login says besides our words: its nonce and its clock; zero when absent (0x60). */
 export interface LoginExtras {
   bootMilliseconds?: number
   unixSeconds?: number
 }
 
-/** One connection's translator, bound to its cabinet's secrets. Holds the last token, VSN and the key in use; no I/O. */
-export interface Codec {
-  /**
-   * A whole frame into a report.
-   * @throws MalformedBody bad checksum, bad token, unknown code or unreadable body
-   */
-  decode(frame: Buffer): Report
-  /**
-   * A command as a frame ready to be written. @throws RangeError a value or a command this wire cannot carry
-   * @param when said with movements where the wire has room for it (MQTT); TCP has none
-   */
-  encode(command: Command, when?: When): Buffer
-  /** The acknowledgement of a report, or null where the wire has none. @param entropy for TCP-B's login answer (0x60) */
-  answer(frame: Buffer, verdict: Verdict, entropy: Entropy): Buffer | null
-}
+/** One connection's translator, bound to its cabinet's secrets. Holds the last token, VSN and the key in use. */
+export type Codec = DeviceWide<Report, Command>
 
 /** What the first frame of a connection tells before any key is known. */
 export interface Greeting {

@@ -1,4 +1,5 @@
-import type { Acknowledgement, Command, Entropy, LoginExtras, Report, Verdict } from './cabinet.ts'
+import type { Entropy, Verdict } from './any-device.ts'
+import type { Acknowledgement, Command, LoginExtras, Report } from './cabinet.ts'
 import type { Body, Layout } from './field.ts'
 
 interface Definition<U extends Layout, D extends Layout> {

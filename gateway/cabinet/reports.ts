@@ -2,15 +2,8 @@ import { enqueue } from '../../db/devices/commands.ts'
 import type { Tx } from '../../db/postgres/connect.ts'
 import { answer } from '../../db/powerbank/answers.ts'
 import * as sightings from '../../db/powerbank/cabinet-reports.ts'
-import type { Report, Verdict } from '../../protocol/cabinet.ts'
-import type { GatewayNode } from '../node.ts'
-import type { Addressee } from '../sessions.ts'
-
-/** What a report came to: what to say back, and the command it answered. */
-interface Outcome {
-  verdict: Verdict
-  commandId?: number
-}
+import type { Report } from '../../protocol/cabinet.ts'
+import { accepted, type Outcome, silent } from '../device-handlers.ts'
 
 type Handler<K extends Report['kind']> = (
   tx: Tx,
@@ -18,9 +11,6 @@ type Handler<K extends Report['kind']> = (
   report: Extract<Report, { kind: K }>,
   hex: string,
 ) => Promise<Outcome>
-
-export const accepted: Verdict = { kind: 'accepted' }
-const silent: Verdict = { kind: 'silent' }
 
 /** A report that answers a command: the command's row takes it, late or not. */
 async function answered(tx: Tx, stationId: number, report: Report, hex: string): Promise<Outcome> {
@@ -57,7 +47,11 @@ const handlers: { [K in Report['kind']]: Handler<K> } = {
   iccid: answered,
   volume: answered,
   set_volume: answered,
-  server_address: answered,
+  async server_address(tx, stationId, report, hex) {
+    const outcome = await answered(tx, stationId, report, hex)
+    const { heartbeatSeconds } = report
+    return heartbeatSeconds > 0 ? { ...outcome, heartbeatSeconds } : outcome
+  },
   // Takes effect at the restart that has to follow (0x63).
   async set_server_address(tx, stationId, report, hex) {
     const outcome = await answered(tx, stationId, report, hex)
@@ -75,24 +69,4 @@ const handlers: { [K in Report['kind']]: Handler<K> } = {
 export function handle(tx: Tx, stationId: number, report: Report, hex: string): Promise<Outcome> {
   // The table is typed kind by kind; here the kind is only known at run time, and the report is the one it says.
   return (handlers[report.kind] as Handler<any>)(tx, stationId, report, hex)
-}
-
-/**
- * One report of a cabinet, in one transaction. Resolves after the commit: only then may anything be said back.
- * The caller sees to it that a cabinet's reports come one at a time.
- */
-export async function receive(
-  node: Pick<GatewayNode, 'db' | 'dispatcher'>,
-  session: Pick<Addressee, 'stationId' | 'heartbeatSeconds'>,
-  report: Report,
-  hex: string,
-): Promise<Verdict> {
-  const { stationId } = session
-  const { verdict, commandId } = await node.db.transaction((tx) => handle(tx, stationId, report, hex))
-  if (report.kind === 'server_address' && report.heartbeatSeconds > 0)
-    session.heartbeatSeconds = report.heartbeatSeconds
-  if (commandId !== undefined) node.dispatcher.answered(commandId)
-  // What was under way is over: the next of its kind may go. Also without a command: a late one may have made room.
-  if (verdict.kind === 'silent') node.dispatcher.ring(stationId)
-  return verdict
 }

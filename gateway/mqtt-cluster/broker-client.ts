@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt'
 import type { Log } from '../../db/platform/log.ts'
+import { within } from '../patience.ts'
 
 const reconnectMs = 1_000
 const connectTimeoutMs = 10_000
@@ -52,7 +53,7 @@ export interface Incoming {
 }
 
 /** Our connection to the broker, which it makes again whenever it is lost. */
-export interface BrokerClient {
+interface BrokerClient {
   isOpen(): boolean
   /** True when the broker brings each message to one node of the group; null as long as that is not known. */
   isShared(): boolean | null
@@ -62,7 +63,7 @@ export interface BrokerClient {
   close(): Promise<void>
 }
 
-export interface BrokerClientOptions {
+interface BrokerClientOptions {
   access: BrokerAccess
   filters: readonly string[]
   log: Log
@@ -182,16 +183,14 @@ async function sharesWithUs(
   topic: string,
   hear: (heard: () => void) => void,
 ): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  const patience = setTimeout(resolve, shareCheckMs, false)
-  hear(() => resolve(true))
+  const { promise, resolve } = Promise.withResolvers<void>()
+  hear(resolve)
   try {
     const [granted] = await client.subscribeAsync(shared(group, topic), { qos: 0, rh: nothingRetained })
     if (!granted || granted.qos === subscriptionRefused) return false
     client.publish(topic, 'hello', { qos: 0 })
-    return await promise
+    return await within(shareCheckMs, promise)
   } finally {
-    clearTimeout(patience)
     if (client.connected) client.unsubscribe(shared(group, topic))
   }
 }

@@ -1,5 +1,4 @@
 import { seen } from '../../db/devices/connections.ts'
-import { quarantine } from '../../db/devices/quarantine.ts'
 import {
   arrive,
   closeSilent,
@@ -7,13 +6,12 @@ import {
   stationBehind,
   stationsBehind,
 } from '../../db/powerbank/mqtt-stations.ts'
-import { codec, isAnswered, speaks } from '../../protocol/cabinet-mqtt/index.ts'
-import { count } from '../counts.ts'
+import { codec } from '../../protocol/cabinet-mqtt/index.ts'
+import { dialect, heartbeatSeconds, mqttCabinet } from '../cabinet/mqtt-login.ts'
+import { writeDown } from '../login.ts'
 import type { GatewayNode } from '../node.ts'
 import type { Addressee } from '../sessions.ts'
 
-/** Two of them unheard and a cabinet is offline (docs/protocol.md 5.6). */
-const heartbeatSeconds = 600
 /** Cabinets a node remembers, at most; whoever was looked up first is looked up again. */
 const knownMax = 100_000
 
@@ -56,7 +54,7 @@ function memory() {
     const known = byStation.get(stationId)
     if (!known) return
     byStation.delete(stationId)
-    byBox.delete(known.boxId)
+    byBox.delete(known.serial)
   }
 
   function remember(station: MqttStation): Known {
@@ -76,7 +74,7 @@ export function devices(node: GatewayNode, name: string): Devices {
 
   async function arrived(known: Known, isLogin: boolean) {
     if (known.isOpen && !isLogin) return false
-    const { stationId } = known
+    const { deviceId: stationId } = known
     known.epoch = await node.db.transaction((tx) => arrive(tx, { stationId, node: name, heartbeatSeconds, isLogin }))
     known.isOpen = true
     known.heardAt = node.clock.now
@@ -92,7 +90,8 @@ export function devices(node: GatewayNode, name: string): Devices {
       if (known) return known
       const station = await stationBehind(node.db.sql, name, boxId)
       if (station) return remember(station)
-      await refuse(node, boxId)
+      // The broker let it in; we do not know it.
+      await writeDown(node, { boxId, dialect, reason: 'unknown_box_id', address: 'broker' })
       return null
     },
     arrived,
@@ -120,28 +119,18 @@ export function devices(node: GatewayNode, name: string): Devices {
 /** Writes down that these were heard just now. @returns those whom somebody took for silent just before */
 async function closedAmong({ db }: GatewayNode, name: string, heard: readonly Known[]): Promise<Known[]> {
   if (heard.length === 0) return []
-  const ids = heard.map(({ stationId }) => stationId)
+  const ids = heard.map(({ deviceId }) => deviceId)
   const open = new Set(await seen(db.sql, name, ids))
-  return heard.filter(({ stationId }) => !open.has(stationId))
-}
-
-/** An unauthorised device: the broker let it in, we do not know it. */
-async function refuse(node: GatewayNode, boxId: string): Promise<void> {
-  const reason = 'unknown_box_id'
-  count(node.counts.loginsRefused, reason)
-  node.logSparingly('login.refused', { boxId, dialect: 'mqtt', address: 'broker', reason })
-  if (node.quarantinesLeft <= 0) return
-  node.quarantinesLeft -= 1
-  await quarantine(node.db.sql, { boxId, dialect: 'mqtt', reason, address: 'broker' })
+  return heard.filter(({ deviceId }) => !open.has(deviceId))
 }
 
 const knownOf = ({ stationId, boxId, firmware, epoch }: MqttStation): Known => ({
-  stationId,
-  boxId,
+  deviceId: stationId,
+  serial: boxId,
+  handlers: mqttCabinet,
   epoch: epoch ?? 0,
   isOpen: epoch !== null,
   codec: codec({ firmware }),
   heartbeatSeconds,
   heardAt: Number.NEGATIVE_INFINITY,
-  lacks: { speaks, isAnswered },
 })

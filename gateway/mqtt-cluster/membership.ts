@@ -5,8 +5,9 @@ import { lookAtAll } from '../../db/powerbank/mqtt-stations.ts'
 import type { Command } from '../../protocol/cabinet.ts'
 import { qosOf, topics } from '../../protocol/cabinet-mqtt/index.ts'
 import { type Dispatcher, dispatcher } from '../dispatcher.ts'
-import { gauge, type Metrics } from '../metrics.ts'
+import { gauge } from '../metrics.ts'
 import type { GatewayNode } from '../node.ts'
+import { every } from '../patience.ts'
 import { type BrokerAccess, brokerClient, type Incoming } from './broker-client.ts'
 import { type Devices, devices } from './known-devices.ts'
 import { worker } from './worker.ts'
@@ -40,20 +41,6 @@ function nameOf({ url, shareGroup }: BrokerAccess): string {
 
 /** At QoS 1 a lost connection says it again, and nobody is restarted twice. */
 const qosTo = (command: Command) => (command.kind === 'restart' ? 0 : qosOf(command))
-
-/** Does something again and again, but never twice at once. @returns what stops it, when it has finished */
-function every(milliseconds: number, work: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | null = null
-  const timer = setInterval(() => {
-    running ??= work().finally(() => {
-      running = null
-    })
-  }, milliseconds)
-  return async () => {
-    clearInterval(timer)
-    await running
-  }
-}
 
 /** What the parts of a node behind a broker share. */
 interface Member {
@@ -103,18 +90,15 @@ function startWriting(member: Member): () => Promise<void> {
  * reports are worked off one after the other, and acknowledged after their commit. (The order between nodes is the
  * broker's: where it can share by topic or by client, it should.)
  */
-export async function joinCluster(
-  node: GatewayNode,
-  access: BrokerAccess,
-  { observe, registry }: Pick<Metrics, 'observe' | 'registry'>,
-): Promise<Cluster> {
+export async function joinCluster(node: GatewayNode, access: BrokerAccess): Promise<Cluster> {
   const { db, log, counts } = node
+  const { observe, registry } = node.metrics
   const name = nameOf(access)
   const known = devices(node, name)
   const bell = dispatcher({
     ...{ name, db, log, counts, observe, sessions: known, prepare: known.prepare },
     isOpen: () => client.isOpen(),
-    send: ({ boxId }, bytes, command) => client.publish(topics(boxId).get, bytes, { qos: qosTo(command) }),
+    send: ({ serial }, bytes, command: Command) => client.publish(topics(serial).get, bytes, { qos: qosTo(command) }),
   })
   const member: Member = { node, name, known, bell, hasMissed: false }
   const echo = ({ topic, payload, qos }: Incoming) =>

@@ -1,9 +1,10 @@
 import { type Channel, topicOf } from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
-import { receive } from '../cabinet/reports.ts'
 import { count } from '../counts.ts'
+import { receive } from '../device-handlers.ts'
 import type { Dispatcher } from '../dispatcher.ts'
 import type { GatewayNode } from '../node.ts'
+import { within } from '../patience.ts'
 import type { Incoming } from './broker-client.ts'
 import type { Devices, Known } from './known-devices.ts'
 
@@ -66,7 +67,7 @@ async function act(desk: Desk, { boxId, channel, message }: ReceivedMessage): Pr
   if (!device) return
   const report = device.codec.decode(message.payload)
   if ((report.kind === 'heartbeat') !== (channel === 'heart')) throw new MalformedBody(`${report.kind} on ${channel}`)
-  if (await devices.arrived(device, false)) dispatcher.ring(device.stationId)
+  if (await devices.arrived(device, false)) dispatcher.ring(device.deviceId)
   if (channel === 'heart') return beat(desk, device, message)
   device.heardAt = node.clock.now
   count(node.counts.heard, report.kind)
@@ -143,14 +144,8 @@ function chains(desk: Desk, pause: Pause) {
 /** Works messages off, and acknowledges each when it is done with. */
 export function worker(desk: Desk): Worker {
   const { node, devices } = desk
-  const closing = Promise.withResolvers<boolean>()
-  const { queue, settled } = chains(desk, async (milliseconds) => {
-    const patience = Promise.withResolvers<boolean>()
-    const timer = setTimeout(patience.resolve, milliseconds, true)
-    const isTime = await Promise.race([patience.promise, closing.promise])
-    clearTimeout(timer)
-    return isTime
-  })
+  const closing = Promise.withResolvers<void>()
+  const { queue, settled } = chains(desk, async (milliseconds) => !(await within(milliseconds, closing.promise)))
   return {
     take(message) {
       const topic = topicOf(message.topic)
@@ -172,10 +167,9 @@ export function worker(desk: Desk): Worker {
       message.acknowledge()
     },
     async finish() {
-      const patience = setTimeout(closing.resolve, workMs, false)
-      if (!node.isDatabaseThere) closing.resolve(false)
+      if (node.isDatabaseThere) await within(workMs, settled())
+      closing.resolve()
       await settled()
-      clearTimeout(patience)
     },
   }
 }

@@ -22,13 +22,14 @@ import {
   uploadPaths,
 } from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
+import { dialect } from '../cabinet/mqtt-login.ts'
+import type { GatewayConfig, MqttConfig } from '../config.ts'
 import type { MayEnter } from '../connection-guard.ts'
 import { count } from '../counts.ts'
 import { listening } from '../listeners.ts'
+import { writeDown } from '../login.ts'
 import { plain } from '../networks.ts'
 import type { GatewayNode } from '../node.ts'
-import { writeDown } from '../tcp/tcp-login.ts'
-import { dialect } from './mqtt-login.ts'
 
 /** `hardware=…&software=…`, with room. */
 const descriptionBytesMax = 1_024
@@ -52,7 +53,7 @@ type Told = [code: 200 | 400 | 401 | 404 | 413 | 429 | 503, body: string]
 type Env = { Bindings: HttpBindings }
 
 /** Where the broker is, as cabinets are told it. */
-export interface Directions {
+interface Directions {
   /** Null: by the name they call us by. */
   host: string | null
   port: number
@@ -182,20 +183,24 @@ function bootstrap(node: GatewayNode, directions: Directions): Hono<Env> {
   return app
 }
 
-/** The running door. */
+/** The open port of the cabinets' HTTP. */
 export interface BootstrapListener {
   port: number
   close(): Promise<void>
 }
 
-/** Opens the HTTP door of the cabinets. Rejects with the system's error when the port is taken. */
+/**
+ * Opens the port of the cabinets' HTTP. Rejects with the system's error when it is taken.
+ * @param brokerPort ours, where settings name no other
+ */
 export async function listenBootstrap(
   node: GatewayNode,
-  { host, port, reusePort }: { host: string; port: number; reusePort: boolean },
-  directions: Directions,
+  { host, reusePort }: Pick<GatewayConfig, 'host' | 'reusePort'>,
+  { httpPort, publicHost, publicPort }: MqttConfig,
+  brokerPort: number,
   mayEnter: MayEnter,
 ): Promise<BootstrapListener> {
-  const { fetch } = bootstrap(node, directions)
+  const { fetch } = bootstrap(node, { host: publicHost, port: publicPort ?? brokerPort })
   // Bindings: node:http's, for the server is.
   const listener = getRequestListener((request, bindings) => fetch(request, bindings as HttpBindings), {
     hostname: nameless,
@@ -205,9 +210,8 @@ export async function listenBootstrap(
   const limits = { headersTimeout: requestMs, requestTimeout: requestMs, maxHeaderSize: headerBytesMax }
   const server = createServer({ ...limits, requireHostHeader: false }, listener)
   server.on('connection', mayEnter)
-  const taken = await listening(server, port, { host, reusePort })
   return {
-    port: taken,
+    port: await listening(server, httpPort, { host, reusePort }),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

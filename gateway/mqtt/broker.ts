@@ -8,19 +8,19 @@ import {
   type PublishPacket,
   type Subscription,
 } from 'aedes'
-import type { Report } from '../../protocol/cabinet.ts'
+import type { AnyReport } from '../../protocol/any-device.ts'
 import { topicOf } from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
-import { isDue, lookAgain } from '../cabinet/identity-check.ts'
-import { accepted, receive } from '../cabinet/reports.ts'
+import { login, mqttCabinet } from '../cabinet/mqtt-login.ts'
 import type { MqttConfig } from '../config.ts'
 import { about, ending, fail, inTurn, unreadable } from '../connection.ts'
 import { count } from '../counts.ts'
+import { accepted, receive } from '../device-handlers.ts'
+import { isDue, lookAgain } from '../identity-check.ts'
 import type { GatewayNode } from '../node.ts'
 import { isWellMannered, markRepeats, withinGranted } from './conformance.ts'
 import { tell } from './heartbeat.ts'
 import { drainTimeoutMs, type MqttConnection, newMqttConnection } from './mqtt-connection.ts'
-import { login } from './mqtt-login.ts'
 
 /** QoS 2 messages of one device whose handshake is not finished; a cabinet sends one at a time. */
 const inflightMax = 16
@@ -38,7 +38,7 @@ const refused = 0x80
 const [serverUnavailable, badCredential] = [3, 4]
 
 /** The embedded broker. Not listening by itself: doors hand their streams to `serve`. */
-export interface Broker {
+interface Broker {
   serve(stream: Duplex, address: string): MqttConnection
   close(): Promise<void>
 }
@@ -114,7 +114,7 @@ export async function startBroker(node: GatewayNode, config: MqttConfig): Promis
   watchClients(node, aedes, connectionOf)
   return {
     serve(stream, address) {
-      const connection = newMqttConnection(node, config, stream, address)
+      const connection = newMqttConnection(node, mqttCabinet, config, stream, address)
       connections.set(stream, connection)
       connection.client = aedes.handle(stream)
       return connection
@@ -146,7 +146,7 @@ function watchClients(node: GatewayNode, aedes: Aedes, connectionOf: ConnectionO
       const about = topicOf(topic)
       if (!about || (qos as number) === refused) continue
       connection.granted[about.channel] = qos
-      if (about.channel === 'get') node.dispatcher.ring(connection.session.stationId)
+      if (about.channel === 'get') node.dispatcher.ring(connection.session.deviceId)
     }
   })
   aedes.on('unsubscribe', (topics: string[], client: Client) => {
@@ -205,7 +205,7 @@ function heard(connection: MqttConnection, packet: PublishPacket, callback: Call
   session.heardAt = node.clock.now
   if (isDue(session)) void lookAgain(session)
   const payload = packet.payload as Buffer
-  let report: Report
+  let report: AnyReport
   try {
     report = session.codec.decode(payload)
   } catch (error) {
@@ -223,7 +223,7 @@ function heard(connection: MqttConnection, packet: PublishPacket, callback: Call
 }
 
 /** One report after the other, for the broker hands them over all at once. */
-function store(connection: MqttConnection, report: Report, payload: Buffer, callback: Callback): void {
+function store(connection: MqttConnection, report: AnyReport, payload: Buffer, callback: Callback): void {
   const { node } = connection
   const session = connection.session!
   const hex = payload.toString('hex').toUpperCase()

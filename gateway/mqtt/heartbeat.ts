@@ -1,9 +1,9 @@
 import { type Channel, topicOf } from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
-import { isDue, lookAgain } from '../cabinet/identity-check.ts'
-import { accepted } from '../cabinet/reports.ts'
 import { write } from '../connection.ts'
 import { count } from '../counts.ts'
+import { accepted } from '../device-handlers.ts'
+import { isDue, lookAgain } from '../identity-check.ts'
 import type { MqttConnection } from './mqtt-connection.ts'
 import { acknowledgedAt, encodePublish, nextId, type Published, publishedAt } from './packets.ts'
 

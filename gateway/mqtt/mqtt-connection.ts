@@ -6,6 +6,7 @@ import { type Channel, qosOf, topics } from '../../protocol/cabinet-mqtt/index.t
 import { BrokenStream } from '../../protocol/errors.ts'
 import type { Limits, MqttConfig } from '../config.ts'
 import { type Connection, drop, ending, newConnection, type Transport } from '../connection.ts'
+import type { DeviceHandlers } from '../device-handlers.ts'
 import type { GatewayNode } from '../node.ts'
 import { answerToLevel } from './conformance.ts'
 import { takeBeats, tell } from './heartbeat.ts'
@@ -45,12 +46,13 @@ export interface MqttConnection extends Connection {
 /** A connection that just came in, counted and metered. */
 export function newMqttConnection(
   node: GatewayNode,
+  handlers: DeviceHandlers,
   config: MqttConfig,
   stream: Duplex,
   address: string,
 ): MqttConnection {
   const connection = newConnection(
-    { node, transport: mqtt, stream, address },
+    { node, transport: mqtt, handlers, stream, address },
     {
       config,
       client: null,

@@ -68,7 +68,7 @@ function writeLength(packet: Buffer, at: number, length: number): number {
 }
 
 /** What one PUBLISH says. Never retained, never a duplicate: nothing is said twice here. */
-export interface Saying {
+interface Saying {
   /** ASCII, as all our topics are. */
   topic: string
   payload: Buffer

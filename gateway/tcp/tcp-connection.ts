@@ -1,11 +1,24 @@
 import type { Duplex } from 'node:stream'
-import type { Codec } from '../../protocol/cabinet.ts'
-import { type Framer, newFramer } from '../../protocol/cabinet-tcp/index.ts'
+import type { Codec, Framer } from '../../protocol/any-device.ts'
 import { type Connection, drop, newConnection, type Transport, write } from '../connection.ts'
+import type { DeviceHandlers } from '../device-handlers.ts'
+import type { Newcomer } from '../login.ts'
 import type { GatewayNode } from '../node.ts'
+
+/** What the gateway asks of a kind of device that speaks over TCP. */
+export interface TcpHandlers extends DeviceHandlers {
+  newFramer(): Framer
+  /**
+   * Who is this, by its first frame or a later login?
+   * @returns null: it is not let in, and has been told
+   * @throws MalformedBody the frame is no login
+   */
+  identify(connection: TcpConnection, frame: Buffer): Promise<Newcomer | null>
+}
 
 /** A connection over TCP. */
 export interface TcpConnection extends Connection {
+  handlers: TcpHandlers
   framer: Framer
   isPaused: boolean
   /** Frames read since the last tick. */
@@ -66,11 +79,17 @@ const tcp: Transport = {
 }
 
 /** A connection that just came in. */
-export const newTcpConnection = (node: GatewayNode, stream: Duplex, address: string): TcpConnection =>
+export const newTcpConnection = (
+  node: GatewayNode,
+  handlers: TcpHandlers,
+  stream: Duplex,
+  address: string,
+): TcpConnection =>
   newConnection(
-    { node, transport: tcp, stream, address },
+    { node, transport: tcp, handlers, stream, address },
     {
-      framer: newFramer(),
+      handlers,
+      framer: handlers.newFramer(),
       isPaused: false,
       frames: 0,
       beatHead: 0,

@@ -1,28 +1,34 @@
+import { randomInt } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import type { Report } from '../../protocol/cabinet.ts'
+import type { AnyReport } from '../../protocol/any-device.ts'
 import { BrokenStream, MalformedBody } from '../../protocol/errors.ts'
-import { isDue, isWorthALook, lookAgain } from '../cabinet/identity-check.ts'
-import { accepted, receive } from '../cabinet/reports.ts'
 import { drop, fail, finish, inTurn, unreadable, write } from '../connection.ts'
 import { count } from '../counts.ts'
+import { accepted, receive } from '../device-handlers.ts'
+import { isDue, isWorthALook, lookAgain } from '../identity-check.ts'
+import { admit } from '../login.ts'
 import type { GatewayNode } from '../node.ts'
 import type { Session } from '../sessions.ts'
-import { isTooFast, newTcpConnection, pause, type TcpConnection } from './tcp-connection.ts'
-import { entropy, login } from './tcp-login.ts'
+import { isTooFast, newTcpConnection, pause, type TcpConnection, type TcpHandlers } from './tcp-connection.ts'
 
-/** A heartbeat is a bare header in both dialects (docs/protocol.md 0x61). */
+/** A cabinet's heartbeat is a bare header in both dialects (docs/protocol.md 0x61). */
 const beatBytes = 9
 /** Heartbeats are answered with neither (docs/protocol.md 0x61). */
 const noEntropy = { nonce: 0, unixSeconds: 0 }
+const nonceMax = 2 ** 32
+const msPerSecond = 1_000
+
+/** TCP-B's login answer carries a random number and the time (docs/protocol.md 0x60); other answers look at neither. */
+export const entropy = () => ({ nonce: randomInt(nonceMax), unixSeconds: Math.floor(Date.now() / msPerSecond) })
 
 const later = 'later'
 
 /**
- * Serves one cabinet, on a socket or on any other two-way stream. Heartbeats are answered from memory at once; all else
+ * Serves one device, on a socket or on any other two-way stream. Heartbeats are answered from memory at once; all else
  * is worked off in order, one report at a time, and acknowledged after its commit.
  */
-export function serve(stream: Duplex, address: string, node: GatewayNode): TcpConnection {
-  const connection = newTcpConnection(node, stream, address)
+export function serve(node: GatewayNode, handlers: TcpHandlers, stream: Duplex, address: string): TcpConnection {
+  const connection = newTcpConnection(node, handlers, stream, address)
   stream.on('data', (chunk: Buffer) => read(connection, chunk))
   stream.on('end', () => finish(connection, 'closed_by_cabinet'))
   stream.on('error', (error: NodeJS.ErrnoException) => drop(connection, error.code?.toLowerCase() ?? 'error'))
@@ -87,7 +93,7 @@ function readFrames(connection: TcpConnection, chunk: Buffer): void {
   if (connection.waiting >= node.limits.framesWaitingMax || isTooFast(connection)) pause(connection)
 }
 
-/** There is no way back in step. A cabinet may have said something true in front of it; an unauthorised device has said nothing. */
+/** There is no way back in step. A device may have said something true in front of it; an unauthorised device has said nothing. */
 function stumble(connection: TcpConnection, error: unknown): void {
   if (!(error instanceof BrokenStream)) fail(connection, error)
   else {
@@ -113,8 +119,8 @@ function take(connection: TcpConnection, frame: Buffer, replies: Buffer[]): void
   } else if (report) enqueue(connection, frame, report)
 }
 
-/** The report of a frame; null when it is unreadable; `later` when that is worth a look at the cabinet's keys. */
-function hearNow(connection: TcpConnection, session: Session, frame: Buffer): Report | null | typeof later {
+/** The report of a frame; null when it is unreadable; `later` when that is worth a look at the device's keys. */
+function hearNow(connection: TcpConnection, session: Session, frame: Buffer): AnyReport | null | typeof later {
   try {
     return hear(connection, session, frame)
   } catch (error) {
@@ -126,7 +132,7 @@ function hearNow(connection: TcpConnection, session: Session, frame: Buffer): Re
 }
 
 /** Has a frame wait for its turn; `report` is null where it could not be heard yet. */
-function enqueue(connection: TcpConnection, frame: Buffer, report: Report | null): void {
+function enqueue(connection: TcpConnection, frame: Buffer, report: AnyReport | null): void {
   void inTurn(connection, async () => {
     // Dropped: one before it was not stored, so it is said again behind that, on the next connection.
     if (connection.stream.destroyed) return
@@ -140,11 +146,11 @@ function enqueue(connection: TcpConnection, frame: Buffer, report: Report | null
 }
 
 /** One frame that could not be answered at once: a login, a report, or the first one after a doubt. */
-async function act(connection: TcpConnection, frame: Buffer, heard: Report | null): Promise<void> {
+async function act(connection: TcpConnection, frame: Buffer, heard: AnyReport | null): Promise<void> {
   const { session, node } = connection
   const report = session && (heard ?? (await hearAgain(connection, session, frame)))
   if (session === null || report === null || report.kind === 'login') {
-    if (connection.ending === null) connection.session = (await login(connection, frame)) ?? session
+    if (connection.ending === null) await login(connection, frame)
     return
   }
   const verdict =
@@ -157,8 +163,19 @@ async function act(connection: TcpConnection, frame: Buffer, heard: Report | nul
   write(connection, answer)
 }
 
+/** Answers a login once it is committed; its commands follow it. @throws MalformedBody the frame is no login */
+async function login(connection: TcpConnection, frame: Buffer): Promise<void> {
+  const { node, handlers, session } = connection
+  const newcomer = await handlers.identify(connection, frame)
+  if (!newcomer) return
+  if (session && session.deviceId !== newcomer.deviceId) return finish(connection, 'other_box_id')
+  connection.session = await admit(connection, newcomer, () => newcomer.codec.answer(frame, accepted, entropy()))
+  count(node.counts.acknowledged, 'login')
+  node.dispatcher.ring(newcomer.deviceId)
+}
+
 /** A frame that came before the login was done, or that nothing we knew could read. */
-async function hearAgain(connection: TcpConnection, session: Session, frame: Buffer): Promise<Report> {
+async function hearAgain(connection: TcpConnection, session: Session, frame: Buffer): Promise<AnyReport> {
   try {
     return hear(connection, session, frame)
   } catch (error) {
@@ -168,7 +185,7 @@ async function hearAgain(connection: TcpConnection, session: Session, frame: Buf
   }
 }
 
-function hear(connection: TcpConnection, session: Session, frame: Buffer): Report {
+function hear(connection: TcpConnection, session: Session, frame: Buffer): AnyReport {
   if (isDue(session)) void lookAgain(session)
   const report = session.codec.decode(frame)
   connection.malformedInARow = 0

@@ -1,4 +1,5 @@
-import type { Command, Report, When } from '../cabinet.ts'
+import type { When } from '../any-device.ts'
+import type { Command, Report } from '../cabinet.ts'
 import { encodeBody } from '../field.ts'
 import type { AnyUplink, Make } from './define.ts'
 import { requestOf, uplinks } from './dialect.ts'

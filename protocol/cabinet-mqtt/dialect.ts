@@ -66,7 +66,7 @@ export function toTell(command: Command, firmware: Firmware): AnyRequest {
 export const speaks = (kind: Command['kind']): boolean => requests.some((request) => request.kind === kind)
 
 /** False for those of them that are obeyed without a word (reboot, volume): nobody should wait for an answer. */
-export const isAnswered = (kind: Command['kind']): boolean =>
+export const isAnswered = (kind: string): boolean =>
   requests.some((request) => request.kind === kind && request.answer !== null)
 
 /** The quality of service of a command: 0 where hearing it twice would do it twice, else 1 (5.2). */

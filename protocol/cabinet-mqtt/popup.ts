@@ -1,4 +1,4 @@
-import type { When } from '../cabinet.ts'
+import type { When } from '../any-device.ts'
 import { u8, u32 } from '../field.ts'
 import { bankIdOf, bankOrNull, snMax, snOf, snOrNone } from './bank.ts'
 import { request, uplink } from './define.ts'

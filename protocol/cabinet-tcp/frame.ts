@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { Framer } from '../any-device.ts'
 import { BrokenStream, MalformedBody } from '../errors.ts'
 
 /** PacketLen counts what follows it: command, VSN, checksum, token and payload (docs/protocol.md 2.1). */
@@ -19,21 +20,9 @@ export interface Frame {
   payload: Buffer
 }
 
-/** One connection's framer. */
-export interface Framer {
-  /**
-   * Whole frames of everything pushed so far, as views of the chunk; the rest waits for the next chunk.
-   * Yields every whole frame before it throws, so that a return in front of garbage is not lost.
-   * @throws BrokenStream PacketLen outside 7–4096
-   */
-  push(chunk: Buffer): Generator<Buffer, void, undefined>
-  /** Bytes of a frame begun and not finished; never more than one frame. */
-  rest(): Buffer
-}
-
 const nothing = Buffer.alloc(0)
 
-/** Cuts a TCP stream into frames (section 2.2). */
+/** Cuts a TCP stream into frames (section 2.2): a PacketLen outside 7–4096 breaks it. */
 export function newFramer(): Framer {
   let rest: Buffer = nothing
   return {

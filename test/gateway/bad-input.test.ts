@@ -126,7 +126,7 @@ test('unreadable frames between good ones are counted, kept as hex, and harm not
   }
   expect(gateway.node.counts.malformed).toBe(12)
   expect(gateway.said('frame.unreadable')[0]?.about).toMatchObject({
-    boxId: cabinet.boxId,
+    serial: cabinet.boxId,
     why: 'bad checksum',
     bytes: 26,
   })

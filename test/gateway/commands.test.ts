@@ -130,7 +130,7 @@ test('a cabinet that has gone to another node is commanded from there only, and 
 test('a command claimed under an old epoch is not written', async () => {
   const gateway = await gatewayOn(db)
   const cabinet = await inside(gateway)
-  const { stationId, epoch } = gateway.node.sessions.get(cabinet.id)!
+  const { deviceId: stationId, epoch } = gateway.node.sessions.get(cabinet.id)!
   const elsewhere = { stationId, node: 'another', dialect: 'B', address: '192.0.2.9', vsn: 2 }
   await db.transaction((tx) => open(tx, elsewhere))
   const { id } = await ask(cabinet.id, 'volume')

@@ -183,7 +183,7 @@ test('of two sockets of one cabinet the newest serves it and the older is closed
   young.say(hello(boxId, [bank(1, '4443484154000001')]))
   expect(await young.hear()).toMatchObject(welcome)
   await old.ended
-  expect(gateway.said('cabinet.dropped')).toMatchObject([{ about: { stationId: id, reason: 'superseded' } }])
+  expect(gateway.said('cabinet.dropped')).toMatchObject([{ about: { deviceId: id, reason: 'superseded' } }])
   await db.transaction((tx) => commands.enqueue(tx, { deviceId: id, kind: 'volume', requestedBy: null, origin: 'api' }))
   expect(await young.hear()).toEqual({ kind: 'volume' })
   await expect.poll(() => gateway.node.connections.size).toBe(1)
@@ -212,7 +212,7 @@ test('a recorded login is noticed', async () => {
   const thief = device(socketTo(gateway), 'KEYB')
   thief.write(recorded)
   await thief.hear()
-  expect(gateway.said('login.repeated')).toMatchObject([{ about: { stationId: id, boxId } }])
+  expect(gateway.said('login.repeated')).toMatchObject([{ about: { deviceId: id, serial: boxId } }])
   expect(gateway.node.counts.loginsRepeated).toBe(1)
 })
 

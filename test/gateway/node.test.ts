@@ -111,7 +111,7 @@ test('cabinets behind a TLS tunnel speak the same', async () => {
   socket.write(codec.encode(hello(boxId)))
   const [answer] = await once(socket, 'data')
   expect(codec.decode(answer)).toMatchObject({ report: 'login', result: 1 })
-  expect(gateway.node.sessions.get(id)?.boxId).toBe(boxId)
+  expect(gateway.node.sessions.get(id)?.serial).toBe(boxId)
   const second = dial(gateway.ports.cabinetTls!, '127.0.0.1')
   await once(second, 'close')
   expect(gateway.node.counts.turnedAway.too_many_of_one_address).toBe(1)

@@ -3,7 +3,9 @@ import { type Duplex, duplexPair } from 'node:stream'
 import { onTestFailed, onTestFinished } from 'vitest'
 import * as keys from '../../db/devices/keys.ts'
 import type { Db } from '../../db/postgres/connect.ts'
+import { tcpCabinet } from '../../gateway/cabinet/tcp-login.ts'
 import type { GatewayConfig, Limits } from '../../gateway/config.ts'
+import type { DeviceHandlers } from '../../gateway/device-handlers.ts'
 import { startGateway } from '../../gateway/main.ts'
 import { serve } from '../../gateway/tcp/tcp-frames.ts'
 import type { Acknowledgement, Bank, Command, DeviceCodec, Report } from '../../protocol/cabinet.ts'
@@ -40,7 +42,12 @@ export interface Line {
 }
 
 /** A running gateway on free ports, its log kept, closed with the test. */
-export async function gatewayOn(db: Db, changes: Partial<Limits> = {}, config: Partial<GatewayConfig> = {}) {
+export async function gatewayOn(
+  db: Db,
+  changes: Partial<Limits> = {},
+  config: Partial<GatewayConfig> = {},
+  kinds?: readonly DeviceHandlers[],
+) {
   const lines: Line[] = []
   const gateway = await startGateway({
     config: {
@@ -57,6 +64,7 @@ export async function gatewayOn(db: Db, changes: Partial<Limits> = {}, config: P
     },
     db,
     log: (event, about = {}) => lines.push({ event, about }),
+    ...(kinds && { kinds }),
   })
   onTestFinished(() => gateway.close())
   onTestFailed(
@@ -145,7 +153,7 @@ export function socketTo(
 /** A connection in memory. */
 export function pairTo({ node }: Running, address = '192.0.2.7'): Wire {
   const [near, far] = duplexPair()
-  serve(far, address, node)
+  serve(node, tcpCabinet, far, address)
   return wire(near)
 }
 

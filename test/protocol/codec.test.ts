@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Bank, Command, Report, Secrets } from '../../protocol/cabinet.ts'
+import type { Secrets } from '../../protocol/any-device.ts'
+import type { Bank, Command, Report } from '../../protocol/cabinet.ts'
 import { open, seal, tokenOf, tokenText } from '../../protocol/cabinet-tcp/frame.ts'
 import { deviceCodec, greet } from '../../protocol/cabinet-tcp/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'

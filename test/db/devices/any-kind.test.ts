@@ -6,7 +6,7 @@ import { quarantine } from '../../../db/devices/quarantine.ts'
 import { afterwards } from '../../../db/powerbank/aftermath.ts'
 import * as pendingCabinets from '../../../db/powerbank/quarantine.ts'
 import { lock } from '../../../db/powerbank/station-lock.ts'
-import { settle } from '../../../gateway/aftermaths.ts'
+import { settle } from '../../../gateway/device-handlers.ts'
 import { testDb } from '../../postgres.ts'
 import { act, asked, cabinet, next, orderOf, scene, travel } from '../world.ts'
 
@@ -123,7 +123,11 @@ test('each business hears of its own devices, whatever ends together, and no oth
   const heard: commands.Ended[] = []
   await act(db, async (tx) => {
     const told = await commands.expire(tx, hold)
-    await settle(tx, { cabinet: afterwards, terminal: async (_tx, some) => void heard.push(...some) }, told)
+    const terminals = {
+      kind: 'terminal' as const,
+      ended: async (_tx: unknown, some: readonly commands.Ended[]) => void heard.push(...some),
+    }
+    await settle(tx, [{ kind: 'cabinet', ended: afterwards }, terminals], told)
   })
   expect(heard).toEqual([ended(id, mine, { ...sleeping, status: 'unknown' })])
   expect(await statusOf(commandId)).toBe('unknown')

@@ -154,7 +154,7 @@ test('a message nobody can read is acknowledged, counted and dropped; too many i
   await cabinet.say(holding(bankId))
   expect(await slotsOf(cabinet.id)).toHaveLength(1)
   expect(gateway.node.counts.malformed).toBe(malformedInARowMax - 1)
-  expect(gateway.said('frame.unreadable')[0]!.about).toMatchObject({ boxId: cabinet.imei, hex: '41383F', bytes: 3 })
+  expect(gateway.said('frame.unreadable')[0]!.about).toMatchObject({ serial: cabinet.imei, hex: '41383F', bytes: 3 })
   for (let n = 0; n < malformedInARowMax; n++) await cabinet.link.publishAsync(cabinet.topic.update, '', { qos: 1 })
   await cabinet.closed
   expect(gateway.node.counts.ended).toEqual({ malformed: 1 })

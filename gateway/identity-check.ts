@@ -1,10 +1,9 @@
-import { identify } from '../../db/powerbank/cabinets.ts'
-import { finish } from '../connection.ts'
-import type { Session } from '../sessions.ts'
+import { finish } from './connection.ts'
+import type { Session } from './sessions.ts'
 
 /**
- * Looks up whether this cabinet is still ours and which keys it may sign with: an operator may have changed either. Its
- * frames do not wait for it; they are believed under the keys that were known. Ends the connection of a cabinet that is
+ * Looks up whether this device is still ours and which keys it may sign with: an operator may have changed either. Its
+ * frames do not wait for it; they are believed under the keys that were known. Ends the connection of a device that is
  * not ours any more. Without a database what was known holds, and the next frame tries again.
  */
 export function lookAgain(session: Session): Promise<void> {
@@ -17,31 +16,25 @@ export function lookAgain(session: Session): Promise<void> {
 }
 
 async function look(session: Session): Promise<void> {
-  const { connection, stationId } = session
+  const { connection, deviceId, handlers, bind } = session
   const { node } = connection
   while (session.isDoubtful) {
     session.isDoubtful = false
     try {
-      if (session.isWelcome) {
-        const isWelcome = await node.limiter.run(session.isWelcome)
-        session.identifiedAt = node.clock.now
-        if (!isWelcome) finish(connection, 'no_longer_known')
-        continue
-      }
-      const known = await node.limiter.run(() => identify(node.db.sql, session.boxId, node.keysSecret))
+      const keys = await node.limiter.run(() => handlers.recognise(session))
       session.identifiedAt = node.clock.now
-      if (known?.stationId === stationId && session.needsKey === known.keys.length > 0) renew(session, known.keys)
+      if (keys && keys.length > 0 === (bind !== null)) renew(session, keys)
       else finish(connection, 'no_longer_known')
     } catch (error) {
       doubt(session)
-      node.logSparingly('cabinet.not_identified', { stationId, error })
+      node.logSparingly(`${handlers.kind}.not_identified`, { deviceId, error })
     }
   }
 }
 
 /** A codec of other keys. Those that were good before come first: with one of them it has been speaking until now. */
 function renew(session: Session, keys: readonly string[]): void {
-  if (keys.join() === session.keys.join()) return
+  if (!session.bind || keys.join() === session.keys.join()) return
   const before = new Set(session.keys)
   session.codec = session.bind({
     keys: keys.toSorted((one, other) => Number(before.has(other)) - Number(before.has(one))),
@@ -59,5 +52,5 @@ export const isDue = ({ connection: { node }, identifiedAt, looking }: Session) 
   node.clock.now - identifiedAt > node.limits.identifyAgainMs && looking === null && node.isDatabaseThere
 
 /** True when an unreadable frame is worth a look: it may be signed with a key that was stored just now. */
-export const isWorthALook = ({ connection: { node }, needsKey, identifiedAt }: Session) =>
-  needsKey && node.clock.now - identifiedAt >= node.limits.identifyAgainMsMin && node.isDatabaseThere
+export const isWorthALook = ({ connection: { node }, bind, identifiedAt }: Session) =>
+  bind !== null && node.clock.now - identifiedAt >= node.limits.identifyAgainMsMin && node.isDatabaseThere

@@ -1,0 +1,78 @@
+import type { Ended, Hold } from '../db/devices/commands.ts'
+import type { Departure } from '../db/devices/connections.ts'
+import type { DeviceKind } from '../db/devices/words.ts'
+import type { Db, Tx } from '../db/postgres/connect.ts'
+import type { AnyReport, Verdict } from '../protocol/any-device.ts'
+import type { GatewayNode } from './node.ts'
+import type { Addressee, Session } from './sessions.ts'
+
+/** What is said back of what is stored, and of answers. */
+export const accepted: Verdict = { kind: 'accepted' }
+export const silent: Verdict = { kind: 'silent' }
+
+/** What a report came to: what to say back, and the command it answered. */
+export interface Outcome {
+  verdict: Verdict
+  commandId?: number
+  /** From now on it says heartbeats so far apart. */
+  heartbeatSeconds?: number
+}
+
+/** What the gateway asks of a kind of device: what that says means, and what it means that it says nothing. */
+export interface DeviceHandlers {
+  kind: DeviceKind
+  /** Does what a report means. A device's reports come one at a time. */
+  handle(tx: Tx, deviceId: number, report: AnyReport, hex: string): Promise<Outcome>
+  /** False for commands that nothing comes back of: that they were said is all there is to know. Absent: of all comes something. */
+  isAnswered?(command: string): boolean
+  /** Fails queued commands that its wire has no word for. */
+  unspeakable(tx: Tx, deviceId: number, commandIds: number[]): Promise<unknown>
+  /** Commands ended without an answer, in this transaction. */
+  ended(tx: Tx, ended: readonly Ended[]): Promise<void>
+  /** Its connection is over. Does nothing when a newer one owns the device already. */
+  close(tx: Tx, departure: Departure): Promise<void>
+  /** Is a device that is logged in still let in, and by which keys may it sign? Null: it is not; none: it signs nothing. */
+  recognise(session: Session): Promise<readonly string[] | null>
+  /** What is to be done by the clock for the devices that hold on to this node. */
+  sweep?(db: Db, node: string): Promise<unknown>
+  /** See `Hold`. */
+  hold?: Hold
+}
+
+/** Locks what hangs on devices of all kinds. */
+export const holdAll =
+  (kinds: readonly DeviceHandlers[]): Hold =>
+  async (tx, deviceIds) => {
+    for (const { hold } of kinds) await hold?.(tx, deviceIds)
+  }
+
+/** Hands what ended to the businesses it concerns. */
+export async function settle(
+  tx: Tx,
+  kinds: readonly Pick<DeviceHandlers, 'kind' | 'ended'>[],
+  ended: readonly Ended[],
+): Promise<void> {
+  for (const [kind, some] of Map.groupBy(ended, ({ deviceKind }) => deviceKind))
+    await kinds.find((known) => known.kind === kind)?.ended(tx, some)
+}
+
+/**
+ * One report of a device, in one transaction. Resolves after the commit: only then may anything be said back.
+ * The caller sees to it that a device's reports come one at a time.
+ */
+export async function receive(
+  node: Pick<GatewayNode, 'db' | 'dispatcher'>,
+  device: Pick<Addressee, 'deviceId' | 'handlers' | 'heartbeatSeconds'>,
+  report: AnyReport,
+  hex: string,
+): Promise<Verdict> {
+  const { deviceId, handlers } = device
+  const { verdict, commandId, heartbeatSeconds } = await node.db.transaction((tx) =>
+    handlers.handle(tx, deviceId, report, hex),
+  )
+  if (heartbeatSeconds !== undefined) device.heartbeatSeconds = heartbeatSeconds
+  if (commandId !== undefined) node.dispatcher.answered(commandId)
+  // What was under way is over: the next of its kind may go. Also without a command: a late one may have made room.
+  if (verdict.kind === 'silent') node.dispatcher.ring(deviceId)
+  return verdict
+}
