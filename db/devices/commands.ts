@@ -130,7 +130,8 @@ export async function enqueueOnce(
 /** Takes back a command whose bytes have not left. False: they have. */
 export async function withdraw(tx: Tx, id: number, evidence: string): Promise<boolean> {
   const taken = await tx`
-    update device_commands set status = 'expired', evidence = ${evidence} where id = ${id} and status = 'queued'`
+    update device_commands set status = 'expired', evidence = ${evidence}, given_up_at = now()
+    where id = ${id} and status = 'queued'`
   if (taken.count > 0) await ring(tx, `command ${id}`)
   return taken.count > 0
 }
@@ -214,7 +215,7 @@ const givenUp = (q: Queryable) => q`
  */
 export async function abandon(tx: Tx, deviceIds: readonly number[], why: string): Promise<Ended[]> {
   const given = await tx<Ended[]>`
-    update device_commands c set status = ${givenUp(tx)}, evidence = ${why},
+    update device_commands c set status = ${givenUp(tx)}, evidence = ${why}, given_up_at = now(),
       sent_at = case when ${givenUp(tx)} = 'queued' then null else sent_at end,
       deadline = case when is_movement then deadline else now() + make_interval(secs => ${QUEUED_SECONDS}) end
     from devices d
@@ -269,7 +270,7 @@ export async function expire(tx: Tx, hold: Hold): Promise<Ended[]> {
     update device_commands c set
       status = case when status = 'sent' then ${givenUp(tx)} when attempts = 0 then 'expired' else 'unknown' end,
       evidence = case when attempts = 0 then 'the cabinet was not there to take it' else 'no answer in time' end,
-      deadline = now() + make_interval(secs => ${QUEUED_SECONDS})
+      given_up_at = now(), deadline = now() + make_interval(secs => ${QUEUED_SECONDS})
     from devices d
     where d.id = c.device_id and c.id in (
       select id from device_commands

@@ -134,6 +134,8 @@ export const deviceCommands = pgTable(
     deadline: at().notNull(),
     sentAt: at(),
     answeredAt: at(),
+    /** When its wait was over without an answer; one that comes later does not change that. */
+    givenUpAt: at(),
   },
   (t) => [
     uniqueIndex('device_commands_one_movement').on(t.deviceId).where(sql`${t.status} = 'sent' and ${t.isMovement}`),

@@ -30,6 +30,11 @@ const POLL_MS = 2_000
 /** The first of the pauses, each twice as long, after which an event that a slower transaction holds back is looked for. */
 const HELD_BACK_MS = 20
 
+/** Events that this transaction records from now on were made true by these bytes of a device, as hex. */
+export async function madeTrueBy(tx: Tx, frame: string): Promise<void> {
+  await tx`select set_config('voltbay.frame', ${frame}, true)`
+}
+
 /**
  * Appends events inside the transaction that makes them true, and rings the bell on its commit (docs/decisions.md "Events
  * are written by the transaction that made them true").
@@ -37,8 +42,9 @@ const HELD_BACK_MS = 20
 export async function recordAll(tx: Tx, happened: readonly ({ kind: string } & EventAbout)[]): Promise<void> {
   await tx`
     with written as (
-      insert into events (kind, station_id, user_id, order_id, data)
-      select kind, "stationId", "userId", "orderId", coalesce(data, '{}')
+      insert into events (kind, station_id, user_id, order_id, data, frame)
+      select kind, "stationId", "userId", "orderId", coalesce(data, '{}'),
+        nullif(current_setting('voltbay.frame', true), '')
       from jsonb_to_recordset(${tx.json(happened)})
         as i (kind text, "stationId" bigint, "userId" bigint, "orderId" bigint, data jsonb)
     )

@@ -29,12 +29,16 @@ export const events = pgTable(
     userId: ref(),
     orderId: ref(),
     data: jsonb().$type<Record<string, any>>().notNull().default({}),
+    /** What a device said that made it true, as hex; null: no device did. */
+    frame: text(),
     createdAt: createdAt(),
   },
   (t) => [
     index('events_tail').on(t.xid, t.id),
     index('events_station').on(t.stationId, t.id),
     index('events_user').on(t.userId, t.xid, t.id).where(sql`${t.userId} is not null`),
+    index('events_order').on(t.orderId, t.id).where(sql`${t.orderId} is not null`),
+    index('events_bank').on(sql`(${t.data}->>'powerbankId')`, t.id).where(sql`(${t.data}->>'powerbankId') is not null`),
   ],
 )
 

@@ -1,4 +1,5 @@
 import { enqueue } from '../../db/devices/commands.ts'
+import { madeTrueBy } from '../../db/messages/events.ts'
 import type { Tx } from '../../db/postgres/connect.ts'
 import { answer } from '../../db/powerbank/answers.ts'
 import * as sightings from '../../db/powerbank/cabinet-reports.ts'
@@ -66,7 +67,8 @@ const handlers: { [K in Report['kind']]: Handler<K> } = {
 }
 
 /** Does what a report means, inside the caller's transaction. */
-export function handle(tx: Tx, stationId: number, report: Report, hex: string): Promise<Outcome> {
+export async function handle(tx: Tx, stationId: number, report: Report, hex: string): Promise<Outcome> {
+  await madeTrueBy(tx, hex)
   // The table is typed kind by kind; here the kind is only known at run time, and the report is the one it says.
-  return (handlers[report.kind] as Handler<any>)(tx, stationId, report, hex)
+  return await (handlers[report.kind] as Handler<any>)(tx, stationId, report, hex)
 }
