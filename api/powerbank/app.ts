@@ -10,6 +10,7 @@ import { borrowLook } from './lending/borrow-look.ts'
 import { faultReports, returnDamage } from './lending/fault-reports.ts'
 import { favorites } from './lending/favorites.ts'
 import { orderChanges } from './lending/order-changes.ts'
+import { orderEvents } from './lending/order-events.ts'
 import { orders } from './lending/orders.ts'
 import { returning } from './lending/return.ts'
 import { userOrders } from './lending/user-orders.ts'
@@ -58,7 +59,7 @@ const fleet = [
   slotReports,
 ]
 const lending = [borrowLook, borrow, userStations, userPowerbanks, favorites, returning, returnDamage]
-const rental = [orders, orderChanges, ...lending, stationCommands, deviceState, forceEject]
+const rental = [orders, orderChanges, orderEvents, ...lending, stationCommands, deviceState, forceEject]
 
 /** The power-bank rental surface (docs/contracts.md 4). */
 export const powerbank = (ground: AppContext): Surface =>
