@@ -53,6 +53,15 @@ export function wholeOf(name: string, text: string, least: number, most: number)
   return value
 }
 
+const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
+
+/** A duration as people write it, in milliseconds. @throws RangeError it is none */
+export function durationOf(text = ''): number {
+  const [, count, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? []
+  if (count === undefined) throw new RangeError(`"${text}" is no duration: 500ms, 20s, 2m or 1h`)
+  return Number(count) * units[unit as keyof typeof units]
+}
+
 /** The text of a file an option names. @throws RangeError it cannot be read */
 export function fileOf(name: string, path: string): string {
   try {

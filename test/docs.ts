@@ -8,6 +8,7 @@ import type { Dialect } from '../protocol/cabinet-tcp/index.ts'
 import { A, B } from '../protocol/cabinet-tcp/index.ts'
 import type { AnyDefinition } from '../protocol/define.ts'
 import type { Layout } from '../protocol/field.ts'
+import { withFaults } from './docs-faults.ts'
 import { mqttPart } from './docs-mqtt.ts'
 
 /** Invented; the specification's worked example uses it too. */
@@ -122,7 +123,12 @@ export function protocolPage(): string {
   return `${[preface, table, ...rows.map(({ text }) => text), mqttPart()].join('\n\n')}\n`
 }
 
-const documents = [{ file: new URL('../protocol/README.md', import.meta.url), render: protocolPage }]
+const technician = new URL('../docs/technician.md', import.meta.url)
+
+const documents = [
+  { file: new URL('../protocol/README.md', import.meta.url), render: protocolPage },
+  { file: technician, render: () => withFaults(readFileSync(technician, 'utf8')) },
+]
 
 function run(check: boolean) {
   for (const { file, render } of documents) {

@@ -13,6 +13,8 @@ export interface Reach {
   box: Box
   /** Hangs up; the cabinet dials again. */
   drop(): void
+  /** Power off and on. */
+  restart(): void
   /** Says it once more after the next login, marked as a repetition where the wire has a mark. */
   again(frame: Buffer, report: Report): void
   /** The link stays open and nothing is written any more, until the next dial. */
@@ -21,7 +23,17 @@ export interface Reach {
   frameOf(report: Report): Buffer
   /** The same frame with a checksum that is wrong. */
   spoiled(frame: Buffer): Buffer
+  /** The same frame with a byte behind all that it says, and right otherwise. */
+  longer(frame: Buffer): Buffer
   wait(milliseconds: number): Promise<void>
+  /** As long as the metal takes to obey. */
+  work(kind: Kind): Promise<void>
+  /** Somebody takes what that slot holds, its lock being open. */
+  leave(slot: number): void
+  /** Does it after that long, unless the cabinet is switched off before. */
+  later(milliseconds: number, work: () => void): void
+  /** Writes a frame that was written before, if there is a link. */
+  repeat(frame: Buffer, report: Report): void
 }
 
 /**

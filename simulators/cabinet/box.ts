@@ -185,6 +185,15 @@ export function take(box: Box, slot: number): Bank | undefined {
   return bank
 }
 
+/** Other metal in its place: another SIM, and other banks in the same slots. @param boxId its name, the same unless told */
+export function replace(box: Box, boxId: string = box.boxId): void {
+  box.boxId = boxId
+  box.iccid = `8970199${digitsOf(randomBytes(8).toString('hex'), 13)}`
+  box.gone = []
+  for (const { slot, levelPercent = 0 } of box.banks.values())
+    box.banks.set(slot, bankAt(slot, strangersBank(box), levelPercent))
+}
+
 /** Some minutes on the charger: every bank below full gains as much. */
 export function charge(box: Box, percent: number): void {
   for (const [slot, bank] of box.banks)

@@ -7,7 +7,7 @@ import { stopped } from '../stopped.ts'
 import { bankIdOf, bankIdsOf } from './box.ts'
 import { mqttCabinet } from './cabinet-mqtt.ts'
 import { cabinet } from './cabinet-tcp.ts'
-import { type Fault, faultNames, faults, isFault } from './faults.ts'
+import { type FaultWords, faultNames, faults, isFault } from './faults.ts'
 import { imeiOf } from './imei.ts'
 import { jsonLine } from './journal.ts'
 import * as keyboard from './keyboard.ts'
@@ -55,8 +55,9 @@ export const cabinetManual: string = [
   'In a terminal it has a screen and keys; otherwise every frame is a line of JSON on standard output.\n',
   'Faults',
   ...faultNames.map((name) => {
-    const { doc, only }: Fault = faults[name]()
-    return `  ${name.padEnd(20)} ${only === undefined ? '' : `${only.toUpperCase()}: `}${doc}`
+    const { doc, only, takes }: FaultWords = faults[name]
+    const value = takes === undefined ? '' : ` [=${takes}]`
+    return `  ${name.padEnd(20)} ${only === undefined ? '' : `${only.toUpperCase()}: `}${doc}${value}`
   }),
   '\nMQTT',
   '  It asks --host --port over HTTP for its broker, as the documents say, unless --username and --password let it in.',
@@ -78,7 +79,7 @@ const args = {
   banks: { type: 'string', default: '4', valueHint: 'N|ID,ID…', description: 'Banks in it at first' },
   heartbeat: { type: 'string', valueHint: 'seconds', description: 'Between heartbeats; 30, over MQTT 540' },
   script: { type: 'string', valueHint: 'FILE|-', description: 'Play a script and exit' },
-  fault: { type: 'string', valueHint: 'NAME', description: 'Misbehave; may repeat' },
+  fault: { type: 'string', valueHint: 'NAME[=VALUE]', description: 'Misbehave; may repeat' },
   instant: { type: 'boolean', default: false, description: 'Answer at once instead of in real time' },
   username: { type: 'string', description: 'MQTT: dial this broker with it, without a bootstrap over HTTP' },
   password: { type: 'string', description: 'MQTT: goes with it' },

@@ -1,13 +1,24 @@
 import type { Socket } from 'node:net'
 import type { Command, Report } from '../../protocol/cabinet.ts'
+import { open, seal } from '../../protocol/cabinet-mqtt/frame.ts'
 import * as mqtt from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
 import type { Doors } from '../dial.ts'
 import { switchOff } from '../line.ts'
 import { banksOf } from './box.ts'
 import * as http from './cabinet-http.ts'
-import { flipped } from './faults.ts'
-import { forget, loggedIn, type MachineSettings, newMachine, perform, say, startHeartbeats } from './machine.ts'
+import { flipped } from './frame-faults.ts'
+import {
+  forget,
+  inItsTime,
+  isMovement,
+  loggedIn,
+  type MachineSettings,
+  newMachine,
+  perform,
+  say,
+  startHeartbeats,
+} from './machine.ts'
 import { isSayable, refusalOf, wifiFrame, worded } from './mqtt-firmware.ts'
 import { deafen, endAfterWrites, isOurs, type MqttLineSettings, type MqttMachine, reboot, wake } from './mqtt-line.ts'
 import { type Cabinet, simulated } from './simulated-cabinet.ts'
@@ -47,7 +58,8 @@ function publish(cab: Volinks, frame: Buffer, report: Report, dup: boolean) {
   if (report.kind === 'login') return
   const { stream, topics, client } = cab
   const topic = report.kind === 'heartbeat' ? topics.heart : topics.update
-  client?.publish(topic, frame, { qos: 1, dup }, (error) => {
+  const retain = report.kind === 'returned' && cab.faults.has('retained')
+  client?.publish(topic, frame, { qos: 1, dup, retain }, (error) => {
     if (!error && isOurs(cab, stream)) acknowledged(cab, report)
   })
 }
@@ -72,7 +84,8 @@ function hear(cab: Volinks, topic: string, payload: Buffer) {
     return journal.add({ event: 'heard', words: { kind: 'acknowledged', report: 'heartbeat' }, frame: payload })
   }
   try {
-    obey(cab, cab.codec.listen(payload), payload)
+    const heard = cab.codec.listen(payload)
+    inItsTime(cab, heard.command !== null && isMovement(heard.command), () => obey(cab, heard, payload))
   } catch (error) {
     if (!(error instanceof MalformedBody)) throw error
     journal.add({ event: 'unreadable', reason: error.message, frame: payload })
@@ -84,7 +97,8 @@ function obey(cab: Volinks, heard: mqtt.ReceivedCommand, frame: Buffer) {
   if (!heard.command) return obeyWordless(cab, heard.cmd, frame)
   const command = found(cab, heard.command)
   journal.add({ event: 'heard', words: command, frame })
-  const now = settings.unixSeconds?.() ?? Math.floor(Date.now() / 1000)
+  const clock = settings.unixSeconds?.() ?? Math.floor(Date.now() / 1000)
+  const now = clock + (faults.get('clock-off')?.clockSeconds ?? 0)
   const refusal = refusalOf(command, heard.when, now, faults)
   if (refusal) return say(cab, refusal)
   perform(cab, command, (reply) => worded(reply, heard.cmd, settings.firmware ?? 'current'))
@@ -126,7 +140,12 @@ function restart(cab: Volinks, reason = 'restarted') {
 
 /** @param of the cabinet, which is made with its wire */
 const wireOf = (of: () => Volinks): Volinks['wire'] => ({
-  dial: () => void wake(of()),
+  dial() {
+    const cab = of()
+    // It may be another by now.
+    cab.topics = mqtt.topics(cab.box.boxId)
+    void wake(cab)
+  },
   hangUp(stream) {
     of().online = false
     // Every stream of this wire is a socket.
@@ -137,6 +156,10 @@ const wireOf = (of: () => Volinks): Volinks['wire'] => ({
   frameOf: (report) => (report.kind === 'login' ? nothing : of().codec.say(report)),
   // The last byte is the check byte (5.3).
   spoiled: (frame) => flipped(frame, frame.length - 1),
+  longer(frame) {
+    const { code, data } = open(frame)
+    return seal(code, Buffer.concat([data, Buffer.alloc(1)]))
+  },
   write: (frame, report, isAgain) => publish(of(), frame, report, isAgain),
   send: (bytes) => void of().client?.publish(of().topics.update, bytes, { qos: 1 }),
   restart: () => restart(of()),

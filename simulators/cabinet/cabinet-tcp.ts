@@ -1,14 +1,18 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Acknowledgement, Command, DeviceCodec, Report } from '../../protocol/cabinet.ts'
+import { open, seal, tokenOf } from '../../protocol/cabinet-tcp/frame.ts'
 import { deviceCodec, type Framer, newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../../protocol/errors.ts'
 import { begin, hangUp } from '../line.ts'
 import { banksOf, type ServerAddress } from './box.ts'
-import { flipped } from './faults.ts'
+import { flipped } from './frame-faults.ts'
 import {
   beat,
   forget,
+  heardBy,
+  inItsTime,
+  isMovement,
   loggedIn,
   type Machine,
   type MachineSettings,
@@ -48,7 +52,8 @@ function dial(cab: TcpCabinet) {
   if (!stream) return
   const framer = newFramer()
   stream.on('data', (chunk) => received(cab, stream, framer, chunk))
-  stream.on('end', () => stream.destroy())
+  // Behind what is held back.
+  stream.on('end', () => inItsTime(cab, false, () => stream.destroy()))
   startHeartbeats(cab)
   if (stream instanceof Socket && stream.connecting) stream.once('connect', () => login(cab))
   else login(cab)
@@ -63,6 +68,13 @@ function login(cab: TcpCabinet) {
 function frameOf({ codec, settings, bootedAt, unixSeconds }: TcpCabinet, report: Report): Buffer {
   const bootMilliseconds = settings.dialect === 'A' ? nonceA : Math.round(performance.now() - bootedAt) >>> 0
   return codec.encode(report, { bootMilliseconds, unixSeconds })
+}
+
+/** The token is that of the longer frame. */
+function longer({ settings: { dialect, key } }: TcpCabinet, frame: Buffer): Buffer {
+  const { code, vsn, token, payload } = open(frame)
+  const more = Buffer.concat([payload, Buffer.alloc(1)])
+  return seal(code, vsn, dialect === 'A' || key === undefined ? token : tokenOf(more, Buffer.from(key)), more)
 }
 
 function received(cab: TcpCabinet, stream: Duplex, framer: Framer, chunk: Buffer) {
@@ -84,9 +96,12 @@ function hear(cab: TcpCabinet, frame: Buffer) {
     if (!(error instanceof MalformedBody)) throw error
     return cab.journal.add({ event: 'unreadable', reason: error.message, frame })
   }
-  cab.journal.add({ event: 'heard', words, frame })
-  if (words.kind === 'acknowledged') acknowledged(cab, words)
-  else perform(cab, words)
+  inItsTime(cab, isMovement(words), () => {
+    cab.journal.add({ event: 'heard', words, frame })
+    const heard = heardBy(cab, words)
+    if (heard.kind === 'acknowledged') acknowledged(cab, heard)
+    else perform(cab, heard)
+  })
 }
 
 function acknowledged(cab: TcpCabinet, words: Acknowledgement) {
@@ -129,6 +144,7 @@ export function cabinet(link: Link, settings: CabinetSettings): Cabinet {
       canSay: () => cab.stream?.destroyed === false,
       frameOf: (report) => frameOf(cab, report),
       spoiled: (frame) => flipped(frame, checksumAt),
+      longer: (frame) => longer(cab, frame),
       write: (frame) => void cab.stream?.write(frame),
       send: (bytes) => void cab.stream?.write(bytes),
       restart: () => restart(cab),

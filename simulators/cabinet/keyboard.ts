@@ -82,7 +82,7 @@ function press(hand: Hand, key: string) {
   try {
     if (hand.faulting) {
       hand.faulting = false
-      const fault = faultKeys.get(key)
+      const fault = faultKeys(hand.cabinet.box).get(key)
       if (fault) hand.cabinet.toggle(fault)
       hand.notice = fault ? `${fault} is ${hand.cabinet.faults.includes(fault) ? 'on' : 'off'}` : ''
     } else if (/^\d$/.test(key)) hand.notice = digit(hand, key)

@@ -3,7 +3,7 @@ import type { Bank, BankId } from '../../protocol/cabinet.ts'
 import { snOf } from '../../protocol/cabinet-mqtt/index.ts'
 import { explain, type Hints } from '../../protocol/explain.ts'
 import type { Box } from './box.ts'
-import { faultNames } from './faults.ts'
+import { type FaultName, faultsOf } from './faults.ts'
 import { type Entry, kindOf } from './journal.ts'
 import type { Cabinet } from './simulated-cabinet.ts'
 
@@ -24,11 +24,13 @@ export interface View {
 
 const slotWidth = 60
 const barCells = 10
+const menuKeys = 'abcdefghijklmnopqrstuvwxyz1234567890'
 const keysHelp =
   '1-9 ↑↓←→ slot · i insert · n stranger · p pull · e empty return · j jam · h heartbeat · r reboot · d drop · o half-open · f fault · q quit'
 
-/** The letter of the fault menu for each fault. */
-export const faultKeys = new Map(faultNames.map((name, at) => [String.fromCharCode(97 + at), name]))
+/** The letter of the fault menu for each fault that the cabinet can have, and behind `z` the digits. */
+export const faultKeys = ({ family }: Box): Map<string, FaultName> =>
+  new Map(faultsOf(family).map((name, at) => [menuKeys[at]!, name]))
 
 /** A bank as its label has it: four letters and eight hex digits (docs/protocol.md 2.6), or a serial number (5.5). */
 export function labelOf(bankId: BankId): string {
@@ -81,7 +83,9 @@ function slotLines({ cabinet: { box }, selected, columns }: View, rowsMax: numbe
 
 function footer({ faulting, cabinet, columns }: View): string[] {
   if (!faulting) return folded(keysHelp, columns)
-  const menu = [...faultKeys].map(([key, name]) => `${key} ${name}${cabinet.faults.includes(name) ? '*' : ''}`)
+  const menu = [...faultKeys(cabinet.box)].map(
+    ([key, name]) => `${key} ${name}${cabinet.faults.includes(name) ? '*' : ''}`,
+  )
   return folded(`toggle a fault: ${menu.join(' · ')} · any other key: none`, columns)
 }
 

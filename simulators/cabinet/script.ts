@@ -1,5 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises'
 import type { Report } from '../../protocol/cabinet.ts'
+import { durationOf } from '../options.ts'
 import { commandKinds } from './behaviours.ts'
 import { bankIdOf, nextBank } from './box.ts'
 import { faultNames, isFault } from './faults.ts'
@@ -22,14 +23,6 @@ export interface ScriptLine {
   line: number
   text: string
   step: Step
-}
-
-const units = { ms: 1, s: 1000, m: 60_000 } as const
-
-function duration(text = ''): number {
-  const [, count, unit] = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(text) ?? []
-  if (count === undefined) throw new RangeError(`"${text}" is no duration: 500ms, 20s or 2m`)
-  return Number(count) * units[unit as keyof typeof units]
 }
 
 function number(text = ''): number {
@@ -60,7 +53,7 @@ function matcher([kind = '', ...fields]: string[]): (entry: Entry) => boolean {
 /** The words before `marker`, and the duration behind it. */
 function timed(given: string[], marker: string, standard?: number): [string[], number] {
   const at = given.lastIndexOf(marker)
-  if (at >= 0) return [given.slice(0, at), duration(given.slice(at + 1).join(' '))]
+  if (at >= 0) return [given.slice(0, at), durationOf(given.slice(at + 1).join(' '))]
   if (standard === undefined) throw new RangeError(`"${marker} 5s" is missing`)
   return [given, standard]
 }
@@ -174,13 +167,13 @@ const verbs: Record<string, Verb> = {
     doc: 'the link dies unseen, another is dialled',
     read: plain((c) => c.halfOpen()),
   },
-  fault: { usage: 'fault NAME', doc: 'turn a fault on, or off again', read: fault },
+  fault: { usage: 'fault NAME[=VALUE]', doc: 'turn a fault on, or off again', read: fault },
   send: { usage: 'send HEX', doc: 'any bytes', read: send },
   sleep: {
     usage: 'sleep 500ms',
     doc: 'do nothing',
     read([time]) {
-      const milliseconds = duration(time)
+      const milliseconds = durationOf(time)
       return () => after(milliseconds)
     },
   },

@@ -1,9 +1,9 @@
 import type { Acknowledgement, Bank, BankId, Command, Report } from '../../protocol/cabinet.ts'
 import { forsake, hangUp, switchOff } from '../line.ts'
 import { asReturned, type Box, place, take } from './box.ts'
-import { type FaultName, faultOf } from './faults.ts'
+import { type FaultName, type FaultWish, faultIn, faultOf } from './faults.ts'
 import { type Journal, kindOf } from './journal.ts'
-import { beat, type Machine, say } from './machine.ts'
+import { beat, type Machine, reachOf, say } from './machine.ts'
 
 /** Returns kept until they are acknowledged; older ones give way. */
 const unacknowledgedMax = 256
@@ -26,7 +26,7 @@ export interface Cabinet {
   /** Faults that are on, by name. */
   readonly faults: readonly FaultName[]
   /** Turns a fault on, or off if it is on. @throws RangeError this wire cannot have it */
-  toggle(fault: FaultName): void
+  toggle(fault: FaultWish): void
   /** The next command or acknowledgement of this kind, counted from `since` (a journal number; default: from now on). */
   next<K extends HeardKind>(kind: K, since?: number): Promise<Heard<K>>
   /** The next report of this kind that was written, counted in the same way. */
@@ -106,7 +106,10 @@ export function simulated(machine: Machine): Cabinet {
       return [...faults.keys()]
     },
     toggle(fault) {
-      if (!faults.delete(fault)) faults.set(fault, faultOf(fault, box.family))
+      if (faults.delete(faultIn(fault))) return
+      const [name, made] = faultOf(fault, box.family)
+      faults.set(name, made)
+      made.begins?.(reachOf(machine))
     },
     async next(kind, since = journal.now) {
       const entry = await journal.next((entry) => entry.event === 'heard' && kindOf(entry) === kind, { since })

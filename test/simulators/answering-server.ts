@@ -1,5 +1,6 @@
 import { type Duplex, duplexPair } from 'node:stream'
 import type { Codec, Command, Greeting, Report } from '../../protocol/cabinet.ts'
+import { headerBytes } from '../../protocol/cabinet-tcp/frame.ts'
 import { greet, newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
 import { type CabinetSettings, cabinet } from '../../simulators/cabinet/cabinet-tcp.ts'
@@ -14,6 +15,8 @@ export interface Server {
   stream: Duplex
   greeting: Greeting | undefined
   heard: Report[]
+  /** The payloads that came in, in hex; unreadable ones too. */
+  payloads: string[]
   /** How many frames each read brought. */
   reads: number[]
   malformed: string[]
@@ -55,6 +58,7 @@ export function server(stream: Duplex, { keys = [key], accepts = true } = {}): S
     stream,
     greeting: undefined,
     heard: [],
+    payloads: [],
     reads: [],
     malformed: [],
     answers: true,
@@ -74,7 +78,8 @@ export function server(stream: Duplex, { keys = [key], accepts = true } = {}): S
   stream.on('data', (chunk: Buffer) => {
     const frames = [...framer.push(chunk)]
     self.reads.push(frames.length)
-    for (const frame of frames)
+    for (const frame of frames) {
+      self.payloads.push(frame.subarray(headerBytes).toString('hex').toUpperCase())
       try {
         take(frame)
       } catch (error) {
@@ -82,6 +87,7 @@ export function server(stream: Duplex, { keys = [key], accepts = true } = {}): S
         self.malformed.push(error.message)
         refused.shift()?.(error.message)
       }
+    }
   })
   return self
 }

@@ -23,6 +23,7 @@ export interface Published {
   payload: Buffer
   qos: number
   dup: boolean
+  retain: boolean
   report: Report
 }
 
@@ -65,6 +66,8 @@ function desk() {
     /** Who has dialled in, in this order. */
     clients: [] as Client[],
     malformed: [] as string[],
+    /** What was published, in hex: the command and its data. */
+    payloads: [] as string[],
     /** False: what is published is never acknowledged. */
     acknowledges: true,
     /** False: heartbeats do not come back. */
@@ -99,12 +102,13 @@ const brokerOf = (desk: Desk) =>
     authorizeForward: (_, packet) => (desk.echoes || !packet.topic.endsWith('/heart') ? packet : null),
   })
 
-type Packet = Pick<AedesPublishPacket, 'topic' | 'payload' | 'qos' | 'dup'>
+type Packet = Pick<AedesPublishPacket, 'topic' | 'payload' | 'qos' | 'dup' | 'retain'>
 
-function hear({ frames, malformed }: Desk, { topic, payload, qos, dup }: Packet) {
+function hear({ frames, malformed, payloads }: Desk, { topic, payload, qos, dup, retain }: Packet) {
   const bytes = Buffer.from(payload)
   try {
-    frames.add({ topic, payload: bytes, qos, dup, report: mqtt.codec().decode(bytes) })
+    payloads.push(bytes.subarray(3, -1).toString('hex').toUpperCase())
+    frames.add({ topic, payload: bytes, qos, dup, retain, report: mqtt.codec().decode(bytes) })
   } catch (error) {
     if (!(error instanceof MalformedBody)) throw error
     malformed.push(error.message)

@@ -1,18 +1,16 @@
 import { afterEach, expect, test } from 'vitest'
 import type { CabinetSettings } from '../../simulators/cabinet/cabinet-tcp.ts'
-import { type Fault, type FaultName, faultNames, faults } from '../../simulators/cabinet/faults.ts'
+import type { FaultName, FaultWish } from '../../simulators/cabinet/faults.ts'
 import type { Cabinet } from '../../simulators/cabinet/simulated-cabinet.ts'
 import { banks, pair, stranger } from './answering-server.ts'
 
 const running: Cabinet[] = []
 afterEach(() => Promise.all(running.splice(0).map((cab) => cab.close())))
 
-const tested = new Set<FaultName>()
 const promise = (fault: FaultName, name: string, work: () => Promise<void>) => {
-  tested.add(fault)
   test(`${fault}: ${name}`, work)
 }
-async function start(fault: FaultName, settings: Partial<CabinetSettings> = {}) {
+async function start(fault: FaultWish, settings: Partial<CabinetSettings> = {}) {
   const made = pair({ faults: [fault], ...settings })
   running.push(made.cab)
   await made.cab.loggedIn
@@ -172,9 +170,4 @@ promise('redelivery', 'an answer is said again after the link it was lost with, 
   second.answers = false
   cab.insert(stranger)
   expect(await (await next).next('returned')).toEqual(await second.next('returned'))
-})
-
-test('every fault that this wire can have has its promise', () => {
-  const mqttOnly = (name: FaultName) => (faults[name]() as Fault).only === 'mqtt'
-  expect([...tested].sort()).toEqual(faultNames.filter((name) => !mqttOnly(name)).sort())
 })
