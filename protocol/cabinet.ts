@@ -46,10 +46,11 @@ export type Report =
   | { kind: 'inventory'; slots?: number; banks: Bank[] }
   /**
    * `ok` false is a refusal by the cabinet; only an inventory proves that the bank stayed (0x65). `slot` 0: not said, as
-   * by old firmware over MQTT (5.5, 0x31); such an answer belongs to the eject of its bank.
+   * by old firmware over MQTT (5.5, 0x31); such an answer belongs to the eject of its bank. `isTooOld`: refused because by
+   * the cabinet's clock the command's time was over (5.5, state 88).
    */
-  | { kind: 'eject'; slot: number; bankId: BankId | null; ok: boolean; result: number }
-  | { kind: 'force_eject'; slot: number; bankId: BankId | null; ok: boolean; result: number }
+  | { kind: 'eject'; slot: number; bankId: BankId | null; ok: boolean; result: number; isTooOld?: true }
+  | { kind: 'force_eject'; slot: number; bankId: BankId | null; ok: boolean; result: number; isTooOld?: true }
   | { kind: 'restart' }
   /** In the one spelling of protocol/iccid.ts; empty: it could not read it. */
   | { kind: 'iccid'; iccid: string }

@@ -3,6 +3,7 @@ import { madeTrueBy } from '../../db/messages/events.ts'
 import type { Tx } from '../../db/postgres/connect.ts'
 import { answer } from '../../db/powerbank/answers.ts'
 import * as sightings from '../../db/powerbank/cabinet-reports.ts'
+import { learn as learnClock } from '../../db/powerbank/clocks.ts'
 import type { Report } from '../../protocol/cabinet.ts'
 import { accepted, type Outcome, silent } from '../device-handlers.ts'
 
@@ -17,6 +18,19 @@ type Handler<K extends Report['kind']> = (
 async function answered(tx: Tx, stationId: number, report: Report, hex: string): Promise<Outcome> {
   const settled = await answer(tx, stationId, { ...report }, hex)
   return settled ? { verdict: silent, commandId: settled.commandId } : { verdict: silent }
+}
+
+/** The answer to a movement, which may say more than whether it was done. */
+async function moved(
+  tx: Tx,
+  stationId: number,
+  report: Extract<Report, { kind: 'eject' | 'force_eject' }>,
+  hex: string,
+): Promise<Outcome> {
+  const outcome = await answered(tx, stationId, report, hex)
+  const { ok, isTooOld = false } = report
+  if (outcome.commandId !== undefined) await learnClock(tx, stationId, { commandId: outcome.commandId, ok, isTooOld })
+  return outcome
 }
 
 /** What each report does. A kind without a line here does not compile. */
@@ -42,8 +56,8 @@ const handlers: { [K in Report['kind']]: Handler<K> } = {
     await sightings.inventory(tx, stationId, report, 'inventory')
     return outcome
   },
-  eject: answered,
-  force_eject: answered,
+  eject: moved,
+  force_eject: moved,
   restart: answered,
   iccid: answered,
   volume: answered,

@@ -60,6 +60,7 @@ export const boardOf = (slot: number, holesPerBoard: number) => Math.ceil(slot /
 const outcome = (state: ReturnType<typeof popupState.named>) => ({
   ok: state === 'ejected',
   result: popupState.code(state),
+  ...(state === 'ttl_exceeded' && { isTooOld: true as const }),
 })
 
 /** docs/protocol.md 5.5, 0x31. */

@@ -30,6 +30,7 @@ test('the documented example makes a station', async () => {
     is_online: false,
     last_seen: null,
     last_inventory_at: null,
+    clock_wrong_since: null,
     created_at: expect.stringMatching(/\+03:00$/),
     updated_at: expect.stringMatching(/\+03:00$/),
   })

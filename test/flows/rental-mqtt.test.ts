@@ -132,6 +132,28 @@ describe.each(overMqtt)('over $way', ({ dialect, where, isCommitted, missing }) 
     expect(one.box.box.banks.size).toBe(1)
   })
 
+  test.skipIf(missing)(
+    'a cabinet whose clock is wrong is told to operators as that, until it lends again',
+    async () => {
+      const { ports } = await open(where)
+      const bankId = newBank(dialect)
+      const one = await station(ports, { orgUnitId: group, dialect, bankIds: [bankId], faults: ['clock-off'] })
+      const { token } = await person('group_admin', group)
+      const since = async () => (await call('GET', `/api/stations/${one.id}`, { token })).body.data.clock_wrong_since
+      const told = () =>
+        db.sql`select kind, data->>'seconds' as seconds from events
+        where station_id = ${one.id} and kind like 'station.clock%' order by id`
+      expect(await since()).toBeNull()
+      for (let time = 0; time < 2; time++) expect((await borrow(one, bankId)).status).toBe(400)
+      expect(await since()).toEqual(expect.any(String))
+      expect(await told()).toEqual([{ kind: 'station.clock_wrong', seconds: expect.stringMatching(/^[0-9.]+$/) }])
+      one.box.toggle('clock-off')
+      expect((await borrow(one, bankId)).status).toBe(200)
+      expect(await since()).toBeNull()
+      expect((await told()).map(({ kind }) => kind)).toEqual(['station.clock_wrong', 'station.clock_right'])
+    },
+  )
+
   test.skipIf(missing)('firmware that does not look at the clock lends', async () => {
     const { ports } = await open(where)
     const bankId = newBank(dialect)

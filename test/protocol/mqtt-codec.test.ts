@@ -41,7 +41,7 @@ const sound: Report[] = [
   },
   { kind: 'inventory', slots: 40, banks: [] },
   { kind: 'eject', slot: 3, bankId, ok: true, result: 1 },
-  { kind: 'eject', slot: 3, bankId, ok: false, result: 0x88 },
+  { kind: 'eject', slot: 3, bankId, ok: false, result: 0x88, isTooOld: true },
   { kind: 'eject', slot: 0, bankId: null, ok: false, result: 0xfc },
   { kind: 'force_eject', slot: 16, bankId: null, ok: true, result: 1 },
   { kind: 'force_eject', slot: 16, bankId: null, ok: false, result: 0x07 },
@@ -141,17 +141,17 @@ test('a heartbeat is answered byte for byte, stale check byte and all, and nothi
     if (report.kind !== 'heartbeat') expect(codec().answer(deviceCodec().say(report), accepted, entropy)).toBeNull()
 })
 
-test('only state 01 is a bank that went out; every other stays beside the answer as its code', () => {
+test('only state 01 is a bank that went out; every other stays beside the answer as its code, 88 as too old', () => {
   for (let state = 0; state < 256; state++) {
+    const said = { ok: state === 1, result: state, ...(state === 0x88 && { isTooOld: true }) }
     const bySn = seal(0x31, [3, 0x02, 0x6e, 0xd5, 0x80, state, 0])
-    expect(codec().decode(bySn)).toEqual({ kind: 'eject', slot: 3, bankId, ok: state === 1, result: state })
+    expect(codec().decode(bySn)).toEqual({ kind: 'eject', slot: 3, bankId, ...said })
     const byHole = seal(0x21, [1, 3, state, 0])
     expect(codec().decode(byHole)).toEqual({
       kind: 'force_eject',
       slot: 3,
       bankId: null,
-      ok: state === 1,
-      result: state,
+      ...said,
     })
   }
 })

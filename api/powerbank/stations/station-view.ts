@@ -29,6 +29,10 @@ export const Station = z
     is_online: z.boolean().openapi({ description: 'Подключена, и сигнал не старше двух интервалов' }),
     last_seen: Time.nullable(),
     last_inventory_at: Time.nullable(),
+    clock_wrong_since: Time.nullable().openapi({
+      description:
+        'С этого времени станция (MQTT) считает свежие команды просроченными: её часы врут, выдавать она не будет',
+    }),
     created_at: Time,
     updated_at: Time,
   })
@@ -37,6 +41,7 @@ export const Station = z
 /** The value of `Station`. */
 export function toJson(station: stations.Station): z.infer<typeof Station> {
   const free = freeSlots(station)
+  const { clock } = station.deviceState
   return published(Station, {
     ...shown(station),
     station_id: station.id,
@@ -46,6 +51,7 @@ export function toJson(station: stations.Station): z.infer<typeof Station> {
     remain_num: free,
     last_seen: time(station.seenAt),
     last_inventory_at: time(station.inventoryAt),
+    clock_wrong_since: clock ? time(new Date(clock.wrongSince)) : null,
   })
 }
 
