@@ -17,6 +17,7 @@ import {
   newMachine,
   perform,
   say,
+  spelt,
   startHeartbeats,
 } from './machine.ts'
 import { isSayable, refusalOf, wifiFrame, worded } from './mqtt-firmware.ts'
@@ -118,9 +119,11 @@ function obeyWordless(cab: Volinks, command: string, frame: Buffer) {
   if (command === 'getWifi') cab.wire.send(wifiFrame)
 }
 
-async function upload({ web, codec, box }: Volinks): Promise<void> {
+async function upload(cab: Volinks): Promise<void> {
+  const { web, box } = cab
   if (!web) throw new RangeError('this cabinet speaks no HTTP')
-  await http.upload(web, codec.say({ kind: 'inventory', slots: box.slots, banks: banksOf(box) }))
+  const { writes } = spelt(cab, { kind: 'inventory', slots: box.slots, banks: banksOf(box) })
+  await http.upload(web, Buffer.concat(writes))
 }
 
 /** Some time after each power-on it says over HTTP what its holes hold. */

@@ -112,15 +112,21 @@ async function pause({ settings, end }: Machine, milliseconds: number) {
 
 /** Writes a report as its faults leave it, if there is a link. */
 export function say(machine: Machine, report: Report, isAgain = false): void {
+  if (machine.hushed || !machine.wire.canSay(report)) return
+  const { said, frame, writes } = spelt(machine, report)
+  write(machine, report, said, frame, writes, isAgain)
+}
+
+/** A report as its faults leave it: in words, in bytes, and as it is to be written. */
+export function spelt(machine: Machine, report: Report): { said: Report; frame: Buffer; writes: Buffer[] } {
   const { wire, faults } = machine
-  if (machine.hushed || !wire.canSay(report)) return
   const reach = reachOf(machine)
   let said = report
   for (const { says } of faults.values()) said = says?.(said, reach) ?? said
   const frame = wire.frameOf(said)
   let writes = [frame]
   for (const { out } of faults.values()) if (out) writes = writes.flatMap((bytes) => out(bytes, said, reach) ?? [bytes])
-  write(machine, report, said, frame, writes, isAgain)
+  return { said, frame, writes }
 }
 
 /** @param report what it means to the cabinet; @param said what its faults have made of it, `frame` in bytes */

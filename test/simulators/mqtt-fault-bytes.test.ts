@@ -27,6 +27,8 @@ test('unreadable: no serial number in one list, all ones in the next, in a hole 
   const { far, cab } = await faulty('unreadable')
   expect(holeOf(await listed(far), 1)).toBe('010300000000000000FFFF00001900')
   expect(holeOf(await listed(far), 1)).toBe('0103000000FFFFFFFFFFFF00001900')
+  await cab.upload()
+  expect(far.calls.all.at(-1)!.body.toString('hex')).toContain('010300000000000000ffff00001900')
   expect(holeOf(await listed(far), 5)).toBe('050000000000000000000100000080')
   cab.pull(1)
   cab.insert(stranger, 1)
