@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Framer } from '../any-device.ts'
-import { BrokenStream, MalformedBody } from '../errors.ts'
+import { MalformedBody } from '../errors.ts'
+import { lengthFramer } from '../framer.ts'
 
 /** PacketLen counts what follows it: command, VSN, checksum, token and payload (docs/protocol.md 2.1). */
 export const packetLengthMin = 7
@@ -23,27 +24,7 @@ export interface Frame {
 const nothing = Buffer.alloc(0)
 
 /** Cuts a TCP stream into frames (section 2.2): a PacketLen outside 7–4096 breaks it. */
-export function newFramer(): Framer {
-  let rest: Buffer = nothing
-  return {
-    *push(chunk) {
-      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
-      rest = nothing
-      let at = 0
-      while (bytes.length - at >= 2) {
-        const length = (bytes[at]! << 8) | bytes[at + 1]!
-        if (length < packetLengthMin || length > packetLengthMax) throw new BrokenStream(`PacketLen ${length}`)
-        const end = at + 2 + length
-        if (end > bytes.length) break
-        yield bytes.subarray(at, end)
-        at = end
-      }
-      // A copy: a view would keep the whole chunk alive for the sake of a few bytes.
-      rest = at === bytes.length ? nothing : Buffer.from(bytes.subarray(at))
-    },
-    rest: () => rest,
-  }
-}
+export const newFramer = (): Framer => lengthFramer({ min: packetLengthMin, max: packetLengthMax })
 
 /**
  * The parts of one whole frame.
