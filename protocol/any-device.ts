@@ -40,11 +40,15 @@ export interface Entropy {
   unixSeconds: number
 }
 
-/** One connection's translator, bound to its device's secrets. No I/O. */
-export interface Codec<Report extends AnyReport = AnyReport, Command extends AnyCommand = AnyCommand> {
+/** One connection's translator, bound to its device's secrets. No I/O. `Decided`: of a kind whose answers say more than yes or no. */
+export interface Codec<
+  Report extends AnyReport = AnyReport,
+  Command extends AnyCommand = AnyCommand,
+  Decided extends { kind: string } = Verdict,
+> {
   /**
    * A whole frame into a report.
-   * @throws MalformedBody bad checksum, bad token, unknown code or unreadable body
+   * @throws MalformedBody bad checksum, token or MAC, unknown code or unreadable body
    */
   decode(frame: Buffer): Report
   /**
@@ -53,7 +57,7 @@ export interface Codec<Report extends AnyReport = AnyReport, Command extends Any
    */
   encode(command: Command, when?: When): Buffer
   /** The acknowledgement of a report, or null where the wire has none. @param entropy for TCP-B's login answer (0x60) */
-  answer(frame: Buffer, verdict: Verdict, entropy: Entropy): Buffer | null
+  answer(frame: Buffer, verdict: Decided, entropy: Entropy): Buffer | null
 }
 
 /** Cuts the stream of one connection into frames. */

@@ -4,6 +4,8 @@
  */
 export class MalformedBody extends Error {
   override name = 'MalformedBody'
+  /** What the wire says to it, where it says anything: a terminal hears A0 or 30 (docs/protocol.md 7.4). */
+  answer?: Buffer
 }
 
 /** A length that cannot be true. There is no start mark, so no way back in step: close, the device dials again. */

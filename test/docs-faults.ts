@@ -1,7 +1,5 @@
 import { type FaultWords, faultNames, faults } from '../simulators/cabinet/faults.ts'
-
-const begin = /<!-- faults: .* -->\n/
-const end = '<!-- /faults -->'
+import { placed } from './docs-place.ts'
 
 function row(name: (typeof faultNames)[number]): string {
   const { doc, must, only, takes }: FaultWords = faults[name]
@@ -13,10 +11,6 @@ function row(name: (typeof faultNames)[number]): string {
 
 /** A page with the simulator's faults in their place. @throws Error it has no place for them */
 export function withFaults(page: string): string {
-  const at = begin.exec(page)
-  const from = at ? at.index + at[0].length : -1
-  const to = page.indexOf(end)
-  if (from < 0 || to < from) throw new Error('no place for the faults')
   const table = ['| fault | what it does | what the server must do |', '|---|---|---|', ...faultNames.map(row)]
-  return `${page.slice(0, from)}\n${table.join('\n')}\n\n${page.slice(to)}`
+  return placed(page, 'faults', table.join('\n'))
 }

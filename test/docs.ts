@@ -10,6 +10,7 @@ import type { AnyDefinition } from '../protocol/define.ts'
 import type { Layout } from '../protocol/field.ts'
 import { withFaults } from './docs-faults.ts'
 import { mqttPart } from './docs-mqtt.ts'
+import { withTerminals } from './docs-terminal.ts'
 
 /** Invented; the specification's worked example uses it too. */
 const key = 'EXAMPLEKEY'
@@ -84,7 +85,8 @@ socket.write(codec.encode({ kind: 'eject', slot: 3 }))
 
 \`deviceCodec(dialect, { key })\` is the same from the other end, for simulators. \`npm run -s frame -- decode <hex|->\` explains any
 frame. A new command is one file in \`cabinet-tcp/\` and its name in the list in \`cabinet-tcp/dialect.ts\`; the MQTT family, at the
-end of this page, is \`cabinet-mqtt/\` in the same manner.
+end of this page, is \`cabinet-mqtt/\` in the same manner. Payment terminals (\`terminal.ts\`, \`terminal-iso8583/\`) have a chapter
+of their own with all their messages: [docs/protocol.md](../docs/protocol.md) 7.
 
 ## The frame of TCP-A and TCP-B
 
@@ -124,9 +126,11 @@ export function protocolPage(): string {
 }
 
 const technician = new URL('../docs/technician.md', import.meta.url)
+const protocol = new URL('../docs/protocol.md', import.meta.url)
 
 const documents = [
   { file: new URL('../protocol/README.md', import.meta.url), render: protocolPage },
+  { file: protocol, render: () => withTerminals(readFileSync(protocol, 'utf8')) },
   { file: technician, render: () => withFaults(readFileSync(technician, 'utf8')) },
 ]
 
