@@ -6,18 +6,20 @@ import { checksumOf, type Frame, open, tokenOf, tokenText } from './cabinet-tcp/
 import { tokenDefaultA } from './cabinet-tcp/frame-token.ts'
 import { MalformedBody } from './errors.ts'
 import { decodeBody } from './field.ts'
+import { beginsMti, lengthMax } from './terminal-iso8583/frame.ts'
+import { explainMessage } from './terminal-iso8583/index.ts'
 
 /** Which end of the wire said it. */
 type From = 'device' | 'server'
 
 /** What a frame may be spoken in. */
-export type Tongue = 'A' | 'B' | 'mqtt'
+export type Tongue = 'A' | 'B' | 'mqtt' | 'iso8583'
 
 /** What is known about a frame; what is not given is found out. */
 export interface Hints {
   dialect?: Tongue | undefined
   from?: From | undefined
-  /** TCP-B's secret; without it `tokenOk` is null. */
+  /** TCP-B's secret or a terminal's key in hex; without it `tokenOk` is null. */
   key?: string | undefined
 }
 
@@ -30,9 +32,12 @@ export interface Explained {
   /** TCP only, and so is the token. */
   vsn?: number
   token?: string
-  /** Null where there is none: a JSON command. */
+  /** ISO 8583 only: its routing header, null where it has none, and every field in order. */
+  tpdu?: string | null
+  fields?: object[]
+  /** Null where there is none: a JSON command, a terminal. */
   checksumOk: boolean | null
-  /** Null where nobody can tell: no key, or a dialect whose token means nothing (TCP-A) or that has none (MQTT). */
+  /** A terminal's is its MAC. Null where nobody can tell: no key, or a dialect whose token means nothing (TCP-A) or that has none (MQTT). */
   tokenOk: boolean | null
   /** MQTT: what is wrong with it and is no reason not to hear it. */
   warnings?: string[]
@@ -75,6 +80,16 @@ const brace = 0x7b
 export const isMqtt = (bytes: Buffer, { dialect }: Hints): boolean =>
   dialect === 'mqtt' || (dialect === undefined && (bytes[0] === a8.head || bytes[0] === brace))
 
+/** True where a terminal is meant: no cabinet has a command that begins an MTI. With a TPDU, or a payload, it must be said so. */
+export const isTerminal = (bytes: Buffer, { dialect }: Hints): boolean =>
+  dialect === 'iso8583' || (dialect === undefined && beginsMti(bytes[2]) && bytes.readUInt16BE() <= lengthMax)
+
+function explainTerminal(bytes: Buffer, { from, key }: Hints): Explained {
+  const { mti, macOk, ...said } = explainMessage(bytes, key)
+  if (from && from !== said.from) throw new MalformedBody(`${mti} is not said by the ${from}`)
+  return { command: mti, dialect: 'iso8583', checksumOk: null, tokenOk: macOk, ...said, also: [] }
+}
+
 function explainMqtt(bytes: Buffer, { from }: Hints): Explained {
   if (bytes[0] === brace) {
     if (from === 'device') throw new MalformedBody('cabinets say no JSON')
@@ -110,6 +125,7 @@ const hexCode = (code: number) => `0x${code.toString(16).toUpperCase()}`
  */
 export function explain(bytes: Buffer, hints: Hints = {}): Explained {
   if (isMqtt(bytes, hints)) return explainMqtt(bytes, hints)
+  if (isTerminal(bytes, hints)) return explainTerminal(bytes, hints)
   const frame = open(bytes)
   const dialects = [B, A].filter(({ letter }) => !hints.dialect || hints.dialect === letter)
   const sides = (['device', 'server'] as const).filter((from) => !hints.from || hints.from === from)

@@ -9,7 +9,9 @@ import type { Command, Report } from '../protocol/cabinet.ts'
 import * as mqtt from '../protocol/cabinet-mqtt/index.ts'
 import { deviceCodec, greet, newFramer } from '../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../protocol/errors.ts'
-import { explain, type Hints, isMqtt } from '../protocol/explain.ts'
+import { explain, type Hints, isMqtt, isTerminal } from '../protocol/explain.ts'
+import type { Command as TerminalCommand } from '../protocol/terminal.ts'
+import * as terminal from '../protocol/terminal-iso8583/index.ts'
 import { bytesOf, isOpenArray } from './hex.ts'
 import { usageOutput } from './options.ts'
 
@@ -22,13 +24,17 @@ function inWords(frame: Buffer, hints: Hints): object {
   return { ...said, checksum_ok: checksumOk, token_ok: tokenOk, body, ...(also.length > 0 && { also }) }
 }
 
+/** A payload of MQTT is one message as it is; anything else is a stream of frames. */
+const isWhole = (bytes: Buffer, hints: Hints) =>
+  isTerminal(bytes, hints) ? terminal.carrierOf(bytes) === 'mqtt' : isMqtt(bytes, hints)
+
 function decodeLine(line: string, hints: Hints): Answer {
-  const framer = newFramer()
   const frames: object[] = []
   try {
     if (line.length > lineCharsMax) throw new RangeError(`a line of more than ${lineCharsMax} characters`)
     const bytes = bytesOf(line)
-    if (isMqtt(bytes, hints)) return { ok: true, frames: [inWords(bytes, hints)], rest: '' }
+    if (isWhole(bytes, hints)) return { ok: true, frames: [inWords(bytes, hints)], rest: '' }
+    const framer = isTerminal(bytes, hints) ? terminal.newFramer() : newFramer()
     for (const frame of framer.push(bytes)) frames.push(inWords(frame, hints))
     const rest = hexOf(framer.rest())
     if (frames.length > 0 || rest === '') return { ok: true, frames, rest }
@@ -41,12 +47,25 @@ function decodeLine(line: string, hints: Hints): Answer {
 const mqttBytes = (words: object, from: Hints['from']) =>
   from === 'device' ? mqtt.deviceCodec().say(words as Report) : mqtt.codec().encode(words as Command)
 
-function encodeLine(line: string, { dialect = 'B', from = 'server', key = '' }: Hints): Answer {
+/** A terminal's words go out under its `terminalCode`, or under one of our own. */
+function terminalBytes(words: { terminalCode?: string }, { from, key = '' }: Hints) {
+  const { terminalCode = 'WORKBNCH' } = words
+  const device = terminal.deviceCodec({ terminalCode, key })
+  // What is no word of ours has no definition or does not fit its fields, and is refused there.
+  if (from === 'device') return device.encode(words as Parameters<typeof device.encode>[0])
+  const login = device.encode({ kind: 'login', terminalCode, stan: '000001', sentAt: '0101000000' })
+  const codec = terminal.greet(login).codec({ keys: [key], cardKey: key })
+  return codec.encode(words as TerminalCommand, { unixSeconds: Math.floor(Date.now() / 1_000), ttlSeconds: 0 })
+}
+
+function encodeLine(line: string, hints: Hints): Answer {
+  const { dialect = 'B', from = 'server', key = '' } = hints
   try {
     // What is no word of ours has no definition or does not fit its fields, and is refused there.
     const words = JSON.parse(line)
     if (typeof words?.kind !== 'string') throw new RangeError('words need a kind')
     if (dialect === 'mqtt') return { ok: true, hex: hexOf(mqttBytes(words, from)) }
+    if (dialect === 'iso8583') return { ok: true, hex: hexOf(terminalBytes(words, { ...hints, from })) }
     const device = deviceCodec(dialect, { key })
     if (from === 'device') return { ok: true, hex: hexOf(device.encode(words as Report, words)) }
     const codec = greet(device.encode({ kind: 'login', boxId: 'workbench' })).codec({ keys: [key] })
@@ -87,9 +106,17 @@ async function each(input: string, work: (line: string) => Answer) {
 }
 
 const options = {
-  dialect: { type: 'enum', options: ['A', 'B', 'mqtt'], description: 'Dialect; decode finds out when absent' },
+  dialect: {
+    type: 'enum',
+    options: ['A', 'B', 'mqtt', 'iso8583'],
+    description: 'Dialect; decode finds out when absent',
+  },
   from: { type: 'enum', options: ['device', 'server'], description: 'Who sent it; decode tries both when absent' },
-  key: { type: 'string', valueHint: 'K', description: "TCP-B's secret key, to check or make the token" },
+  key: {
+    type: 'string',
+    valueHint: 'K',
+    description: "TCP-B's secret key or a terminal's in hex, to check or make the token or MAC",
+  },
 } as const satisfies ArgsDef
 
 const decode = defineCommand({
@@ -125,7 +152,10 @@ const encode = defineCommand({
 })
 
 const main: CommandDef = defineCommand({
-  meta: { name: 'frame', description: 'The workbench for cabinet frames (TCP dialects A and B, MQTT)' },
+  meta: {
+    name: 'frame',
+    description: 'The workbench for frames of cabinets (TCP dialects A and B, MQTT) and terminals (ISO 8583)',
+  },
   subCommands: { decode, encode },
 })
 
