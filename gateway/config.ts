@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { address, flag, hostRule, port, type Rule, readBy, refuse, whole } from '../db/platform/config.ts'
+import { type Rules, usualRules } from '../db/powerbank/decide/snapshot.ts'
 import type { BrokerAccess } from './mqtt-cluster/broker-client.ts'
 import { networks } from './networks.ts'
 
@@ -67,6 +68,18 @@ export const gatewaySettings = {
     .default(262_144)
     .describe('bytes of one connection read in a second; the rest waits'),
   CABINET_HTTP_PORT: port().default(9068).describe('port where MQTT cabinets ask for the broker, over HTTP'),
+  CABINET_TAKING_SECONDS: whole(10, 3_600)
+    .default(usualRules.takingSeconds)
+    .describe('how long a borrower may take to pull out a bank that was unlocked'),
+  CABINET_GOOD_READINGS: whole(1, 1_000)
+    .default(usualRules.goodReadings)
+    .describe('readings without a fault, one after the other, that put a faulty bank back in service'),
+  CABINET_LOOK_SECONDS: whole(60, 86_400)
+    .default(usualRules.lookSeconds)
+    .describe('every cabinet is asked for its slots at least so often'),
+  CABINET_LOOK_LENT_SECONDS: whole(30, 86_400)
+    .default(usualRules.lookLentSeconds)
+    .describe('the same while it has open orders'),
   CABINET_SEEN_SECONDS: whole(1, 60).default(5).describe('how often the times of the last sign of life are written'),
 }
 
@@ -142,6 +155,7 @@ export interface GatewayConfig {
   /** Opens the station keys at rest. */
   keysSecret: string
   limits: Limits
+  rules: Rules
 }
 
 const fixed = {
@@ -176,6 +190,12 @@ export function gatewayConfig(settings: GatewaySettings & Public, keysSecret: st
     mqtt: mqttOf(settings),
     broker: brokerOf(settings),
     keysSecret,
+    rules: {
+      takingSeconds: settings.CABINET_TAKING_SECONDS,
+      goodReadings: settings.CABINET_GOOD_READINGS,
+      lookSeconds: settings.CABINET_LOOK_SECONDS,
+      lookLentSeconds: settings.CABINET_LOOK_LENT_SECONDS,
+    },
     limits: {
       ...fixed,
       connectionsMax: settings.CABINET_CONNECTIONS,

@@ -1,4 +1,6 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import type { AnyCommand } from '../protocol/any-device.ts'
 import type { MalformedBody } from '../protocol/errors.ts'
 import { count } from './counts.ts'
@@ -122,8 +124,16 @@ export function unreadable(connection: Connection, frame: Buffer, { message }: M
   connection.malformedInARow += 1
   const hex = frame.toString('hex', 0, hexBytesMax).toUpperCase()
   node.logSparingly('frame.unreadable', { ...about(connection), why: message, bytes: frame.length, hex })
+  if (connection.session?.handlers.misheard?.mayMatter(frame)) void look(connection, connection.session)
   if (connection.malformedInARow >= node.limits.malformedInARowMax) finish(connection, 'malformed')
 }
+
+/** What it said and nobody could read is to be looked into. Nothing is told of a database that is away: it looks at its next login. */
+const look = (connection: Connection, { handlers, deviceId }: Session) =>
+  inTurn(connection, async () => {
+    const { node } = connection
+    await node.limiter.run(() => node.db.transaction((tx) => handlers.misheard!.look(tx, deviceId)))
+  }).catch((error) => connection.node.log('look.failed', { ...about(connection), error }))
 
 /** Our side failed: nothing is acknowledged, the device says it again on its next connection. */
 export function fail(connection: Connection, error: unknown): void {
@@ -153,6 +163,17 @@ export function drop(connection: Connection, reason: string): void {
   connection.stream.destroy()
 }
 
+/**
+ * Ends at once and by a reset: what was written and is under way must not arrive any more. Under TLS and WebSocket the
+ * stream is not the socket, and is only closed.
+ */
+export function reset(connection: Connection, reason: string): void {
+  const { stream } = connection
+  if (connection.ending === null) ending(connection, reason)
+  if (stream instanceof Socket && !(stream instanceof TLSSocket)) stream.resetAndDestroy()
+  else stream.destroy()
+}
+
 /** Notes why it ends, where that is known before the stream closes. */
 export function ending(connection: Connection, reason: string): void {
   const { node, session, handlers } = connection
@@ -168,8 +189,10 @@ export const about = ({ session, serial, address }: Connection) => ({ deviceId: 
 
 /** Once a tick. */
 export function tick(connection: Connection): void {
-  const { node, ending, endingAt, running, stream, transport } = connection
-  if (ending === null) transport.tick(connection)
+  const { node, ending, endingAt, running, stream, transport, session } = connection
+  // What it may still obey is not ours to wait for: the order is in doubt, and its next login's list decides.
+  if (ending === null && session?.movement && node.clock.now > session.movement.until) reset(connection, 'unanswered')
+  else if (ending === null) transport.tick(connection)
   else if (node.clock.now - endingAt > node.limits.endDeadlineMs && running === null) stream.destroy()
 }
 

@@ -27,6 +27,12 @@ export interface DeviceHandlers {
   isAnswered?(command: string): boolean
   /** Fails queued commands that its wire has no word for. */
   unspeakable(tx: Tx, deviceId: number, commandIds: number[]): Promise<unknown>
+  /** What to do when something it said is lost. Absent: nothing it says is worth it. */
+  misheard?: {
+    /** Might a frame that nobody can read have told what must not be lost? By its command byte. */
+    mayMatter(frame: Buffer): boolean
+    look(tx: Tx, deviceId: number): Promise<unknown>
+  }
   /** Commands ended without an answer, in this transaction. */
   ended(tx: Tx, ended: readonly Ended[]): Promise<void>
   /** Its connection is over. Does nothing when a newer one owns the device already. */
@@ -62,7 +68,7 @@ export async function settle(
  */
 export async function receive(
   node: Pick<GatewayNode, 'db' | 'dispatcher'>,
-  device: Pick<Addressee, 'deviceId' | 'handlers' | 'heartbeatSeconds'>,
+  device: Pick<Addressee, 'deviceId' | 'handlers' | 'heartbeatSeconds' | 'movement'>,
   report: AnyReport,
   hex: string,
 ): Promise<Verdict> {
@@ -72,6 +78,7 @@ export async function receive(
   )
   if (heartbeatSeconds !== undefined) device.heartbeatSeconds = heartbeatSeconds
   if (commandId !== undefined) node.dispatcher.answered(commandId)
+  if (commandId === device.movement?.commandId) device.movement = null
   // What was under way is over: the next of its kind may go. Also without a command: a late one may have made room.
   if (verdict.kind === 'silent') node.dispatcher.ring(deviceId)
   return verdict

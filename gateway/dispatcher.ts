@@ -1,4 +1,4 @@
-import { claim, type Waiting, waiting } from '../db/devices/commands.ts'
+import { claim, MOVEMENT_SECONDS, type Waiting, waiting } from '../db/devices/commands.ts'
 import type { Log } from '../db/platform/log.ts'
 import type { Db } from '../db/postgres/connect.ts'
 import type { AnyCommand } from '../protocol/any-device.ts'
@@ -33,6 +33,7 @@ interface OutgoingCommand<To> {
   hex: string
   frame: Buffer
   command: AnyCommand
+  isMovement: boolean
   to: To
 }
 
@@ -65,7 +66,7 @@ function batchOf<To extends Addressee>(
 ): Batch<To> {
   const outgoing: OutgoingCommand<To>[] = []
   const unspeakable = new Map<To, number[]>()
-  for (const { id, deviceId, epoch, kind, args } of rows) {
+  for (const { id, deviceId, epoch, kind, args, isMovement } of rows) {
     const to = sessions.get(deviceId)
     // Not logged in here yet, its login's answer has not been written (that login will ring again), or it is leaving.
     if (to?.epoch !== epoch || !isOpen(to)) continue
@@ -74,7 +75,7 @@ function batchOf<To extends Addressee>(
     try {
       // The row was validated by whoever enqueued it; a kind or value the dialect cannot say fails here.
       const frame = to.codec.encode(command, when)
-      outgoing.push({ id, epoch, hex: frame.toString('hex').toUpperCase(), frame, command, to })
+      outgoing.push({ id, epoch, hex: frame.toString('hex').toUpperCase(), frame, command, isMovement, to })
     } catch (error) {
       log('command.unspeakable', { commandId: id, deviceId, kind, error })
       unspeakable.set(to, [...(unspeakable.get(to) ?? []), id])
@@ -114,7 +115,8 @@ async function send<To extends Addressee>(
   const { name, db, counts } = context
   const claimed = new Set(await claim(db.sql, name, some))
   const sent = some.filter(({ id }) => claimed.has(id))
-  for (const { id, frame, command, to } of sent) {
+  for (const { id, frame, command, isMovement, to } of sent) {
+    if (isMovement) to.movement = { commandId: id, until: performance.now() + MOVEMENT_SECONDS * msPerSecond }
     context.send(to, frame, command)
     count(counts.told, command.kind)
     watch.start(id, command.kind)

@@ -65,6 +65,7 @@ export async function admit(
     identifiedAt: node.clock.now,
     keys,
     bind,
+    movement: null,
     looking: null,
     isDoubtful: false,
     loginPrint,

@@ -107,8 +107,9 @@ async function openPorts(open: Open, config: GatewayConfig): Promise<Gateway['po
   } else if (config.mqtt) open.broker = await listenMqtt(node, config, config.mqtt, mayEnter)
   const brokerPorts = open.broker?.ports ?? noBroker
   if (config.mqtt) open.calls = await listenBootstrap(node, config, config.mqtt, brokerPorts.mqtt ?? 0, mayEnter)
+  const cabinets = tcpCabinet(node.rules)
   open.tcp = await listen(node, { host, reusePort, port, tls }, mayEnter, (socket, address) =>
-    serve(node, tcpCabinet, socket, address),
+    serve(node, cabinets, socket, address),
   )
   const { port: cabinet, tlsPort: cabinetTls } = open.tcp
   return { cabinet, cabinetTls, metrics: open.metrics.port, calls: open.calls?.port ?? null, ...brokerPorts }
@@ -118,12 +119,9 @@ async function openPorts(open: Open, config: GatewayConfig): Promise<Gateway['po
  * Opens the devices' ports over a migrated database.
  * @throws RangeError | the system's error when a port is taken
  */
-export async function startGateway({
-  name = newName(),
-  kinds = [tcpCabinet],
-  ...parts
-}: GatewayOptions): Promise<Gateway> {
-  const node = newNode({ name, kinds, ...parts })
+export async function startGateway({ name = newName(), ...parts }: GatewayOptions): Promise<Gateway> {
+  const { rules } = parts.config
+  const node = newNode({ name, kinds: [tcpCabinet(rules)], ...parts })
   const open: Open = { node, deafen: await hear(node), stopTimers: startTimers(node) }
   try {
     const ports = await openPorts(open, parts.config)

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Log } from '../db/platform/log.ts'
 import type { Db } from '../db/postgres/connect.ts'
+import type { Rules } from '../db/powerbank/decide/snapshot.ts'
 import type { GatewayConfig, Limits } from './config.ts'
 import { type Connection, isOpen } from './connection.ts'
 import { type Counts, newCounts } from './counts.ts'
@@ -23,6 +24,8 @@ export interface GatewayNode {
   throttle: LogThrottle
   keysSecret: string
   limits: Limits
+  /** How cabinets' words are weighed. */
+  rules: Rules
   /** Milliseconds of a monotonic clock as of the last tick: a deadline costs no system call per frame. */
   clock: { now: number }
   counts: Counts
@@ -57,7 +60,7 @@ export interface NodeParts {
 
 /** What a node is made of; nothing runs yet. */
 export function newNode({ config, db, log, name, kinds }: NodeParts): GatewayNode {
-  const { limits, keysSecret } = config
+  const { limits, keysSecret, rules } = config
   const counts = newCounts()
   const here = sessions()
   const reports = limiter(limits.reportsAtOnceMax)
@@ -70,7 +73,7 @@ export function newNode({ config, db, log, name, kinds }: NodeParts): GatewayNod
     isDatabaseThere: () => node.isDatabaseThere,
   })
   const node: GatewayNode = {
-    ...{ name, db, log, keysSecret, limits, counts, kinds, throttle },
+    ...{ name, db, log, keysSecret, limits, rules, counts, kinds, throttle },
     logSparingly: throttle.log,
     clock: { now: performance.now() },
     limiter: reports,

@@ -12,6 +12,8 @@ export interface Addressee {
   /** The number of this connection among all the device ever had; the newest owns it. */
   epoch: number
   heartbeatSeconds: number
+  /** The movement under way, and the node's clock when its answer is overdue. One at a time. */
+  movement: { commandId: number; until: number } | null
 }
 
 /** A device that is logged in here. */

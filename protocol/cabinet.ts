@@ -24,6 +24,8 @@ export interface Bank {
   millivolts?: number
   milliamps?: number
   celsius?: number
+  /** Its charge was asked for and not read: not for rent until it is (docs/protocol.md 5.5). */
+  isUnread?: true
   /** State of health, 0–100. */
   sohPercent?: number
   /** TCP-B status bits (section 2.6), advisory. */
@@ -33,9 +35,22 @@ export interface Bank {
   inserted?: boolean
 }
 
+/**
+ * What a cabinet's slots hold. A slot has four faces: it holds a bank, something is in it that cannot be read, it is
+ * empty (listed by nothing here), or its face is unknown (beyond `slots`, or of a board that said nothing).
+ */
+export interface Slots {
+  slots?: number
+  banks: Bank[]
+  /** Occupied, but nobody can say by what: no id was read, the hole is stuck or silent, or its switch says so. Absent: none. */
+  unreadable?: number[]
+  /** Nothing was said of these, though they are there: their board did not answer. Absent: none. */
+  unknown?: number[]
+}
+
 /** What a cabinet says. `login` … `abnormal` it says unasked; the others answer a command of the same name. */
 export type Report =
-  | { kind: 'login'; boxId: string; slots?: number; banks?: Bank[] }
+  | ({ kind: 'login'; boxId: string; banks?: Bank[] } & Partial<Omit<Slots, 'banks'>>)
   | { kind: 'heartbeat' }
   | { kind: 'returned'; bank: Bank }
   /**
@@ -43,7 +58,7 @@ export type Report =
    * state of a return that went wrong (5.5, 0x40).
    */
   | { kind: 'abnormal'; event: number; slot: number; bankId: BankId | null }
-  | { kind: 'inventory'; slots?: number; banks: Bank[] }
+  | ({ kind: 'inventory' } & Slots)
   /**
    * `ok` false is a refusal by the cabinet; only an inventory proves that the bank stayed (0x65). `slot` 0: not said, as
    * by old firmware over MQTT (5.5, 0x31); such an answer belongs to the eject of its bank. `isTooOld`: refused because by

@@ -93,6 +93,10 @@ const wrong: Record<keyof typeof everything.shape, string | Environment | null> 
   MQTT_PACKETS_PER_SECOND: '0',
   MQTT_BYTES_PER_SECOND: '1',
   CABINET_HTTP_PORT: '99999',
+  CABINET_TAKING_SECONDS: '9',
+  CABINET_GOOD_READINGS: '0',
+  CABINET_LOOK_SECONDS: '59',
+  CABINET_LOOK_LENT_SECONDS: '29',
   CABINET_SEEN_SECONDS: '61',
 }
 

@@ -18,13 +18,22 @@ export interface Answer {
   [field: string]: unknown
 }
 
-/** The one command a device's answer belongs to, locked: the wire has no correlation id. */
-async function openFor(
+/** A command that may take an answer; `isLate`: its time had run out. */
+export type AwaitedCommand = CommandRow & { isLate: boolean }
+
+/**
+ * The one command that a device's answer of this kind belongs to, locked: the wire has no correlation id. It is joined by
+ * kind and, for movements, by what `isTheMovement` says (SQL over `slot`, `status` and `args`); of several by `likelier`
+ * (SQL, best first), then the one under way, then the newest. A command whose time ran out still takes its late answer,
+ * unless the same was sent again since: then the answer is to that, or a repetition. The caller holds the device.
+ */
+export async function awaited(
   tx: Tx,
   deviceId: number,
   kind: string,
   isTheMovement: ReturnType<Queryable>,
-): Promise<CommandRow | undefined> {
+  likelier: ReturnType<Queryable> = tx`(status = 'sent')`,
+): Promise<AwaitedCommand | undefined> {
   const [last] = await tx<CommandRow[]>`
     select ${tx(COLUMNS)} from device_commands
     where id = (
@@ -34,32 +43,33 @@ async function openFor(
       ) recent
       where kind = ${kind} and sent_at > now() - make_interval(hours => ${LATE_HOURS})
         and (not is_movement or ${isTheMovement})
-      order by (status = 'sent') desc, id desc limit 1)
+      order by ${likelier} desc, (status = 'sent') desc, id desc limit 1)
     for update`
-  return last && AWAITED.has(last.status) ? last : undefined
+  return last && AWAITED.has(last.status) ? { ...last, isLate: last.status === 'unknown' } : undefined
 }
 
-/**
- * A device has answered. The answer is joined to its command by kind and, for movements, by slot or by what `isTheMovement`
- * says (SQL over `slot`, `status` and `args`); it is written there, and whoever waits is woken. A command whose time ran
- * out still takes its late answer, unless the same was sent again since: then the answer is to that, or a repetition.
- * Said twice counts once. The caller holds the device.
- * @returns the command as it stood, and whether its time had run out; undefined: nothing waited for this
- */
-export async function answered(
-  tx: Tx,
-  deviceId: number,
-  { kind, ...body }: Answer,
-  hex: string,
-  isTheMovement: ReturnType<Queryable> = tx`slot = ${body.slot ?? null}`,
-): Promise<{ command: CommandRow; isLate: boolean } | undefined> {
-  const command = await openFor(tx, deviceId, kind, isTheMovement)
-  if (!command) return
+/** A command has its answer: that is written there, and whoever waits is woken. */
+export async function take(tx: Tx, { id }: CommandRow, { kind: _, ...body }: Answer, hex: string): Promise<void> {
   await tx`
     update device_commands set status = ${body.ok === false ? 'failed' : 'answered'}, answer = ${tx.json(body)},
       hex_received = ${hex}, answered_at = now(),
       evidence = case when status = 'unknown' then 'late answer' else evidence end
-    where id = ${command.id}`
-  await ring(tx, `command ${command.id}`)
-  return { command, isLate: command.status === 'unknown' }
+    where id = ${id}`
+  await ring(tx, `command ${id}`)
+}
+
+/**
+ * A device has answered: `awaited` takes it, movements by their slot unless told otherwise. Said twice counts once.
+ * @returns undefined: nothing waited for this
+ */
+export async function answered(
+  tx: Tx,
+  deviceId: number,
+  said: Answer,
+  hex: string,
+  isTheMovement: ReturnType<Queryable> = tx`slot = ${said.slot ?? null}`,
+): Promise<AwaitedCommand | undefined> {
+  const command = await awaited(tx, deviceId, said.kind, isTheMovement)
+  if (command) await take(tx, command, said, hex)
+  return command
 }

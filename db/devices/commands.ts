@@ -9,7 +9,7 @@ import type { CommandOrigin, CommandStatus, DeviceKind } from './words.ts'
 /** How long a command may wait to leave the house; a device on a weak SIM dials again within this. */
 const QUEUED_SECONDS = 15
 /** How long a movement may take to be answered (docs/protocol.md 4). */
-const MOVEMENT_SECONDS = 15
+export const MOVEMENT_SECONDS = 15
 /** How long a query may take, each of its two times. */
 const QUERY_SECONDS = 5
 /** A login this long after a restart was sent is what came of it. */
@@ -142,6 +142,7 @@ export interface Waiting {
   epoch: number
   kind: string
   args: Record<string, unknown>
+  isMovement: boolean
 }
 
 /**
@@ -151,7 +152,7 @@ export interface Waiting {
 export function waiting(q: Queryable, node: string, deviceIds?: number[]): Promise<Waiting[]> {
   return q<Waiting[]>`
     select distinct on (c.device_id, c.is_movement, case when c.is_movement then '' else c.kind end)
-      c.id, c.device_id, ds.epoch, c.kind, c.args
+      c.id, c.device_id, ds.epoch, c.kind, c.args, c.is_movement
     from device_commands c join device_sessions ds on ds.device_id = c.device_id and ds.node = ${node}
     where c.status = 'queued' and c.deadline > now()
       ${deviceIds ? q`and c.device_id = any(${deviceIds}::bigint[])` : q``}

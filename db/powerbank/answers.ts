@@ -1,9 +1,13 @@
-import { answered } from '../devices/command-results.ts'
+import { awaited, take } from '../devices/command-results.ts'
 import { fail } from '../devices/commands.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { afterwards } from './aftermath.ts'
 import { work } from './cabinet-reports.ts'
-import type { CabinetAnswer } from './decide/snapshot.ts'
+import { write } from './change-writer.ts'
+import { isStale } from './decide/answered.ts'
+import { decide } from './decide/decide.ts'
+import { type AnswerReport, type CabinetAnswer, usualRules } from './decide/snapshot.ts'
+import { load } from './snapshot-loader.ts'
 import { lock } from './station-lock.ts'
 
 const UNSPEAKABLE = "the cabinet's protocol has no such command"
@@ -12,21 +16,27 @@ const UNSPEAKABLE = "the cabinet's protocol has no such command"
 const NUMBERED = /^[0-9A-F]{8}$/
 
 /**
- * SQL: is this the movement that was answered? Its slot says so. Over MQTT a bank is asked for, so its number says as much
- * where the slot does not (old firmware has a board's address there, a refusal may have neither: docs/protocol.md 5.5).
+ * SQL: may this be the movement that was answered? Its slot says so. Over MQTT a bank is asked for, so its number says as
+ * much where the slot does not (old firmware has a board's address there, a refusal may have neither: docs/protocol.md 5.5).
  */
 function isTheMovement(q: Queryable, said: CabinetAnswer): ReturnType<Queryable> {
   const { slot = null, bankId, ok } = said
   const number = bankId && NUMBERED.test(bankId) ? bankId : null
   const isNameless = slot === 0 && !bankId && ok === false
   return q`
-    case when ${number}::text is not null and args->>'bankId' is not null then args->>'bankId' = ${number}
+    case when ${number}::text is not null and args->>'bankId' is not null
+      then args->>'bankId' = ${number} or (slot = ${slot} and status = 'sent')
       else slot = ${slot} or (${isNameless} and status = 'sent') end`
 }
 
+/** SQL: the last that asked for this very bank, if it still waits, before one of the same slot. */
+const askedForIt = (q: Queryable, { bankId = null }: CabinetAnswer): ReturnType<Queryable> => q`
+  coalesce(status in ('sent', 'unknown', 'queued')
+    and id = max(id) filter (where args->>'bankId' = ${bankId}::text) over (), false)`
+
 /**
  * A cabinet has answered, late or not, and what the answer means becomes true: the order moves, the slot empties, the
- * cabinet's own data are kept. Said twice counts once.
+ * cabinet's own data are kept. Said twice counts once, also where another command waits for an answer by now.
  * @returns the command and order it settled, or null when nothing waited for it
  */
 export async function answer(
@@ -36,10 +46,15 @@ export async function answer(
   hex: string,
 ): Promise<{ commandId: number; orderId: number | null } | null> {
   const station = await lock(tx, stationId)
-  const found = await answered(tx, stationId, said, hex, isTheMovement(tx, said))
-  const command = found ? { ...found.command, isLate: found.isLate } : null
-  const { snapshot, written } = await work(tx, station, { kind: 'answer', said, command })
-  if (!command) return null
+  const command = (await awaited(tx, stationId, said.kind, isTheMovement(tx, said), askedForIt(tx, said))) ?? null
+  const report: AnswerReport = { kind: 'answer', said, command }
+  const snapshot = await load(tx, station, report, usualRules)
+  if (!command || isStale(snapshot, report)) {
+    await work(tx, station, { ...report, command: null })
+    return null
+  }
+  await take(tx, command, said, hex)
+  const written = await write(tx, decide(snapshot, report))
   const order = snapshot.orders.find(({ commandId }) => commandId === command.id)
   return { commandId: command.id, orderId: written[0] ?? order?.id ?? null }
 }

@@ -50,7 +50,7 @@ export async function ensure(
   deviceIds: readonly string[],
 ): Promise<Map<string, KnownBank>> {
   const find = () => tx<KnownBank[]>`
-    select id, device_id, status, soh from powerbanks where device_id = any(${[...deviceIds]}) and deleted_at is null
+    select id, device_id, status, soh, good_readings, twin_at from powerbanks where device_id = any(${[...deviceIds]}) and deleted_at is null
     order by id for no key update`
   let banks = await find()
   if (banks.length < deviceIds.length) {

@@ -6,6 +6,7 @@ import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as limits from './limits.ts'
 import { Refused } from './refused.ts'
 import * as choice from './selection.ts'
+import { hasSlot } from './slot-counts.ts'
 
 export interface BorrowRequest {
   stationId: number
@@ -24,7 +25,7 @@ export interface Borrowed {
 
 interface Facts {
   status: string
-  slotsDeclared: number
+  hasSlot: boolean
   online: boolean
   hasAccess: boolean
 }
@@ -33,9 +34,10 @@ interface Facts {
  * A user may borrow where the own unit is the station's or its parent group; a service_admin anywhere (docs/contracts.md
  * 4.8). Locks the station (see `lock` in station-lock.ts): who asks there at the same time chooses from what is left.
  */
-async function factsOf(tx: Tx, stationId: number, userId: number): Promise<Facts | undefined> {
+async function factsOf(tx: Tx, { stationId, userId, choice }: BorrowRequest): Promise<Facts | undefined> {
+  const wished = choice !== 'optimal' && 'slot' in choice ? hasSlot(tx, choice.slot) : tx`true`
   const [facts] = await tx<Facts[]>`
-    select s.status, s.slots_declared, ${isReachable(tx)} as online, exists (
+    select s.status, ${wished} as has_slot, ${isReachable(tx)} as online, exists (
       select 1 from user_roles r left join org_units unit on unit.id = s.org_unit_id
       where r.user_id = ${userId} and r.surface = 'powerbank'
         and (r.role = 'service_admin' or r.org_unit_id in (s.org_unit_id, unit.parent_id))
@@ -82,7 +84,7 @@ async function pick(tx: Tx, { stationId, choice: wish }: BorrowRequest, facts: F
     const free = (await choice.inStation(tx, stationId)).filter(choice.isFree)
     return { bank, selection: choice.explain(free, bank) }
   }
-  if ('slot' in wish && (wish.slot < 1 || wish.slot > facts.slotsDeclared)) throw new Refused('slot_out_of_range')
+  if (!facts.hasSlot) throw new Refused('slot_out_of_range')
   const held = await choice.hold(tx, stationId, wish)
   if (!held) throw new Refused('slot' in wish ? 'slot_empty' : 'power_bank_not_in_station')
   return { bank: held, selection: null }
@@ -101,14 +103,15 @@ export async function borrow(tx: Tx, actor: Actor, request: BorrowRequest): Prom
     if (commandId !== null) return { orderId: await orderOf(tx, commandId), commandId, repeated: true }
   }
   await assertMayActFor(tx, actor, userId)
-  const facts = await factsOf(tx, stationId, userId)
+  const facts = await factsOf(tx, request)
   if (!facts) throw new Refused('station_not_found')
   if (facts.status !== 'active') throw new Refused('station_inactive')
   if (!facts.online) throw new Refused('device_offline')
   if (!facts.hasAccess) throw new Refused('no_access')
   const { bank, selection } = await pick(tx, request, facts)
   await assertWithinLimit(tx, userId)
-  if (bank.powerbankStatus !== 'active') throw new Refused('power_bank_not_active', bank.powerbankStatus)
+  if (bank.powerbankStatus !== 'active' || bank.isUnread)
+    throw new Refused('power_bank_not_active', bank.powerbankStatus)
   const { id: commandId } = await commands.enqueue(tx, {
     deviceId: stationId,
     kind: 'eject',

@@ -1,26 +1,24 @@
 import type { Tx } from '../postgres/connect.ts'
 import { write } from './change-writer.ts'
 import { decide } from './decide/decide.ts'
-import type { AbnormalReport, InventoryReport, Report, SeenBank, Snapshot } from './decide/snapshot.ts'
+import {
+  type AbnormalReport,
+  type InventoryReport,
+  type Report,
+  type Rules,
+  type SeenBank,
+  usualRules,
+} from './decide/snapshot.ts'
 import { load } from './snapshot-loader.ts'
 import { type LockedStation, lock } from './station-lock.ts'
 
-/**
- * What a cabinet says or does becomes true.
- * @returns what was known before, and the orders that were written down
- */
-export async function work(
-  tx: Tx,
-  station: LockedStation,
-  report: Report,
-): Promise<{ snapshot: Snapshot; written: number[] }> {
-  const snapshot = await load(tx, station, report)
-  return { snapshot, written: await write(tx, decide(snapshot, report)) }
+/** What a cabinet says or does becomes true. */
+export async function work(tx: Tx, station: LockedStation, report: Report, rules: Rules = usualRules): Promise<void> {
+  await write(tx, decide(await load(tx, station, report, rules), report))
 }
 
-const heard = async (tx: Tx, stationId: number, report: Report): Promise<void> => {
-  await work(tx, await lock(tx, stationId), report)
-}
+const heard = async (tx: Tx, stationId: number, report: Report, rules?: Rules): Promise<void> =>
+  work(tx, await lock(tx, stationId), report, rules)
 
 /** A cabinet has listed all its slots, of its own accord, as an answer, or with its login. */
 export const inventory = (
@@ -28,7 +26,8 @@ export const inventory = (
   stationId: number,
   list: Omit<InventoryReport, 'kind'>,
   kind: InventoryReport['kind'],
-): Promise<void> => heard(tx, stationId, { ...list, kind })
+  rules?: Rules,
+): Promise<void> => heard(tx, stationId, { ...list, kind }, rules)
 
 /** A bank was put into a slot. */
 export const returned = (tx: Tx, stationId: number, bank: SeenBank): Promise<void> =>

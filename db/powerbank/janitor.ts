@@ -24,8 +24,11 @@ export async function sweep(db: Db, node: string): Promise<number> {
   })
   await db.transaction(async (tx) => {
     const forgotten = await tx<{ id: number }[]>`
-      select id from orders where status = 'pending' and deleted_at is null and created_at < now() - make_interval(hours => ${GIVE_UP_HOURS})
-      order by id limit ${SWEEP_ROWS} for update skip locked`
+      select o.id from orders o join stations s on s.id = o.station_id left join device_commands c on c.id = o.command_id
+      where o.status = 'pending' and o.deleted_at is null and o.created_at < now() - make_interval(hours => ${GIVE_UP_HOURS})
+        -- What other metal was told stays in doubt until its bank is seen, or a person decides.
+        and (c.sent_at is null or (s.deleted_at is null and coalesce(s.metal_since <= c.sent_at, true)))
+      order by o.id limit ${SWEEP_ROWS} for update of o skip locked`
     for (const { id } of forgotten)
       await orders.move(tx, id, { to: 'cancelled', evidence: `the cabinet told nothing for ${GIVE_UP_HOURS} hours` })
   })

@@ -185,7 +185,9 @@ export async function change(tx: Tx, actor: Actor, id: number, given: OrderChang
   const place = onlyMoves && !isOpen(status) ? null : await hold(tx, actor, after)
   const before = await lock(tx, seen)
   if (onlyMoves && status === before.status) return
-  if (status !== before.status && !mayMove(before.status, status))
+  // That an unlocked bank was not taken is the cabinet's to tell.
+  const isTelling = before.status === 'borrow' && status === 'cancelled'
+  if (status !== before.status && (isTelling || !mayMove(before.status, status)))
     throw new Refused('conflict', '', { reason: 'order_move', from: before.status, to: status })
   if (isOpen(status)) await assertMayLend(tx, before, after)
   if (isOpen(status) && powerbankId !== null) await takeOut(tx, powerbankId, place)

@@ -53,13 +53,23 @@ export const settled = ({ db, answers }: { db: Db; answers: Answers }, id: numbe
  * wins and the other hears false. Writes the event and wakes whoever waits.
  */
 export async function move(tx: Tx, id: number, change: Move): Promise<boolean> {
-  const { to, evidence, powerbankId = null, returnStationId = null, returnSlot = null } = change
+  const {
+    to,
+    evidence,
+    powerbankId = null,
+    slotNumber,
+    returnStationId = null,
+    returnSlot = null,
+    isNotTaken = false,
+  } = change
   const [moved] = await tx<{ stationId: number; userId: number; powerbankId: number | null }[]>`
     update orders set status = ${to}, evidence = ${evidence},
       powerbank_id = coalesce(${powerbankId}::bigint, powerbank_id),
+      slot_number = case when ${slotNumber !== undefined} then ${slotNumber ?? null}::int else slot_number end,
       borrowed_at = case when ${to}::text in ('borrow', 'return') then coalesce(borrowed_at, now()) else borrowed_at end,
       completed_at = case when ${to}::text = 'borrow' then null else now() end,
-      return_station_id = ${returnStationId}::bigint, return_slot = ${returnSlot}::int
+      return_station_id = ${returnStationId}::bigint, return_slot = ${returnSlot}::int,
+      not_taken_at = case when ${isNotTaken} then now() end
     where id = ${id} and status = any(${mayLeave(to)}) and deleted_at is null
     returning station_id, user_id, powerbank_id`
   if (!moved) return false

@@ -6,6 +6,7 @@ import type { Db, Queryable, Tx } from '../postgres/connect.ts'
 import { assertMayActFor } from './borrow.ts'
 import * as orders from './orders.ts'
 import { Refused } from './refused.ts'
+import { occupied } from './slot-counts.ts'
 
 /** What a missed bell costs. */
 const POLL_MS = 1_000
@@ -21,7 +22,7 @@ export interface ReturnRequest {
 async function assertCanTake(q: Queryable, stationId: number): Promise<void> {
   const [station] = await q<{ status: string; online: boolean; free: number }[]>`
     select s.status, ${isOnline(q)} as online,
-      s.slots_declared - (select count(*) from station_powerbanks sp where sp.station_id = s.id) as free
+      s.slots_declared - ${occupied(q)} as free
     from stations s left join device_sessions ds on ds.device_id = s.id
     where s.id = ${stationId} and s.deleted_at is null`
   if (!station) throw new Refused('station_not_found')

@@ -20,6 +20,14 @@ export const stations = pgTable(
     nik: text(),
     /** What the cabinet last said of itself: `volume`, `serverAddress`, `apn`, `softwareVersion`, `sim`, each `{…, at}`; `countsVolumeInPercent`, once it has. */
     deviceState: jsonb().$type<Record<string, any>>().notNull().default({}),
+    /** The banks in its lists: since when (ISO 8601) each list has shown them, and in which slot last. */
+    listedBanks: jsonb().$type<Record<string, { since: string; slot: number }>>().notNull().default({}),
+    /** Slots that the last list called occupied, and whose bank nobody could read. */
+    unreadableSlots: integer().array().notNull().default([]),
+    /** Whole lists, one after the other, that held such a slot: how soon to look again. */
+    unreadLooks: integer().notNull().default(0),
+    /** Since when the present box, or credential, is this station's; null: it never had another. */
+    metalSince: at(),
     /** When the slots were last listed whole (0x64, or a TCP-B login). */
     inventoryAt: at(),
     /** When to look again: after a movement, a return, a doubtful answer. The janitor asks; null: nothing to ask. */
@@ -56,6 +64,10 @@ export const powerbanks = pgTable(
     status: text({ enum: powerbankStatuses }).notNull().default('unknown'),
     writeOffReason: text({ enum: writeOffReasons }).notNull().default('none'),
     errorTypeId: ref().references(() => powerbankErrorTypes.id),
+    /** Readings without a fault, one after the other, since it was `system_error`. */
+    goodReadings: integer().notNull().default(0),
+    /** When people were last told that two cabinets list this id. */
+    twinAt: at(),
     createdAt: createdAt(),
     updatedAt: createdAt(),
     deletedAt: at(),
@@ -93,6 +105,8 @@ export const stationPowerbanks = pgTable(
     errorLightning: boolean().notNull().default(false),
     errorMicrousb: boolean().notNull().default(false),
     powerbankError: boolean().notNull().default(false),
+    /** Its charge, or the bank itself, could not be read: not for rent until it can. */
+    isUnread: boolean().notNull().default(false),
     lastUpdate: createdAt(),
   },
   (t) => [
@@ -144,6 +158,12 @@ export const orders = pgTable(
     /** Which evidence settled the present status, in words: `eject answer`, `inventory`, `return frame` … */
     evidence: text(),
     isAdminOrder: boolean().notNull().default(false),
+    /** When a list first showed the slot empty that its bank left. */
+    absentAt: at(),
+    /** When a return was heard that decides only together with a look. */
+    returnHeardAt: at(),
+    /** When it was cancelled because its bank stayed; null again once that was seen after the time for taking it. */
+    notTakenAt: at(),
     /** When the return screen was opened (`POST /api/return-powerbank`). */
     returnRequestedAt: at(),
     remindedAt: at(),
@@ -159,6 +179,7 @@ export const orders = pgTable(
       .on(t.powerbankId)
       .where(sql`${t.status} in ('pending', 'borrow') and ${t.deletedAt} is null`),
     index('orders_open_by_user').on(t.userId).where(sql`${t.status} in ('pending', 'borrow')`),
+    index('orders_not_taken').on(t.stationId, t.notTakenAt).where(sql`${t.notTakenAt} is not null`),
     index('orders_open_by_station').on(t.stationId).where(sql`${t.status} in ('pending', 'borrow')`),
     index('orders_listed').on(t.id).where(sql`${t.deletedAt} is null and ${t.status} <> 'cancelled'`),
     // With the status at the end: pages are found and counted without the rows (order-list.ts).

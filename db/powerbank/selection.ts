@@ -23,12 +23,14 @@ export interface Candidate {
   temperature: number | null
   soh: number
   hasErrors: boolean
+  /** It, or its charge, could not be read when the slots were last listed: not for rent until it is. */
+  isUnread: boolean
   onLoan: boolean
   lastUpdate: Date
 }
 
 /** What somebody could borrow now. */
-export const isFree = (bank: Candidate) => bank.powerbankStatus === 'active' && !bank.onLoan
+export const isFree = (bank: Candidate) => bank.powerbankStatus === 'active' && !bank.onLoan && !bank.isUnread
 
 /** Why a bank was chosen, in numbers; kept with the order. */
 export interface Reason {
@@ -57,7 +59,7 @@ export function explain(free: readonly Candidate[], chosen: Candidate): Reason {
 /** SQL: the banks in slots (aliases `sp`, `p`), with health; telemetry a dialect does not send is no fault. */
 export const candidates = (q: Queryable, where: ReturnType<Queryable>) => q`
   select sp.station_id, sp.slot_number, p.id as powerbank_id, p.serial_number, p.device_id, p.status as powerbank_status,
-    sp.level, sp.voltage, sp.temperature, p.soh, sp.last_update,
+    sp.level, sp.voltage, sp.temperature, p.soh, sp.last_update, sp.is_unread,
     coalesce(sp.level < ${LEVEL_MIN_PERCENT}, false)
       or coalesce(sp.voltage not between ${MILLIVOLTS_MIN} and ${MILLIVOLTS_MAX}, false)
       or coalesce(sp.temperature not between ${CELSIUS_MIN} and ${CELSIUS_MAX}, false)
@@ -105,7 +107,7 @@ export async function holdBest(tx: Tx, stationId: number): Promise<Candidate | u
 
 async function holdFree(tx: Tx, stationId: number): Promise<Candidate | undefined> {
   const [held] = await tx<Candidate[]>`
-    select * from (${inside(tx, stationId)} and p.status = 'active'
+    select * from (${inside(tx, stationId)} and p.status = 'active' and not sp.is_unread
       and not exists (select 1 from orders o where o.powerbank_id = p.id and o.status in ('pending', 'borrow') and o.deleted_at is null)
       order by ${order(tx)} limit 1 for no key update of p skip locked for key share of sp) c`
   return held

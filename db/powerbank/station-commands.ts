@@ -4,6 +4,7 @@ import type { Actor } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { Refused } from './refused.ts'
 import { assertInScope, of } from './scope.ts'
+import { hasSlot } from './slot-counts.ts'
 
 /** What an operator may ask a cabinet. Kinds and args are protocol's Command without change. */
 export type Question =
@@ -14,16 +15,16 @@ export type Question =
 interface Facts {
   status: string
   orgUnitId: number | null
-  slotsDeclared: number
+  hasSlot: boolean
   online: boolean
 }
 
 /** The roles that speak to a cabinet; the units of those roles are where (docs/contracts.md 4.12). */
 export const OPERATORS = ['group_admin', 'subgroup_admin'] as const
 
-async function factsOf(q: Queryable, actor: Actor, stationId: number): Promise<Facts> {
+async function factsOf(q: Queryable, actor: Actor, stationId: number, slot = 1): Promise<Facts> {
   const [facts] = await q<Facts[]>`
-    select s.status, s.org_unit_id, s.slots_declared, ${isReachable(q)} as online
+    select s.status, s.org_unit_id, ${hasSlot(q, slot)} as has_slot, ${isReachable(q)} as online
     from stations s left join device_sessions ds on ds.device_id = s.id
     where s.id = ${stationId} and s.deleted_at is null`
   if (!facts) throw new Refused('station_not_found')
@@ -76,8 +77,8 @@ export async function forceEject(
   const { stationId, slot, idempotency } = request
   const repeated = await before(tx, actor, idempotency)
   if (repeated !== null) return repeated
-  const { status, slotsDeclared, online } = await factsOf(tx, actor, stationId)
-  if (slot < 1 || slot > slotsDeclared) throw new Refused('slot_out_of_range')
+  const { status, hasSlot, online } = await factsOf(tx, actor, stationId, slot)
+  if (!hasSlot) throw new Refused('slot_out_of_range')
   if (status !== 'active') throw new Refused('station_inactive')
   if (!online) throw new Refused('device_offline')
   const { id } = await commands.enqueue(tx, {

@@ -1,10 +1,9 @@
 import type { Tx } from '../postgres/connect.ts'
+import type { Snapshot } from './decide/snapshot.ts'
 
 /** A station, locked. */
-export interface LockedStation {
-  id: number
+export interface LockedStation extends Readonly<Snapshot['station']> {
   orgUnitId: number | null
-  connectedAt: Date | null
   /** The transaction's. */
   now: Date
 }
@@ -18,7 +17,7 @@ export interface LockedStation {
  */
 export async function lock(tx: Tx, stationId: number): Promise<LockedStation> {
   const [station] = await tx<LockedStation[]>`
-    select s.id, s.org_unit_id, ds.connected_at, now()
+    select s.id, s.org_unit_id, s.slots_declared, s.metal_since, s.unread_looks, s.listed_banks, ds.connected_at, now()
     from devices d join stations s on s.id = d.id left join device_sessions ds on ds.device_id = d.id
     where d.id = ${stationId} for no key update of d, s`
   if (!station) throw new Error(`station ${stationId} does not exist`)

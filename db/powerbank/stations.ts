@@ -1,3 +1,4 @@
+import { fail } from '../devices/commands.ts'
 import { ONLINE } from '../devices/connections.ts'
 import { deviceSessions } from '../devices/schema.ts'
 import { orgUnits } from '../identity/schema.ts'
@@ -7,6 +8,7 @@ import type { Actor } from '../platform/actor.ts'
 import type { Tx } from '../postgres/connect.ts'
 import { alias, eq, sql } from '../postgres/drizzle.ts'
 import { type New, type ReadBy, tableOf } from '../table.ts'
+import { afterwards } from './aftermath.ts'
 import { mustExist } from './org-units.ts'
 import { Refused } from './refused.ts'
 import { stations } from './schema.ts'
@@ -32,8 +34,10 @@ const table = tableOf(stations, {
     dialect: sql<string | null>`${ds.dialect}`,
     seenAt: sql<Date | null>`${ds.seenAt}`,
     connectedAt: sql<Date | null>`${ds.connectedAt}`,
-    /** Slots that hold a power bank. */
-    occupied: sql<number>`(select count(*) from station_powerbanks sp where sp.station_id = ${stations.id})`,
+    /** Slots that hold a power bank, or something nobody could read. */
+    occupied: sql<number>`(select count(*) from (
+      select sp.slot_number from station_powerbanks sp where sp.station_id = ${stations.id}
+      union select unnest(${stations.unreadableSlots})) o)`,
   },
   unknown: () => new Refused('station_not_found'),
 })
@@ -71,6 +75,27 @@ const disown = (tx: Tx, id: number) => tx`
 /** The device's row first: the order of `lock` in slots.ts. */
 const holdDevice = (tx: Tx, id: number) => tx`select 1 from devices where id = ${id} for no key update`
 
+/**
+ * The station has another box from now on: what the one before it held is nowhere, and no list of this one tells what that
+ * let out, nor what it was asked.
+ */
+export async function replaced(tx: Tx, id: number): Promise<void> {
+  const unsent = await tx<{ id: number }[]>`
+    select id from device_commands where device_id = ${id} and status = 'queued' and is_movement`
+  const ids = unsent.map((command) => command.id)
+  await afterwards(tx, await fail(tx, id, ids, 'the station has another box'))
+  await tx`
+    update stations set metal_since = now(), listed_banks = '{}', unreadable_slots = '{}', unread_looks = 0 where id = ${id}`
+  await tx`delete from station_powerbanks where station_id = ${id}`
+  await leaveInDoubt(tx, id, 'the station has another box since')
+}
+
+/** Only the bank itself, wherever it is seen, or a person can tell now what came of an eject that was sent. */
+const leaveInDoubt = (tx: Tx, id: number, why: string) => tx`
+  update orders o set evidence = ${`${why}: its bank must be seen, or a person decides`} from device_commands c
+  where o.station_id = ${id} and o.status = 'pending' and o.deleted_at is null and c.id = o.command_id
+    and c.sent_at is not null`
+
 /** A cabinet has no fewer slots than the highest that is occupied. @throws Refused invalid */
 async function assertSlots(tx: Tx, id: number, slotsDeclared: number): Promise<void> {
   const [top] = await tx<{ slot: number | null }[]>`
@@ -94,6 +119,7 @@ export async function change(tx: Tx, actor: Actor, id: number, fields: StationCh
   if (fields.iccid !== undefined) await tx`update stations set device_state = device_state - 'sim' where id = ${id}`
   if (fields.boxId !== undefined && fields.boxId !== boxId) {
     await disown(tx, id)
+    await replaced(tx, id)
     await tx`delete from quarantine where box_id = ${fields.boxId}`
   }
   const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
@@ -114,6 +140,7 @@ export async function remove(tx: Tx, actor: Actor, id: number): Promise<void> {
   await disown(tx, id)
   await tx`delete from station_powerbanks where station_id = ${id}`
   await tx`delete from device_keys where device_id = ${id}`
+  await leaveInDoubt(tx, id, 'the station was removed')
   await note(tx, actor, 'delete', id)
   await record(tx, 'station.deleted', { stationId: id })
 }

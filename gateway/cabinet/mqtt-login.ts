@@ -2,8 +2,9 @@ import { check, isGood, use } from '../../db/devices/mqtt-credentials.ts'
 import type { Firmware } from '../../db/devices/words.ts'
 import type { Tx } from '../../db/postgres/connect.ts'
 import { open } from '../../db/powerbank/cabinets.ts'
+import type { Rules } from '../../db/powerbank/decide/snapshot.ts'
 import { askInventory } from '../../db/powerbank/looks.ts'
-import { codec, isAnswered } from '../../protocol/cabinet-mqtt/index.ts'
+import { codec, isAnswered, mayMatter } from '../../protocol/cabinet-mqtt/index.ts'
 import { about, inTurn } from '../connection.ts'
 import { count } from '../counts.ts'
 import type { DeviceHandlers } from '../device-handlers.ts'
@@ -17,8 +18,8 @@ export const heartbeatSeconds = 600
 export const dialect = 'mqtt'
 
 /** Cabinets over MQTT: what they show is a credential, and they sign nothing. */
-export const mqttCabinet: DeviceHandlers = {
-  ...cabinet,
+export const mqttCabinet = (rules: Rules): DeviceHandlers => ({
+  ...cabinet(rules, mayMatter),
   // It restarts without a word, and dials again.
   isAnswered: (command) => command === 'restart' || isAnswered(command),
   async recognise({ connection }) {
@@ -26,7 +27,7 @@ export const mqttCabinet: DeviceHandlers = {
     const { node, credential } = connection as MqttConnection
     return credential && (await isGood(node.db.sql, credential)) ? [] : null
   },
-}
+})
 
 /** What CONNECT showed. */
 interface Shown {

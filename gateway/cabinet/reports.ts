@@ -4,6 +4,7 @@ import type { Tx } from '../../db/postgres/connect.ts'
 import { answer } from '../../db/powerbank/answers.ts'
 import * as sightings from '../../db/powerbank/cabinet-reports.ts'
 import { learn as learnClock } from '../../db/powerbank/clocks.ts'
+import { type Rules, usualRules } from '../../db/powerbank/decide/snapshot.ts'
 import type { Report } from '../../protocol/cabinet.ts'
 import { accepted, type Outcome, silent } from '../device-handlers.ts'
 
@@ -12,6 +13,7 @@ type Handler<K extends Report['kind']> = (
   stationId: number,
   report: Extract<Report, { kind: K }>,
   hex: string,
+  rules: Rules,
 ) => Promise<Outcome>
 
 /** A report that answers a command: the command's row takes it, late or not. */
@@ -36,8 +38,8 @@ async function moved(
 /** What each report does. A kind without a line here does not compile. */
 const handlers: { [K in Report['kind']]: Handler<K> } = {
   // TCP-B's login lists the slots, which is an inventory; TCP-A's lists nothing.
-  async login(tx, stationId, { slots, banks }) {
-    if (banks) await sightings.inventory(tx, stationId, { ...(slots !== undefined && { slots }), banks }, 'login')
+  async login(tx, stationId, { banks, boxId: _, kind, ...list }, _hex, rules) {
+    if (banks) await sightings.inventory(tx, stationId, { ...list, banks }, kind, rules)
     return { verdict: accepted }
   },
   heartbeat: async () => ({ verdict: accepted }),
@@ -51,9 +53,9 @@ const handlers: { [K in Report['kind']]: Handler<K> } = {
     return { verdict: accepted }
   },
   // The truth about the slots, whether anybody asked or not.
-  async inventory(tx, stationId, report, hex) {
+  async inventory(tx, stationId, report, hex, rules) {
     const outcome = await answered(tx, stationId, report, hex)
-    await sightings.inventory(tx, stationId, report, 'inventory')
+    await sightings.inventory(tx, stationId, report, report.kind, rules)
     return outcome
   },
   eject: moved,
@@ -81,8 +83,14 @@ const handlers: { [K in Report['kind']]: Handler<K> } = {
 }
 
 /** Does what a report means, inside the caller's transaction. */
-export async function handle(tx: Tx, stationId: number, report: Report, hex: string): Promise<Outcome> {
+export async function handle(
+  tx: Tx,
+  stationId: number,
+  report: Report,
+  hex: string,
+  rules: Rules = usualRules,
+): Promise<Outcome> {
   await madeTrueBy(tx, hex)
   // The table is typed kind by kind; here the kind is only known at run time, and the report is the one it says.
-  return await (handlers[report.kind] as Handler<any>)(tx, stationId, report, hex)
+  return await (handlers[report.kind] as Handler<any>)(tx, stationId, report, hex, rules)
 }

@@ -4,9 +4,10 @@ import { Refused } from '../../db/devices/refused.ts'
 import type { QuarantineReason } from '../../db/devices/words.ts'
 import type { Tx } from '../../db/postgres/connect.ts'
 import { identify as find, open } from '../../db/powerbank/cabinets.ts'
+import type { Rules } from '../../db/powerbank/decide/snapshot.ts'
 import { askInventory } from '../../db/powerbank/looks.ts'
 import type { Greeting, Report } from '../../protocol/cabinet.ts'
-import { greet, newFramer } from '../../protocol/cabinet-tcp/index.ts'
+import { greet, mayMatter, newFramer } from '../../protocol/cabinet-tcp/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
 import { type Connection, finish, write } from '../connection.ts'
 import { type Newcomer, writeDown } from '../login.ts'
@@ -19,10 +20,15 @@ import { handle } from './reports.ts'
 type Login = Extract<Report, { kind: 'login' }>
 
 /** Cabinets of the dialects A and B, over TCP. */
-export const tcpCabinet: TcpHandlers = { ...cabinet, newFramer, identify, recognise }
+export const tcpCabinet = (rules: Rules): TcpHandlers => ({
+  ...cabinet(rules, mayMatter),
+  newFramer,
+  identify: (connection, frame) => identify(connection, frame, rules),
+  recognise,
+})
 
 /** A cabinet says who it is: looked up, its token verified. */
-async function identify(connection: Connection, frame: Buffer): Promise<Newcomer | null> {
+async function identify(connection: Connection, frame: Buffer, rules: Rules): Promise<Newcomer | null> {
   const { node, address } = connection
   const greeting = greet(frame)
   const { boxId, dialect, vsn, needsKey } = greeting
@@ -44,7 +50,7 @@ async function identify(connection: Connection, frame: Buffer): Promise<Newcomer
     loginPrint: needsKey ? crc32(frame) : 0,
     async enter(tx) {
       const opened = await open(tx, { stationId, node: node.name, dialect, address, vsn })
-      await handle(tx, stationId, report, frame.toString('hex').toUpperCase())
+      await handle(tx, stationId, report, frame.toString('hex').toUpperCase(), rules)
       await ask(tx, stationId, { inventory: report.banks === undefined, iccid: known.isSimStale })
       return opened
     },

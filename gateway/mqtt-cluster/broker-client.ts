@@ -25,6 +25,12 @@ const sessionSeconds = 600
  * not sent (MQTT 5, 3.8.3.1). Said of shared subscriptions too: Mosquitto 2.0.11 sends what it keeps to every member.
  */
 const nothingRetained = 2
+/** After being away for longer nobody knows what was kept. */
+const awayMsMax = 60_000
+/** Mosquitto (2.0: max_queued_messages) and EMQX keep a thousand messages, throw the others away, and acknowledge all. */
+const keptMax = 1_000
+/** What comes within this after we are back was kept for us. */
+const replayMs = 10_000
 /** Marks our own heartbeats: another node of the group may hear them, and must not answer again. */
 const echoMark = 'voltbay-echo'
 
@@ -73,6 +79,8 @@ interface BrokerClientOptions {
    * @param isKept the broker has kept for us what was said meanwhile; else it has told those who said it that all is well
    */
   onReady(isKept: boolean): void
+  /** The broker has kept so much for us that it may have thrown some of it away. */
+  onFlood(): void
 }
 
 const shared = (group: string, filter: string) => `$share/${group}/${filter}`
@@ -80,7 +88,15 @@ const shared = (group: string, filter: string) => `$share/${group}/${filter}`
 /** Subscribes on every connection that `client` makes, after a look whether the broker shares. */
 function subscriptions(client: MqttClient, id: string, { access, filters, log, onReady }: BrokerClientOptions) {
   const helloTopic = `voltbay/${id}/hello`
-  const state = { isShared: null as boolean | null, isReady: false, wasReady: false, onHello: () => {} }
+  const state = {
+    isShared: null as boolean | null,
+    isReady: false,
+    wasReady: false,
+    onHello: () => {},
+    awayAt: performance.now(),
+    backAt: 0,
+    replayed: 0,
+  }
   const wanted = () => filters.map((filter) => (state.isShared ? shared(access.shareGroup, filter) : filter))
 
   async function subscribe(stream: MqttClient['stream'], isKept: boolean) {
@@ -94,13 +110,15 @@ function subscriptions(client: MqttClient, id: string, { access, filters, log, o
     if (granted.some(({ qos }) => qos === subscriptionRefused)) throw new Error('the broker refused a subscription')
     log('broker.subscribed', { shared: isSharing })
     state.isReady = true
-    onReady(isKept && state.wasReady)
+    onReady(isKept && state.wasReady && state.backAt - state.awayAt < awayMsMax)
     // A node that says goodbye takes its subscriptions back, so what was kept from before it began is not all.
     state.wasReady = true
   }
 
   client.on('connect', ({ sessionPresent }) => {
     const { stream } = client
+    state.backAt = performance.now()
+    state.replayed = 0
     // Or each acknowledgement waits for the one before (Nagle against delayed acknowledgements).
     ;(stream as Partial<Socket>).setNoDelay?.(true)
     subscribe(stream, sessionPresent).catch((error) => {
@@ -110,6 +128,7 @@ function subscriptions(client: MqttClient, id: string, { access, filters, log, o
     })
   })
   client.on('close', () => {
+    if (state.isReady) state.awayAt = performance.now()
     state.isShared = null
     state.isReady = false
   })
@@ -118,7 +137,7 @@ function subscriptions(client: MqttClient, id: string, { access, filters, log, o
 
 /** Opens a connection and keeps it. Resolves at once: a broker that is away is dialled until it is there. */
 export function brokerClient(options: BrokerClientOptions): BrokerClient {
-  const { access, log, onMessage } = options
+  const { access, log, onMessage, onFlood } = options
   const id = access.clientId ?? `voltbay-${randomBytes(idBytes).toString('hex')}`
   const client = mqtt.connect(access.url, optionsOf(access, id))
   const { state, wanted, helloTopic } = subscriptions(client, id, options)
@@ -130,6 +149,7 @@ export function brokerClient(options: BrokerClientOptions): BrokerClient {
       return done()
     }
     if (acks?.stream !== client.stream) acks = acknowledgements(client)
+    if (performance.now() - state.backAt < replayMs && ++state.replayed === keptMax) onFlood()
     onMessage(incoming(packet, acks))
     // For mqtt.js a failed message is one it does not acknowledge, and it goes on with the next: we do, after the commit.
     done(packet.qos === 0 ? undefined : new Error('acknowledged later'))

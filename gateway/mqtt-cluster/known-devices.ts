@@ -8,6 +8,7 @@ import {
 } from '../../db/powerbank/mqtt-stations.ts'
 import { codec } from '../../protocol/cabinet-mqtt/index.ts'
 import { dialect, heartbeatSeconds, mqttCabinet } from '../cabinet/mqtt-login.ts'
+import type { DeviceHandlers } from '../device-handlers.ts'
 import { writeDown } from '../login.ts'
 import type { GatewayNode } from '../node.ts'
 import type { Addressee } from '../sessions.ts'
@@ -46,7 +47,7 @@ export interface Devices {
 }
 
 /** Cabinets by their two names, the longest known forgotten first. */
-function memory() {
+function memory(handlers: DeviceHandlers) {
   const byBox = new Map<string, Known>()
   const byStation = new Map<number, Known>()
 
@@ -59,7 +60,7 @@ function memory() {
 
   function remember(station: MqttStation): Known {
     forget(station.stationId)
-    const known = knownOf(station)
+    const known = knownOf(handlers, station)
     byBox.set(station.boxId, known)
     byStation.set(station.stationId, known)
     if (byBox.size > knownMax) forget(byStation.keys().next().value!)
@@ -70,7 +71,7 @@ function memory() {
 
 /** @param name of all nodes behind this broker, in the rows */
 export function devices(node: GatewayNode, name: string): Devices {
-  const { byBox, byStation, forget, remember } = memory()
+  const { byBox, byStation, forget, remember } = memory(mqttCabinet(node.rules))
 
   async function arrived(known: Known, isLogin: boolean) {
     if (known.isOpen && !isLogin) return false
@@ -124,13 +125,14 @@ async function closedAmong({ db }: GatewayNode, name: string, heard: readonly Kn
   return heard.filter(({ deviceId }) => !open.has(deviceId))
 }
 
-const knownOf = ({ stationId, boxId, firmware, epoch }: MqttStation): Known => ({
+const knownOf = (handlers: DeviceHandlers, { stationId, boxId, firmware, epoch }: MqttStation): Known => ({
   deviceId: stationId,
   serial: boxId,
-  handlers: mqttCabinet,
+  handlers,
   epoch: epoch ?? 0,
   isOpen: epoch !== null,
   codec: codec({ firmware }),
   heartbeatSeconds,
+  movement: null,
   heardAt: Number.NEGATIVE_INFINITY,
 })

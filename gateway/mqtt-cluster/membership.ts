@@ -103,12 +103,15 @@ export async function joinCluster(node: GatewayNode, access: BrokerAccess): Prom
   const member: Member = { node, name, known, bell, hasMissed: false }
   const echo = ({ topic, payload, qos }: Incoming) =>
     client.publish(topic, payload, { qos: qos === 0 ? 0 : 1, isEcho: true })
-  const work = worker({ node, dispatcher: bell, devices: known, echo })
+  const missed = () => {
+    member.hasMissed = true
+  }
+  const work = worker({ node, dispatcher: bell, devices: known, missed, echo })
   const onReady = (isKept: boolean) => {
-    member.hasMissed ||= !isKept
+    if (!isKept) missed()
     bell.ringAll()
   }
-  const client = brokerClient({ access, filters, log, onReady, onMessage: work.take })
+  const client = brokerClient({ access, filters, log, onReady, onMessage: work.take, onFlood: missed })
   gauge(registry, 'voltbay_broker_up', '1 while this node is subscribed at the broker', () => Number(client.isOpen()))
   gauge(registry, 'voltbay_broker_cabinets', 'Cabinets behind the broker that this node remembers', known.count)
   const stopWriting = startWriting(member)

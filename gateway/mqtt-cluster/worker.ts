@@ -30,6 +30,8 @@ interface Desk {
   node: GatewayNode
   dispatcher: Dispatcher
   devices: Devices
+  /** Something was said that nobody could take: all cabinets are to be looked into. */
+  missed(): void
   /** Sends a heartbeat back. */
   echo(message: Incoming): void
 }
@@ -41,14 +43,32 @@ interface ReceivedMessage {
   message: Incoming
 }
 
-function poisoned(
-  { node }: Desk,
-  { boxId, message: { payload } }: ReceivedMessage,
-  { message: why }: MalformedBody,
-): void {
+async function poisoned(desk: Desk, heard: ReceivedMessage, { message: why }: MalformedBody): Promise<void> {
+  const { node } = desk
+  const {
+    boxId,
+    message: { payload },
+  } = heard
   node.counts.malformed += 1
   count(node.counts.publishes, 'poisoned')
   node.logSparingly('frame.unreadable', { boxId, why, bytes: payload.length, hex: hexOf(payload) })
+  await lookAfter(desk, heard)
+}
+
+/** What it said is lost, if it said anything that matters: it is looked into. */
+async function lookAfter(
+  { node, devices, missed }: Desk,
+  { boxId, message: { payload } }: ReceivedMessage,
+): Promise<void> {
+  const device = devices.remembered(boxId)
+  const misheard = device?.handlers.misheard
+  if (!device || !misheard?.mayMatter(payload)) return
+  try {
+    await node.limiter.run(() => node.db.transaction((tx) => misheard.look(tx, device.deviceId)))
+  } catch (error) {
+    node.logSparingly('look.failed', { boxId, error })
+    missed()
+  }
 }
 
 /** The same bytes on the same topic, from memory (docs/protocol.md 5.6). */
@@ -92,7 +112,7 @@ async function persist(desk: Desk, heard: ReceivedMessage, pause: Pause): Promis
       return true
     } catch (error) {
       if (error instanceof MalformedBody) {
-        poisoned(desk, heard, error)
+        await poisoned(desk, heard, error)
         return true
       }
       node.counts.failures += 1
@@ -101,7 +121,10 @@ async function persist(desk: Desk, heard: ReceivedMessage, pause: Pause): Promis
       const isGivenUp = attempts >= attemptsMax
       const about = { boxId: heard.boxId, hex: hexOf(heard.message.payload), error }
       node.log(isGivenUp ? 'report.given_up' : 'report.failed', about)
-      if (isGivenUp) return true
+      if (isGivenUp) {
+        await lookAfter(desk, heard)
+        return true
+      }
     }
     if (!(await pause(pauseMs))) return false
   }
@@ -124,7 +147,10 @@ function chains(desk: Desk, pause: Pause) {
       const { boxId, message } = heard
       // The broker holds back what is acknowledged late; what is not acknowledged at all must not fill our memory.
       const isFull = waiting >= fleetingMax || bytes >= waitingBytesMax
-      if (message.qos === 0 && isFull) return count(desk.node.counts.publishes, 'refused')
+      if (message.qos === 0 && isFull) {
+        desk.missed()
+        return count(desk.node.counts.publishes, 'refused')
+      }
       waiting += 1
       bytes += message.payload.length
       const mine = (byBox.get(boxId) ?? Promise.resolve())
@@ -162,7 +188,7 @@ export function worker(desk: Desk): Worker {
         beat(desk, device, message)
       } catch (error) {
         if (!(error instanceof MalformedBody)) throw error
-        poisoned(desk, heard, error)
+        void poisoned(desk, heard, error)
       }
       message.acknowledge()
     },

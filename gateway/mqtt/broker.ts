@@ -108,13 +108,14 @@ export async function startBroker(node: GatewayNode, config: MqttConfig): Promis
     maxClientsIdLength: clientIdCharsMax,
     ...decisions(config, connectionOf),
   })
+  const handlers = mqttCabinet(node.rules)
   await aedes.listen()
   // Nothing is kept for devices.
   if (config.openNamespace !== undefined) markRepeats(aedes)
   watchClients(node, aedes, connectionOf)
   return {
     serve(stream, address) {
-      const connection = newMqttConnection(node, mqttCabinet, config, stream, address)
+      const connection = newMqttConnection(node, handlers, config, stream, address)
       connections.set(stream, connection)
       connection.client = aedes.handle(stream)
       return connection

@@ -6,8 +6,8 @@ export const snMax = 0xffffffff
 /** A bank's serial number, as its label and the commands have it in decimal, in our words. */
 export const bankIdOf = (sn: number): BankId => sn.toString(16).toUpperCase().padStart(8, '0')
 
-/** The same, where 0 says that there is no bank. */
-export const bankOrNull = (sn: number): BankId | null => (sn === 0 ? null : bankIdOf(sn))
+/** The same, where 0 says that there is no bank, and all ones that it was not read. */
+export const bankOrNull = (sn: number): BankId | null => (sn === 0 || sn === snMax ? null : bankIdOf(sn))
 
 /**
  * The serial number of a bank.

@@ -71,3 +71,9 @@ export const isAnswered = (kind: string): boolean =>
 
 /** The quality of service of a command: 0 where hearing it twice would do it twice, else 1 (5.2). */
 export const qosOf = (command: Command): 0 | 1 => toTell(command, 'current').qos
+
+const codeAt = 3
+const told = new Set([returned.code, popped.code])
+
+/** Might this frame have told of a bank that came or went? By its command byte alone. */
+export const mayMatter = (payload: Buffer): boolean => told.has(payload[codeAt]!)

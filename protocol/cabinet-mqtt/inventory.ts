@@ -1,6 +1,6 @@
 import type { Bank } from '../cabinet.ts'
 import { MalformedBody } from '../errors.ts'
-import { bankIdOf, snOf } from './bank.ts'
+import { bankIdOf, bankOrNull, snOf } from './bank.ts'
 import { type Board, boards, type Hole } from './boards.ts'
 import { bare, request, uplink } from './define.ts'
 
@@ -37,18 +37,18 @@ export const uploadAll = request({
 
 /**
  * A hole with a bank in it. The charger's voltage is not the battery's and stays out of our words, and so does the raw
- * one; a bank in a hole that is not normal, or whose level is not read, is not for rent (5.5): a fault.
+ * one; a bank in a hole that is not normal is not for rent (5.5): a fault, which passes with good readings.
  */
 function bankOf({ sn, state, levelPercent, celsius, deciamps, sensors }: Hole, slot: number): Bank {
   const isLevel = levelPercent <= 100
   return {
     slot,
     bankId: bankIdOf(sn),
-    ...(isLevel && { levelPercent }),
+    ...(isLevel ? { levelPercent } : { isUnread: true as const }),
     milliamps: deciamps * 100,
     ...(celsius !== notRead && { celsius }),
     faults: {
-      bank: state !== 'normal' || !isLevel,
+      bank: state !== 'normal',
       typeC: state === 'type_c_short',
       lightning: false,
       microUsb: false,
@@ -57,6 +57,15 @@ function bankOf({ sn, state, levelPercent, celsius, deciamps, sensors }: Hole, s
     // 1 on empty holes in all captures.
     inserted: !sensors.microSwitch,
   }
+}
+
+/**
+ * What a hole shows. Its switch is 1 on empty holes in every capture; add-on boards fill the serial numbers of their empty
+ * holes with what is none (captured, 180 holes), so a number counts only where the state does not say `empty`.
+ */
+function faceOf({ sn, state, sensors }: Hole): 'bank' | 'empty' | 'unreadable' {
+  if (state !== 'empty' && bankOrNull(sn) !== null) return 'bank'
+  return sensors.microSwitch && (state === 'empty' || state === 'normal') ? 'empty' : 'unreadable'
 }
 
 const sensors = { microSwitch: true, solenoid: false }
@@ -76,6 +85,13 @@ const emptyHole = (hole: number): Hole => ({
   deciamps: 0,
   software: 0,
   sensors: { ...sensors, ...noBits },
+})
+
+/** A hole that is pressed, and whose bank was not read. */
+const unreadHole = (hole: number): Hole => ({
+  ...emptyHole(hole),
+  state: 'communication_error',
+  sensors: { ...sensors, microSwitch: false, ...noBits },
 })
 
 function faultState({ faults }: Bank): Hole['state'] {
@@ -138,13 +154,14 @@ export const cabinetInfo = uplink({
   means({ boards }) {
     const holes = boards.flatMap((board) => board.holes)
     if (holes.length > holesMax) throw new MalformedBody(`${holes.length} holes`)
-    // Add-on boards fill the serial numbers of their empty holes with what is none (captured, 180 holes).
-    const isEmpty = ({ sn, state }: Hole) => sn === 0 || state === 'empty'
-    const banks = holes.flatMap((hole, at) => (isEmpty(hole) ? [] : [bankOf(hole, at + 1)]))
-    return { kind: 'inventory', slots: holes.length, banks }
+    const faces = holes.map((hole, at) => ({ hole, slot: at + 1, face: faceOf(hole) }))
+    const unreadable = faces.filter(({ face }) => face === 'unreadable').map(({ slot }) => slot)
+    const banks = faces.filter(({ face }) => face === 'bank').map(({ hole, slot }) => bankOf(hole, slot))
+    return { kind: 'inventory', slots: holes.length, banks, ...(unreadable.length > 0 && { unreadable }) }
   },
-  says({ slots, banks }, { holesPerBoard }) {
+  says({ slots, banks, unreadable = [] }, { holesPerBoard }) {
     const bySlot = new Map(banks.map((bank) => [bank.slot, holeOf(bank)]))
+    for (const slot of unreadable) bySlot.set(slot, unreadHole(slot))
     const every = Array.from({ length: slots ?? 0 }, (_, at) => bySlot.get(at + 1) ?? emptyHole(at + 1))
     return { boards: boardsOf(slots === undefined ? [...bySlot.values()] : every, holesPerBoard) }
   },

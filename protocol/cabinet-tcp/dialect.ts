@@ -72,3 +72,9 @@ function dialect(letter: 'A' | 'B', list: (AnyCommand | AnyReport)[]): Dialect {
 export const A = dialect('A', [loginA, inventoryA, ejectA, returnedA, ...common])
 /** Telemetry in every record, every frame signed; login magic 0xA0A0 (family TCP-B). */
 export const B = dialect('B', [loginB, inventoryB, ejectB, returnedB, ...common])
+
+const codeAt = 2
+const told = new Set([returnedA.code, abnormal.code])
+
+/** Might this frame have told of a bank that came back, or of a slot that went wrong? By its command byte alone. */
+export const mayMatter = (frame: Buffer): boolean => told.has(frame[codeAt]!)

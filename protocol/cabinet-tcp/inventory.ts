@@ -1,6 +1,6 @@
 import { bare, command } from '../define.ts'
 import { records, u8 } from '../field.ts'
-import { bankA, bankB, measured, occupied, recordA, recordB, slotA, slotB } from './slot.ts'
+import { bankA, bankB, measured, recordA, recordB, recordsOf, slotA, slotB, slotsOf } from './slot.ts'
 
 /** docs/protocol.md 3, 0x64. */
 export const inventoryA = command({
@@ -9,8 +9,8 @@ export const inventoryA = command({
   ...bare('inventory'),
   doc: 'The only truth about what a cabinet holds. Records list occupied slots only, ascending.',
   up: { banks: records(slotA) },
-  means: ({ banks }) => ({ kind: 'inventory', banks: occupied(banks, bankA) }),
-  says: ({ banks }) => ({ banks: banks.map(recordA) }),
+  means: ({ banks }) => ({ kind: 'inventory', ...slotsOf(banks, bankA) }),
+  says: (report) => ({ banks: recordsOf(report, recordA) }),
   examples: [
     { down: '', body: {} },
     {
@@ -29,8 +29,8 @@ export const inventoryA = command({
 export const inventoryB = command({
   ...inventoryA,
   up: { slots: u8, banks: records(slotB) },
-  means: ({ slots, banks }) => ({ kind: 'inventory', slots, banks: occupied(banks, bankB) }),
-  says: ({ slots = 0, banks }) => ({ slots, banks: banks.map(recordB) }),
+  means: ({ slots, banks }) => ({ kind: 'inventory', slots, ...slotsOf(banks, bankB) }),
+  says: ({ slots = 0, ...report }) => ({ slots, banks: recordsOf(report, recordB) }),
   examples: [
     { up: '0800', body: { slots: 8, banks: [] } },
     {

@@ -1,7 +1,7 @@
 import { report } from '../define.ts'
 import { MalformedBody } from '../errors.ts'
 import { oneOf, optional, records, text, u8, u16, u16Is, u32 } from '../field.ts'
-import { bankB, occupied, recordB, slotB } from './slot.ts'
+import { bankB, recordB, recordsOf, slotB, slotsOf } from './slot.ts'
 
 /** The magic that says TCP-B; anything else of A's shape is TCP-A (docs/protocol.md 0x60). */
 export const magicB = 0xa0a0
@@ -46,14 +46,14 @@ export const loginB = report({
     'First frame of every connection. The nonce is milliseconds since power-up; the time is the one handed out in the ' +
     'previous answer, never a clock. Records list occupied slots only. A stranger gets no answer.',
   up: { nonce: u32, magic: u16Is(magicB), boxId: text, unixSeconds: u32, slots: u8, banks: records(slotB) },
-  means: ({ boxId, slots, banks }) => ({ kind: 'login', boxId: boxIdOf(boxId), slots, banks: occupied(banks, bankB) }),
-  says: ({ boxId, slots = 0, banks = [] }, { bootMilliseconds = 0, unixSeconds = 0 }) => ({
+  means: ({ boxId, slots, banks }) => ({ kind: 'login', boxId: boxIdOf(boxId), slots, ...slotsOf(banks, bankB) }),
+  says: ({ boxId, slots = 0, ...report }, { bootMilliseconds = 0, unixSeconds = 0 }) => ({
     nonce: bootMilliseconds,
     magic: magicB,
     boxId,
     unixSeconds,
     slots,
-    banks: banks.map(recordB),
+    banks: recordsOf(report, recordB),
   }),
   down: { result, nonce: u32, unixSeconds: u32 },
   ack: (_, verdict, { nonce, unixSeconds }) =>

@@ -1,7 +1,7 @@
 import type { Report } from '../cabinet.ts'
 import { report } from '../define.ts'
 import { hex, oneOf, u8 } from '../field.ts'
-import { bankB, measured, noBank, recordB, slotB } from './slot.ts'
+import { bankB, bankOrNull, measured, recordB, slotB } from './slot.ts'
 
 const result = oneOf({
   failed: 0,
@@ -12,7 +12,7 @@ const result = oneOf({
   slot_not_empty: 5,
 })
 
-// A return that names no bank says what 0x83 calls event 2: return detected, no power bank.
+// A return whose bank was not read says what 0x83 calls event 2: return detected, no power bank.
 const nobody = (slot: number): Report => ({ kind: 'abnormal', event: 2, slot, bankId: null })
 
 /** docs/protocol.md 3, 0x66. */
@@ -24,7 +24,7 @@ export const returnedA = report({
     'A bank came back. Answered 1 as soon as it is stored; strangers and duplicates are decided afterwards. ' +
     'Said again after a reconnect.',
   up: { slot: u8, bankId: hex(8) },
-  means: ({ slot, bankId }) => (bankId === noBank ? nobody(slot) : { kind: 'returned', bank: { slot, bankId } }),
+  means: ({ slot, bankId }) => (bankOrNull(bankId) ? { kind: 'returned', bank: { slot, bankId } } : nobody(slot)),
   says: ({ bank }) => ({ slot: bank.slot, bankId: bank.bankId }),
   down: { slot: u8, result },
   ack: ({ slot }, verdict) =>
@@ -45,7 +45,7 @@ const example = { bankId: '4443484154000015', ...measured }
 export const returnedB = report({
   ...returnedA,
   up: slotB,
-  means: (body) => (body.bankId === noBank ? nobody(body.slot) : { kind: 'returned', bank: bankB(body) }),
+  means: (body) => (bankOrNull(body.bankId) ? { kind: 'returned', bank: bankB(body) } : nobody(body.slot)),
   says: ({ bank }) => recordB(bank),
   down: { slot, result, ...reading },
   ack: (body, verdict, entropy) => {

@@ -1,4 +1,4 @@
-import type { Bank, BankId } from '../cabinet.ts'
+import type { Bank, BankId, Slots } from '../cabinet.ts'
 import { type Body, flags, hex, i8, u8, u16 } from '../field.ts'
 
 /** TCP-A's slot record, 10 bytes (docs/protocol.md 2.6). `bars` runs from 0 to 4. */
@@ -27,9 +27,13 @@ export const slotB = {
 
 /** Eight zero bytes: no power bank (2.6). */
 export const noBank: BankId = '0'.repeat(16)
+/** Eight bytes of ones: a chip that was not read. */
+const unreadBank: BankId = 'F'.repeat(16)
 
-/** All-zero is nobody. */
-export const bankOrNull = (bankId: BankId): BankId | null => (bankId === noBank ? null : bankId)
+const isReadable = (bankId: BankId) => bankId !== noBank && bankId !== unreadBank
+
+/** An id of all zeros or all ones is nobody's. */
+export const bankOrNull = (bankId: BankId): BankId | null => (isReadable(bankId) ? bankId : null)
 
 /** TCP-A's bars as percent (section 6); beyond the scale the level is not known. */
 export function bankA(record: Body<typeof slotA>): Bank {
@@ -61,11 +65,14 @@ export function bankB(record: Body<typeof slotB>): Bank {
   return bank
 }
 
-/** Records list occupied slots only; one that names no bank counts as free (2.6, 0x64). */
-export function occupied<R extends { bankId: BankId }>(records: readonly R[], bank: (record: R) => Bank): Bank[] {
-  const banks: Bank[] = []
-  for (const record of records) if (record.bankId !== noBank) banks.push(bank(record))
-  return banks
+/** Records list occupied slots only (2.6, 0x64): one that names no bank is of a slot whose bank was not read. */
+export function slotsOf<R extends { slot: number; bankId: BankId }>(
+  records: readonly R[],
+  bank: (record: R) => Bank,
+): Pick<Slots, 'banks' | 'unreadable'> {
+  const unreadable = records.filter(({ bankId }) => !isReadable(bankId)).map(({ slot }) => slot)
+  const banks = records.filter(({ bankId }) => isReadable(bankId)).map(bank)
+  return unreadable.length > 0 ? { banks, unreadable } : { banks }
 }
 
 /** For examples: what TCP-B says of a full bank that was just put in. */
@@ -114,3 +121,12 @@ export const recordB = (bank: Bank): Body<typeof slotB> => ({
   },
   sohPercent: bank.sohPercent ?? 100,
 })
+
+/** The records of a list, those of unreadable slots too, by rising slot. */
+export function recordsOf<R extends { slot: number }>(
+  { banks = [], unreadable = [] }: Partial<Slots>,
+  record: (bank: Bank) => R,
+): R[] {
+  const unread = unreadable.map((slot) => record({ slot, bankId: noBank }))
+  return [...banks.map(record), ...unread].sort((a, b) => a.slot - b.slot)
+}

@@ -147,7 +147,8 @@ test('a bank lent by hand leaves its slot; a cabinet that still has it has the l
   expect(look).toEqual({ due: true, held: 0 })
   await db.sql`update orders set borrowed_at = now() - interval '1 minute' where id = ${id}`
   await box.say(box.inventory())
-  expect(await order(id)).toMatchObject({ status: 'return', return_station_id: box.stationId, return_slot: 2 })
+  expect(await order(id)).toMatchObject({ status: 'cancelled', return_station_id: null })
+  expect(await evidence(id)).toBe('inventory: the bank was not taken')
 })
 
 test('the documented change returns an order, and said twice or at once it is done once', async () => {

@@ -99,8 +99,10 @@ export async function travel(db: Db, seconds: number): Promise<void> {
     await tx`update device_commands set created_at = created_at - ${s}, deadline = deadline - ${s}, sent_at = sent_at - ${s},
       answered_at = answered_at - ${s}`
     await tx`update device_sessions set connected_at = connected_at - ${s}`
-    await tx`update stations set inventory_due_at = inventory_due_at - ${s}, inventory_at = inventory_at - ${s}`
-    await tx`update orders set created_at = created_at - ${s}, borrowed_at = borrowed_at - ${s}, completed_at = completed_at - ${s}`
+    await tx`update stations set inventory_due_at = inventory_due_at - ${s}, inventory_at = inventory_at - ${s},
+      metal_since = metal_since - ${s}`
+    await tx`update orders set created_at = created_at - ${s}, borrowed_at = borrowed_at - ${s}, completed_at = completed_at - ${s},
+      absent_at = absent_at - ${s}, return_heard_at = return_heard_at - ${s}, not_taken_at = not_taken_at - ${s}`
     await tx`update events set created_at = created_at - ${s}`
     await tx`update slot_abnormal_reports set created_at = created_at - ${s}`
     await tx`update device_keys set valid_until = valid_until - ${s}, created_at = created_at - ${s}`

@@ -3,6 +3,7 @@ import { type Duplex, duplexPair } from 'node:stream'
 import { onTestFailed, onTestFinished } from 'vitest'
 import * as keys from '../../db/devices/keys.ts'
 import type { Db } from '../../db/postgres/connect.ts'
+import { usualRules } from '../../db/powerbank/decide/snapshot.ts'
 import { tcpCabinet } from '../../gateway/cabinet/tcp-login.ts'
 import type { GatewayConfig, Limits } from '../../gateway/config.ts'
 import type { DeviceHandlers } from '../../gateway/device-handlers.ts'
@@ -59,6 +60,7 @@ export async function gatewayOn(
       metricsPort: 0,
       mqtt: null,
       keysSecret,
+      rules: usualRules,
       limits: { ...limits, ...changes },
       ...config,
     },
@@ -153,7 +155,7 @@ export function socketTo(
 /** A connection in memory. */
 export function pairTo({ node }: Running, address = '192.0.2.7'): Wire {
   const [near, far] = duplexPair()
-  serve(node, tcpCabinet, far, address)
+  serve(node, tcpCabinet(node.rules), far, address)
   return wire(near)
 }
 

@@ -165,10 +165,11 @@ describe.each(['A', 'B'] as const)('dialect %s', (letter) => {
     })
   })
 
-  test('a record that names no bank is a free slot', () => {
+  test.for(['0', 'F'])('a record whose bank was not read (%s) is of an occupied slot, and of no bank', (digit) => {
     const { device, codec } = talk(letter)
-    const report = codec.decode(device.encode({ kind: 'inventory', banks: [{ slot: 5, bankId: '0'.repeat(16) }] }))
-    expect(report).toMatchObject({ kind: 'inventory', banks: [] })
+    const report = codec.decode(device.encode({ kind: 'inventory', banks: [{ slot: 5, bankId: digit.repeat(16) }] }))
+    expect(report).toMatchObject({ kind: 'inventory', banks: [], unreadable: [5] })
+    if (report.kind === 'inventory') expect(codec.decode(device.encode(report))).toEqual(report)
   })
 
   test('a level beyond its scale is not known', () => {

@@ -220,10 +220,13 @@ describe('a hole', () => {
     const [bank] = hear({ 9: 255, 10: 255 })
     expect(bank).not.toHaveProperty('levelPercent')
     expect(bank).not.toHaveProperty('celsius')
-    expect(bank?.faults?.bank).toBe(true)
-    for (const level of [0, 100])
-      expect(hear({ 9: level })[0]).toMatchObject({ levelPercent: level, faults: { bank: false } })
-    expect(hear({ 9: 101 })[0]?.faults?.bank).toBe(true)
+    expect(bank).toMatchObject({ isUnread: true, faults: { bank: false } })
+    for (const level of [0, 100]) {
+      const [read] = hear({ 9: level })
+      expect(read).toMatchObject({ levelPercent: level, faults: { bank: false } })
+      expect(read).not.toHaveProperty('isUnread')
+    }
+    expect(hear({ 9: 101 })[0]?.isUnread).toBe(true)
   })
 
   test('whose switch is open has no bank pushed home; without current it does not charge', () => {

@@ -151,9 +151,11 @@ borrowLook.openapi(
     const { db, actor } = c.var
     const { station_id, slot_number } = c.req.valid('param')
     const station = await stationOf(db.sql, actor, station_id)
-    if (slot_number < 1 || slot_number > station.slotsDeclared) throw new Refused('slot_out_of_range')
     const bank = (await choice.inStation(db.sql, station_id)).find((held) => held.slotNumber === slot_number)
-    const status = bank ? ('occupied' as const) : ('empty' as const)
+    const isUnreadable = station.unreadableSlots.includes(slot_number)
+    if (!bank && !isUnreadable && (slot_number < 1 || slot_number > station.slotsDeclared))
+      throw new Refused('slot_out_of_range')
+    const status = bank || isUnreadable ? ('occupied' as const) : ('empty' as const)
     return c.json(yes({ status, data: { station_id, slot_number, status, ...(bank ? toJson(bank) : {}) } }), 200)
   },
 )

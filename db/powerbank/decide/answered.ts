@@ -7,6 +7,7 @@ import {
   before,
   type CabinetAnswer,
   type FilledSlot,
+  isDoubtful,
   isOpen,
   type KnownBank,
   type LiveOrder,
@@ -38,6 +39,26 @@ function unmatched(snapshot: Snapshot, { kind, slot, bankId }: CabinetAnswer): C
   }
   return [look(snapshot, 0), event]
 }
+
+/**
+ * Is this an old answer, said again while another command of its slot is under way? It names a bank that nobody asked for
+ * now, and that is out on an order of its own, or in another cabinet, or was said of this slot before.
+ */
+export function isStale({ station, banks, orders, slots, isSaidBefore }: Snapshot, report: AnswerReport): boolean {
+  const { said, command } = report
+  const bank = said.bankId ? banks.get(said.bankId) : undefined
+  const wanted = command && askedFor(command)
+  if (!bank || !isMovement(said) || !wanted || said.bankId === wanted) return false
+  const isOut = (order: LiveOrder) =>
+    order.powerbankId === bank.id && isOpen(order) && (order.status === 'borrow' || isDoubtful(order))
+  if (orders.some((order) => order.commandId !== command.id && isOut(order))) return true
+  const place = slots.find(({ powerbankId }) => powerbankId === bank.id)
+  return isSaidBefore || (place !== undefined && place.stationId !== station.id)
+}
+
+/** The bank, by its id on the wire, that a movement was to let out, where it says so. */
+export const askedFor = ({ args }: AnsweredCommand): string | null =>
+  typeof args.bankId === 'string' ? args.bankId : null
 
 /** An answer to a command, which tells of a bank that went out. */
 type MovementReport = AnswerReport & { command: AnsweredCommand }
@@ -72,14 +93,17 @@ function isBack(snapshot: Snapshot, report: MovementReport, place: FilledSlot): 
  * because the bank is gone. When another bank left than was asked for, the order follows the metal, unless somebody
  * else already has that bank.
  */
-function ejected({ orders }: Snapshot, order: LiveOrder, bank: KnownBank | undefined, how: string): Change[] {
+function ejected(snapshot: Snapshot, order: LiveOrder, bank: KnownBank | undefined, how: string): Change[] {
+  const { orders, station, slots } = snapshot
   const powerbankId = bank?.id ?? order.powerbankId
   const isSwapped = powerbankId !== order.powerbankId
   const evidence = isSwapped ? `${how}; another bank left the slot` : how
   const taken = orders.find(
     (other) => other.id !== order.id && isOpen(other) && powerbankId !== null && other.powerbankId === powerbankId,
   )
-  if (!taken) return moved(order, { to: 'borrow', evidence, powerbankId })
+  const place = slots.find((at) => at.stationId === station.id && at.powerbankId === powerbankId)
+  const slotNumber = isSwapped ? (place?.slotNumber ?? null) : order.slotNumber
+  if (!taken) return moved(order, { to: 'borrow', evidence, powerbankId, slotNumber })
   const { id: orderId, stationId, userId } = order
   const data = { powerbankId, heldByOrder: taken.id }
   return [
@@ -143,6 +167,7 @@ function wentOut(snapshot: Snapshot, report: MovementReport): Change[] {
   return [
     ...(said.kind === 'force_eject' ? forced(snapshot, command, bank) : lent(snapshot, report, back)),
     ...gone.map(({ powerbankId }) => ({ kind: 'vacate' as const, powerbankId })),
+    ...(bank ? [{ kind: 'letOut', stationId: station.id, bankId: bank.deviceId } as const] : []),
     look(snapshot, SETTLE_SECONDS),
     // Its row may not be locked here: that cabinet is asked by a command.
     ...(place && !back ? [{ kind: 'ask', stationId: place.stationId } as const] : []),

@@ -1,6 +1,6 @@
 import type { OrderStatus } from '../words.ts'
 import { mayMove } from './order-states.ts'
-import type { LiveOrder, SeenBank } from './snapshot.ts'
+import type { ListedBanks, LiveOrder, Rules, SeenBank, Snapshot } from './snapshot.ts'
 
 /** After a movement the cabinet checks itself for some seconds; only then is a look worth something (docs/protocol.md 5.4). */
 export const SETTLE_SECONDS = 6
@@ -11,8 +11,12 @@ export interface Move {
   /** Which evidence settled it, in words; kept on the row. */
   evidence: string
   powerbankId?: number | null
+  /** Where its bank left from, where that is another slot than was asked for; null: nobody knows. */
+  slotNumber?: number | null
   returnStationId?: number | null
   returnSlot?: number | null
+  /** It ends because its bank stayed; one that leaves before it is seen again after the time for taking it is its own. */
+  isNotTaken?: boolean
 }
 
 /**
@@ -22,6 +26,12 @@ export interface Move {
 export type Change =
   /** An order moves; its event is told and whoever waits is woken. */
   | ({ kind: 'order'; id: number } & Move)
+  /** A list has shown the slot empty that the order's bank left. */
+  | { kind: 'absent'; orderId: number }
+  /** The bank of an order that was cancelled has stayed for good: it is that order's no more. */
+  | { kind: 'stayed'; orderId: number }
+  /** A return of the order's bank was heard that decides only together with a look. */
+  | { kind: 'heard'; orderId: number }
   /** A command is taken back, if its bytes have not left; only then `orderId`, if any, is cancelled with it. */
   | { kind: 'withdraw'; commandId: number; evidence: string; orderId: number | null }
   /** Whoever waits for an order is to look at it again: what came of its eject is in doubt. */
@@ -39,8 +49,19 @@ export type Change =
   | { kind: 'vacate'; powerbankId: number }
   /** A bank is in this slot. What `bank` does not say stays as it was. */
   | { kind: 'put'; stationId: number; powerbankId: number; bank: SeenBank }
-  /** A bank's own row: its state of health in percent, if not null, and whether it is `system_error` from now on. */
-  | { kind: 'bank'; powerbankId: number; sohPercent: number | null; isBroken: boolean }
+  /** A bank's own row; null: that stays as it is. `isTwin`: two cabinets list it. */
+  | {
+      kind: 'bank'
+      powerbankId: number
+      sohPercent: number | null
+      status: 'system_error' | 'active' | null
+      goodReadings: number | null
+      isTwin: boolean
+    }
+  /** A cabinet has let a bank out: if its lists show that again, it is news. */
+  | { kind: 'letOut'; stationId: number; bankId: string }
+  /** A bank stays where it was thought to be, but cannot be read there: it is not for rent. */
+  | { kind: 'unread'; powerbankId: number }
   /** An abnormal report is filed, and told with the number it is filed under. */
   | { kind: 'file'; stationId: number; slot: number; event: number; bankId: string | null }
   | { kind: 'event'; name: string; stationId: number; userId?: number; orderId?: number; data: Record<string, unknown> }
@@ -50,8 +71,18 @@ export type Change =
   | { kind: 'iccid'; stationId: number; iccid: string }
   /** The pace of its heartbeats; `atLeast`: unless a slower one is expected. */
   | { kind: 'heartbeat'; stationId: number; seconds: number; atLeast: boolean }
-  /** The slots were listed whole: the looks that are due are done. `slots`: how many there are, if not null. */
-  | { kind: 'listed'; stationId: number; slots: number | null }
+  /**
+   * The slots were listed whole: the looks that are due are done, and the next is due as `rules` say. `slots`: how many
+   * there are; `banks`: what the lists have shown.
+   */
+  | {
+      kind: 'listed'
+      stationId: number
+      slots: number
+      banks: ListedBanks
+      unreadable: readonly number[]
+      rules: Pick<Rules, 'lookSeconds' | 'lookLentSeconds'>
+    }
   /** The cabinet is looked into in so many seconds; a look that is due sooner stays due. */
   | { kind: 'look'; stationId: number; withinSeconds: number }
   /** The cabinet is asked at once what it holds. */
@@ -67,3 +98,18 @@ export const moved = ({ id, status, deletedAt }: LiveOrder, move: Move): Change[
 /** The bank is elsewhere, or gone, and its eject has not left the house: there is nothing to wait for. */
 export const calledOff = ({ id, commandId, commandStatus }: LiveOrder, evidence: string): Change[] =>
   commandId !== null && commandStatus === 'queued' ? [{ kind: 'withdraw', commandId, evidence, orderId: id }] : []
+
+/** Something was seen of an order's bank that moves nothing yet: told, so that whoever asks why can read it. */
+export const noted = (
+  { station }: Snapshot,
+  { id, userId, powerbankId }: LiveOrder,
+  name: string,
+  more: object = {},
+): Change => ({
+  kind: 'event',
+  name,
+  stationId: station.id,
+  userId,
+  orderId: id,
+  data: { powerbankId, ...more },
+})

@@ -1,12 +1,13 @@
 import type { OrderStatus } from '../words.ts'
 
 /**
- * The ways an order may go. `cancelled` is left only when a late answer proves that the bank went out after
- * all; `pending` goes straight to `return` when the bank is seen coming back before its eject was confirmed.
+ * The ways an order may go. `cancelled` is left only when a late answer, or a slot that is empty now, proves that the bank
+ * went out after all; a loan is cancelled whose bank was unlocked and not taken; `pending` goes straight to `return` when
+ * the bank is seen coming back before its eject was confirmed.
  */
 const MOVES: Record<OrderStatus, readonly OrderStatus[]> = {
   pending: ['borrow', 'cancelled', 'return'],
-  borrow: ['return', 'force_eject'],
+  borrow: ['return', 'force_eject', 'cancelled'],
   return: [],
   force_eject: [],
   cancelled: ['borrow'],

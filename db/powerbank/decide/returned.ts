@@ -1,7 +1,6 @@
-import { type Change, calledOff, moved, SETTLE_SECONDS } from './changes.ts'
+import { type Change, calledOff, moved, noted, SETTLE_SECONDS } from './changes.ts'
 import { put, tellMissing } from './slots.ts'
 import {
-  before,
   type FilledSlot,
   isDoubtful,
   isFresh,
@@ -11,29 +10,32 @@ import {
   type Snapshot,
 } from './snapshot.ts'
 
-/** A cabinet whose acknowledgement was lost says its return again after the next login, which may be minutes later. */
-const RETURN_REPEAT_SECONDS = 15 * 60
+/** The event of a return that may be an old one. Whoever looks for returns that were heard finds it, too. */
+export const RETURN_HEARD = 'order.return_heard'
 
 const isSame = (a: FilledSlot, b: FilledSlot) =>
   a.stationId === b.stationId && a.slotNumber === b.slotNumber && a.powerbankId === b.powerbankId
 
-/** When this very return was last heard, if lately: a cabinet whose acknowledgement was lost says it again (0x66). */
-export function heardAt({ now, returns }: Pick<Snapshot, 'now' | 'returns'>, place: FilledSlot): Date | null {
-  const oldest = before(now, RETURN_REPEAT_SECONDS)
-  return returns.reduce<Date | null>(
-    (last, heard) => (isSame(heard, place) && heard.at > oldest && (!last || heard.at > last) ? heard.at : last),
+/** When this very return was last heard, however long ago: one that was not acknowledged waits in a cabinet's flash (0x66). */
+export const heardAt = ({ returns }: Pick<Snapshot, 'returns'>, place: FilledSlot): Date | null =>
+  returns.reduce<Date | null>(
+    (last, heard) => (isSame(heard, place) && (!last || heard.at > last) ? heard.at : last),
     null,
   )
-}
+
+/** This very return was heard before the bank was asked for, or let out: it may be that one, said again. */
+const isRepeat = ({ returns }: Snapshot, { borrowedAt, createdAt }: LiveOrder, place: FilledSlot): boolean =>
+  returns.some((heard) => isSame(heard, place) && heard.at <= (borrowedAt ?? createdAt))
 
 /**
- * A return that decides nothing: it may be an old one, said again after the bank was asked for anew. Of a bank whose
- * eject from here nobody answered yet only a list of the slots tells whether it left.
+ * A return that decides only together with a look: it may be an old one, said late or again after the bank was asked for
+ * anew, as any may be of the slot that the bank was let out of. Of a bank whose eject from here nobody answered yet only a
+ * list of the slots tells whether it left.
  */
-function mayBeOld(snapshot: Snapshot, order: LiveOrder, heardBefore: Date | null): boolean {
-  if (heardBefore !== null && heardBefore <= (order.borrowedAt ?? order.createdAt)) return true
+function mayBeOld(snapshot: Snapshot, order: LiveOrder, place: FilledSlot): boolean {
+  if (isRepeat(snapshot, order, place)) return true
   if (order.stationId !== snapshot.station.id) return false
-  return order.status === 'pending' || isFresh(snapshot, order)
+  return order.status === 'pending' || order.slotNumber === place.slotNumber || isFresh(snapshot, order)
 }
 
 /** What it means for the bank's order that the bank was put into this slot. */
@@ -65,10 +67,20 @@ export function returned(snapshot: Snapshot, { bank }: ReturnReport): Change[] {
   // The slots are looked at once the cabinet has checked itself: for the level, and for what this leaves open.
   const look: Change = { kind: 'look', stationId, withinSeconds: SETTLE_SECONDS }
   const heardBefore = heardAt(snapshot, place)
-  const order = snapshot.orders.find(({ powerbankId }) => powerbankId === known.id)
-  if (order && mayBeOld(snapshot, order, heardBefore)) return [look]
-  if (!order && heardBefore && snapshot.slots.some((slot) => isSame(slot, place))) return [look]
-  const { changes, missing } = put(snapshot, [believable(bank)], false)
+  const order = snapshot.orders.find(({ powerbankId, status }) => powerbankId === known.id && status !== 'cancelled')
+  // At once, and once more when the cabinet has checked itself: whoever put it back waits for the answer.
+  if (order && mayBeOld(snapshot, order, place))
+    return [
+      // A repeat does not even prove that the bank was out.
+      ...(order.status === 'borrow' && !isRepeat(snapshot, order, place)
+        ? [{ kind: 'heard', orderId: order.id } as const]
+        : []),
+      noted(snapshot, order, RETURN_HEARD, { slot: bank.slot }),
+      { kind: 'ask', stationId },
+      look,
+    ]
+  if (!order && heardBefore) return [{ kind: 'ask', stationId }, look]
+  const { changes, missing } = put(snapshot, [believable(bank)], () => false)
   const data = { powerbankId: known.id, slot: bank.slot, orders: order ? 1 : 0, status: known.status }
   return [
     ...(order ? closed(order, place) : []),

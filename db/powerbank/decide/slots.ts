@@ -1,35 +1,59 @@
-import type { Change, ChangeOf } from './changes.ts'
+import type { Change } from './changes.ts'
 import type { FilledSlot, KnownBank, SeenBank, Snapshot } from './snapshot.ts'
 
-/** What a report says of a bank's own row, where that differs from what the row has. */
-function health({ id, soh, status }: KnownBank, { sohPercent, faults }: SeenBank): ChangeOf<'bank'>[] {
+/**
+ * What a report says of a bank's own row, where that differs from what the row has. A fault takes it out of service; so
+ * many good readings, one after the other, bring it back.
+ */
+function health({ rules, station }: Snapshot, { id, soh, status, goodReadings }: KnownBank, seen: SeenBank): Change[] {
+  const { sohPercent, faults, isUnread, slot } = seen
   const isSaid = sohPercent !== undefined && sohPercent >= 0 && sohPercent <= 100 && sohPercent !== soh
-  const isBroken = faults?.bank === true && status === 'active'
-  return isSaid || isBroken ? [{ kind: 'bank', powerbankId: id, sohPercent: isSaid ? sohPercent : null, isBroken }] : []
+  const isFaulty = faults?.bank === true
+  const readings = isFaulty ? 0 : faults && !isUnread ? goodReadings + 1 : goodReadings
+  const isBroken = isFaulty && status === 'active'
+  const isMended = status === 'system_error' && readings >= rules.goodReadings
+  const isCounted = status === 'system_error' && readings !== goodReadings
+  if (!isSaid && !isBroken && !isMended && !isCounted) return []
+  const changes: Change[] = [
+    {
+      kind: 'bank',
+      powerbankId: id,
+      sohPercent: isSaid ? sohPercent : null,
+      status: isBroken ? 'system_error' : isMended ? 'active' : null,
+      goodReadings: isBroken || isMended ? 0 : isCounted ? readings : null,
+      isTwin: false,
+    },
+  ]
+  if (!isBroken && !isMended) return changes
+  const data = { powerbankId: id, slot }
+  const name = isBroken ? 'powerbank.faulty' : 'powerbank.recovered'
+  return [...changes, { kind: 'event', name, stationId: station.id, data }]
 }
 
 /**
  * These banks sit in these slots: each is taken out of any other place it was thought to be in, and so is what was
- * thought to be in its slot. With `isWhole` whatever is not listed is not there.
+ * thought to be in its slot. What was thought to be in a slot that `isEmpty` is not there; in one that is not, and in
+ * which no bank is listed, it stays, but is not for rent.
  * @returns `missing`: what was thought to be here and is not listed
  */
 export function put(
-  { station, banks: known, slots }: Snapshot,
+  snapshot: Snapshot,
   banks: readonly SeenBank[],
-  isWhole: boolean,
+  isEmpty: (slot: number) => boolean,
 ): { changes: Change[]; missing: FilledSlot[] } {
+  const { station, banks: known, slots } = snapshot
   const rows = banks.map((bank) => ({ bank, known: known.get(bank.bankId)! }))
   const slotOf = new Map(rows.map(({ bank, known }) => [known.id, bank.slot]))
   const taken = new Set(slotOf.values())
   const gone = slots.filter(({ stationId, slotNumber, powerbankId }) => {
     const isHere = stationId === station.id
     if (isHere && slotOf.get(powerbankId) === slotNumber) return false
-    return slotOf.has(powerbankId) || (isHere && (isWhole || taken.has(slotNumber)))
+    return slotOf.has(powerbankId) || (isHere && (taken.has(slotNumber) || isEmpty(slotNumber)))
   })
   const changes: Change[] = [
     ...gone.map(({ powerbankId }) => ({ kind: 'vacate' as const, powerbankId })),
     ...rows.map(({ bank, known }) => ({ kind: 'put' as const, stationId: station.id, powerbankId: known.id, bank })),
-    ...rows.flatMap(({ bank, known }) => health(known, bank)),
+    ...rows.flatMap(({ bank, known }) => health(snapshot, known, bank)),
   ]
   return { changes, missing: gone.filter(({ powerbankId }) => !slotOf.has(powerbankId)) }
 }

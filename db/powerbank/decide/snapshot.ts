@@ -1,7 +1,7 @@
 import type { Answer } from '../../devices/command-results.ts'
 import type { CommandRow, Ended } from '../../devices/commands.ts'
 import type { CommandStatus } from '../../devices/words.ts'
-import type { orders, powerbanks } from '../schema.ts'
+import type { orders, powerbanks, stations } from '../schema.ts'
 
 /** A power bank in a slot, as a cabinet reports it. Units: percent, millivolts, milliamperes, degrees Celsius. */
 export interface SeenBank {
@@ -13,14 +13,20 @@ export interface SeenBank {
   celsius?: number
   sohPercent?: number
   faults?: { bank: boolean; typeC: boolean; lightning: boolean; microUsb: boolean }
+  /** Its charge was asked for and not read. */
+  isUnread?: true
 }
 
 /** All that a cabinet's slots hold: unasked, as an answer, or with its login (TCP-B). */
 export interface InventoryReport {
   kind: 'inventory' | 'login'
-  /** How many slots it has. */
+  /** How many slots it says it has: a hint, for what it lists beyond them exists too. */
   slots?: number
   banks: readonly SeenBank[]
+  /** Occupied, by nobody knows which bank. */
+  unreadable?: readonly number[]
+  /** There, but nothing was said of them. */
+  unknown?: readonly number[]
 }
 
 /** A cabinet's answer in our words. */
@@ -74,7 +80,8 @@ export interface DisconnectReport {
 export type Report = InventoryReport | ReturnReport | AbnormalReport | AnswerReport | ConnectReport | DisconnectReport
 
 /** A power bank of ours. `deviceId`: its id on the wire. */
-export interface KnownBank extends Pick<typeof powerbanks.$inferSelect, 'id' | 'status' | 'soh'> {
+export interface KnownBank
+  extends Pick<typeof powerbanks.$inferSelect, 'id' | 'status' | 'soh' | 'goodReadings' | 'twinAt'> {
   deviceId: string
 }
 
@@ -98,6 +105,9 @@ export interface LiveOrder
     | 'commandId'
     | 'createdAt'
     | 'borrowedAt'
+    | 'absentAt'
+    | 'returnHeardAt'
+    | 'notTakenAt'
     | 'deletedAt'
   > {
   commandStatus: CommandStatus | null
@@ -123,37 +133,76 @@ export interface FiledReport {
  */
 export interface Snapshot {
   now: Date
-  station: { id: number; connectedAt: Date | null }
+  rules: Rules
+  station: Pick<typeof stations.$inferSelect, 'id' | 'slotsDeclared' | 'metalSince' | 'unreadLooks' | 'listedBanks'> & {
+    connectedAt: Date | null
+  }
   /** The banks that the report names, by their id on the wire. One that is absent was not let in (`ensure` in bank-ids.ts). */
   banks: ReadonlyMap<string, KnownBank>
   /** What the cabinet was thought to hold, and where else the named banks were thought to be. */
   slots: readonly FilledSlot[]
   /**
-   * By rising id: the open orders of the named banks; for a list, those that wait for this cabinet; for an answer, the
-   * order of its command, open or not; for commands that ended, theirs.
+   * By rising id: the open orders of the named banks; for a list also those that wait for this cabinet, its loans whose
+   * bank nobody has seen leave yet, and the cancelled ones whose bank may yet be taken; for an answer, the order of its
+   * command, open or not; for commands that ended, theirs.
    */
   orders: readonly LiveOrder[]
   /** When the cabinet was sent those questions for its slots that the report may answer. */
   askedAt: readonly Date[]
-  /** The returns of the named bank into the named slot. */
+  /** The first and the last return of the named bank into the named slot. */
   returns: readonly HeardReturn[]
   /** The newest abnormal reports of the cabinet. */
   filed: readonly FiledReport[]
+  /** For an answer that names another bank than was asked for: it has been said before that this bank left this slot. */
+  isSaidBefore: boolean
   /** When it was told of late that the cabinet answered what nobody had asked. */
   unmatched: readonly Date[]
 }
+
+/** The banks of a cabinet's lists, by their ids: since when (ISO 8601) each list has shown them, and in which slot last. */
+export type ListedBanks = Readonly<Record<string, { since: string; slot: number }>>
+
+/** What an operator may set (docs/decisions.md "What a cabinet's word proves"). */
+export interface Rules {
+  /** How long somebody may take to pull out a bank that was unlocked. */
+  takingSeconds: number
+  /** So many readings without a fault, one after the other, and a bank that was faulty is for rent again. */
+  goodReadings: number
+  /** A cabinet is looked into at least so often, whatever it says. */
+  lookSeconds: number
+  /** The same for one that has open orders. */
+  lookLentSeconds: number
+}
+
+/** The rules unless somebody sets others. */
+export const usualRules: Rules = { takingSeconds: 60, goodReadings: 3, lookSeconds: 3_600, lookLentSeconds: 300 }
 
 const MS = 1_000
 
 /** That instant so many seconds earlier. */
 export const before = (at: Date, seconds: number) => new Date(at.getTime() - seconds * MS)
 
+/** A question older than this is not answered any more. */
+const ASKED_SECONDS = 60
+
+/**
+ * No later than when the cabinet was asked for this list: the first question of this connection that may be the answered
+ * one, for after a silence nobody knows which of them it is. Now, for a list given unasked.
+ */
+export function askedAt({ now, station: { connectedAt }, askedAt }: Snapshot): Date {
+  const oldest = before(now, ASKED_SECONDS)
+  const mayBe = askedAt.filter((at) => at > oldest && connectedAt !== null && at >= connectedAt)
+  return mayBe.reduce((first, at) => (at < first ? at : first), now)
+}
+
 /** After a login a cabinet needs this long to check its power banks (docs/protocol.md 3, 0x60). */
 const SETTLING_SECONDS = 7
 
-/** It dialled in seconds ago and may not have looked at all its slots yet: what it does not list is not proved absent. */
-export const isSettling = ({ now, station: { connectedAt } }: Snapshot) =>
-  connectedAt !== null && connectedAt > before(now, SETTLING_SECONDS)
+/** It was asked for its slots when it might not have looked at all of them yet: what it does not list is not proved absent. */
+export const isSettling = (snapshot: Snapshot) => {
+  const { connectedAt } = snapshot.station
+  return connectedAt !== null && connectedAt > before(askedAt(snapshot), SETTLING_SECONDS)
+}
 
 /** A cabinet that was asked before a bank left may still list it; such a sighting closes no fresh loan. */
 const FRESH_LOAN_SECONDS = 5

@@ -41,12 +41,12 @@ test('a device of another kind is sent a command and answers it, and the older b
   const id = await terminal()
   const commandId = await enqueue(id, 'sale', { isMovement: true, args: { amountMinor: 19_900 } })
   expect(await commands.waiting(db.sql, NODE)).toEqual([
-    { id: commandId, deviceId: id, epoch: 1, kind: 'sale', args: { amountMinor: 19_900 } },
+    { id: commandId, deviceId: id, epoch: 1, kind: 'sale', args: { amountMinor: 19_900 }, isMovement: true },
   ])
   expect(await claim(commandId)).toEqual([commandId])
   const said = { kind: 'sale', approval: '123456' }
   const answer = () => act(db, (tx) => answered(tx, id, said, '0210', tx`args->>'amountMinor' = '19900'`))
-  expect(await answer()).toMatchObject({ command: { id: commandId, deviceId: id }, isLate: false })
+  expect(await answer()).toMatchObject({ id: commandId, deviceId: id, isLate: false })
   expect(await answer()).toBeUndefined()
   expect(await commands.get(db.sql, commandId)).toMatchObject({ status: 'answered', answer: { approval: '123456' } })
   expect(await db.sql`select station_id from device_commands where device_id = ${id}`).toEqual([{ stationId: null }])
@@ -80,7 +80,7 @@ test('what ends by the clock is told with the kind of its device, and a late ans
   ])
   expect(await act(db, (tx) => commands.expire(tx, hold))).toEqual([])
   expect(await act(db, (tx) => answered(tx, id, { kind: 'sale' }, '', tx`true`))).toMatchObject({
-    command: { id: sent },
+    id: sent,
     isLate: true,
   })
 })

@@ -243,7 +243,7 @@ test('a bank that came back can be lent again', async () => {
   const { orderId } = await asked(db, it)
   await says(db, it.station, 1, it.bank.bankId)
   await expect(ask(db, it)).rejects.toEqual(refused('slot_empty'))
-  await db.sql`update orders set borrowed_at = now() - interval '1 minute' where id = ${orderId}`
+  await lists(db, it.station, [])
   await lists(db, it.station, [seen(1, it.bank)])
   expect((await orderOf(db, orderId)).status).toBe('return')
   await ask(db, it)

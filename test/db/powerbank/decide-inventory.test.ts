@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import { decide } from '../../../db/powerbank/decide/decide.ts'
-import type { LiveOrder, SeenBank, Snapshot } from '../../../db/powerbank/decide/snapshot.ts'
+import { type LiveOrder, type SeenBank, type Snapshot, usualRules } from '../../../db/powerbank/decide/snapshot.ts'
 import {
   ago,
   asked,
   BESIDE,
+  cabinet,
   fates,
   HERE,
   known,
@@ -21,14 +22,37 @@ const lists = (at: Snapshot, ...banks: SeenBank[]) => decide(at, { kind: 'invent
 const elsewhere: Partial<LiveOrder> = { stationId: BESIDE }
 /** The first question that this list may answer was sent so long ago. */
 const askedFor = (secondsAgo: number) => ({ askedAt: [ago(secondsAgo)] })
-const justDialledIn = (secondsAgo: number) => ({ station: { id: HERE, connectedAt: ago(secondsAgo) } })
+const justDialledIn = (secondsAgo: number) => ({ station: cabinet({ connectedAt: ago(secondsAgo) }) })
+
+const NOT_TAKEN = ['cancelled', 'inventory: the bank was not taken']
+const BACK = ['return', 'inventory']
 
 /** Rules about one order, whose bank the list shows in this slot. */
 test.for<[string, LiveOrder, number, string[][], number | null, Partial<Snapshot>?]>([
   ['a bank that is listed closes its loan', loan(), 4, [['return', 'inventory']], null],
   ['a bank from another cabinet closes its loan', loan(1, elsewhere), 4, [['return', 'inventory']], null],
-  ['a fresh loan is not closed by an older picture of its cabinet', loan(4.9), 1, [], 7],
-  ['five seconds on, it is closed', loan(5), 1, [['return', 'inventory']], null],
+  ['a fresh loan is not closed by an older picture of another slot of its cabinet', loan(4.9), 4, [], 7],
+  ['five seconds on, it is closed', loan(5), 4, [['return', 'inventory']], null],
+  ['a bank that is still in the slot it left waits for a slow customer', loan(12), 1, [], 48],
+  ['until the time for taking it is over: then it was not taken', loan(60), 1, [NOT_TAKEN], 60],
+  [
+    'not by a list that was asked for before it was let out',
+    loan(12),
+    1,
+    [],
+    7,
+    { ...askedFor(13), rules: { ...usualRules, takingSeconds: 10 } },
+  ],
+  ['a bank that the slot was without meanwhile came back', loan(12, { absentAt: ago(5) }), 1, [BACK], null],
+  ['so did one whose return was heard', loan(12, { returnHeardAt: ago(1) }), 1, [BACK], null],
+  [
+    'a list that was asked for before the return was heard proves nothing of it',
+    loan(12, { returnHeardAt: ago(1) }),
+    1,
+    [],
+    48,
+    askedFor(2),
+  ],
   ['an eject that is under way is not decided', asked('sent', 20), 1, [], null],
   ['an eject that waits is not decided by the bank being there', asked('queued'), 1, [], null],
   [
@@ -39,7 +63,7 @@ test.for<[string, LiveOrder, number, string[][], number | null, Partial<Snapshot
     null,
   ],
   ['an eject under way from another cabinet is not decided', asked('sent', 3, elsewhere), 1, [], null],
-  ['a bank has stayed when it is listed', asked('unknown', 8), 1, [['cancelled', 'inventory: the bank stayed']], null],
+  ['a bank has stayed when it is listed', asked('unknown', 8), 1, [['cancelled', 'inventory: the bank stayed']], 60],
   ['for seven seconds after the eject a listed bank may yet leave', asked('unknown', 6.9), 1, [], 7],
   [
     'a list asked for before the eject proves nothing, however late it comes',
@@ -55,7 +79,7 @@ test.for<[string, LiveOrder, number, string[][], number | null, Partial<Snapshot
     asked('unknown', 20),
     1,
     [['cancelled', 'inventory: the bank stayed']],
-    null,
+    60,
     askedFor(12),
   ],
   [
@@ -63,7 +87,7 @@ test.for<[string, LiveOrder, number, string[][], number | null, Partial<Snapshot
     asked('unknown', 90),
     1,
     [['cancelled', 'inventory: the bank stayed']],
-    null,
+    60,
     askedFor(60),
   ],
   [
@@ -71,7 +95,7 @@ test.for<[string, LiveOrder, number, string[][], number | null, Partial<Snapshot
     asked('unknown', 40),
     1,
     [['cancelled', 'inventory: the bank stayed']],
-    null,
+    60,
     { ...askedFor(41), ...justDialledIn(30) },
   ],
   [
@@ -87,7 +111,7 @@ test.for<[string, LiveOrder, number, string[][], number | null, Partial<Snapshot
     asked('failed', 1),
     1,
     [['cancelled', 'inventory: the bank stayed']],
-    null,
+    60,
   ],
   ['but a list asked for before the refused eject proves nothing', asked('failed', 1), 1, [], 7, askedFor(2)],
   [
@@ -151,7 +175,7 @@ test.for<[string, LiveOrder, string[][], number | null, Partial<Snapshot>?]>([
 })
 
 test('a login that lists its slots is a list, and says so', () => {
-  const at = snapshot({ orders: [loan()], ...justDialledIn(0) })
+  const at = snapshot({ orders: [loan(600, { absentAt: ago(500) })], ...justDialledIn(0) })
   const changes = decide(at, { kind: 'login', banks: [seen(1)] })
   expect(fates(changes)).toEqual([['return', 'login']])
   expect(lookSeconds(changes)).toBe(7)
@@ -197,7 +221,7 @@ test('a bank of another slot or cabinet moves; one that stays is not taken out',
 test.for<[string, SeenBank[]]>([
   ['a slot listed twice', [seen(1), seen(1, 11)]],
   ['a bank listed twice', [seen(1), seen(2)]],
-  ['a slot below the first', [seen(1), seen(0, 11)]],
+  ['a slot below zero', [seen(1), seen(-1, 11)]],
   ['a bank that was not let in', [seen(1), seen(2, 99)]],
 ])('%s counts for nothing, and is told', ([, banks]) => {
   const changes = lists(snapshot(), ...banks)
@@ -205,14 +229,16 @@ test.for<[string, SeenBank[]]>([
   expect(told(changes)).toEqual(['inventory.inconsistent'])
 })
 
+const asItWas = { sohPercent: null, status: null, goodReadings: null, isTwin: false }
+
 test.for<[string, Partial<SeenBank>, object[]]>([
-  ['health that changed is written', { sohPercent: 87 }, [{ sohPercent: 87, isBroken: false }]],
+  ['health that changed is written', { sohPercent: 87 }, [{ ...asItWas, sohPercent: 87 }]],
   ['health that did not change is not', { sohPercent: 100 }, []],
   ['health beyond its scale is none', { sohPercent: 255 }, []],
   [
     'a bank that says it is broken is lent no more',
     { faults: { bank: true, typeC: false, lightning: false, microUsb: false } },
-    [{ sohPercent: null, isBroken: true }],
+    [{ ...asItWas, status: 'system_error', goodReadings: 0 }],
   ],
   [
     'a broken plug is not a broken bank',
@@ -231,11 +257,16 @@ test('a bank that a person took out of use does not change by its own word', () 
   expect(only(lists(at, seen(1, 10, { faults })), 'bank')).toEqual([])
 })
 
-test.for([
-  [12, 12],
-  [0, null],
-  [undefined, null],
-])('a cabinet that says it has %s slots is taken to have %s', ([slots, expected]) => {
-  const report = { kind: 'inventory' as const, banks: [], ...(slots !== undefined && { slots: slots! }) }
-  expect(only(decide(snapshot(), report), 'listed')).toEqual([{ kind: 'listed', stationId: HERE, slots: expected }])
+test.for<[number | undefined, SeenBank[], number, string[]]>([
+  [8, [], 8, []],
+  [12, [], 12, ['station.slots_corrected']],
+  [0, [], 8, []],
+  [undefined, [], 8, []],
+  [8, [seen(10)], 10, ['station.slots_corrected']],
+  [undefined, [seen(10)], 10, ['station.slots_corrected']],
+  [undefined, [seen(0)], 8, []],
+])('a cabinet that says it has %s slots and lists %j has %s', ([slots, banks, expected, events]) => {
+  const changes = decide(snapshot(), { kind: 'inventory', banks, ...(slots !== undefined && { slots }) })
+  expect(only(changes, 'listed')).toMatchObject([{ stationId: HERE, slots: expected }])
+  expect(told(changes)).toEqual(events)
 })

@@ -2,18 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { decide } from '../../../db/powerbank/decide/decide.ts'
 import type { Report, SeenBank, Snapshot } from '../../../db/powerbank/decide/snapshot.ts'
-import {
-  answer,
-  borrow,
-  build,
-  dialAgain,
-  enqueue,
-  report,
-  type State,
-  send,
-  snapshotOf,
-  wait,
-} from './decide-state.ts'
+import { build, type State, snapshotOf } from './decide-rows.ts'
+import { answer, borrow, dialAgain, enqueue, report, send, wait } from './decide-state.ts'
 
 const CABINETS = 3
 const SLOTS = 4

@@ -5,21 +5,23 @@ import { ago, asked, BESIDE, fates, HERE, loan, lookSeconds, only, seen, snapsho
 
 const comesBack = (at: Snapshot, bank: SeenBank = seen(1)) => decide(at, { kind: 'returned', bank })
 const elsewhere: Partial<LiveOrder> = { stationId: BESIDE }
+const otherSlot: Partial<LiveOrder> = { slotNumber: 2 }
 const place = { stationId: HERE, slotNumber: 1, powerbankId: 10 }
 /** This very return was heard so long ago. */
 const heard = (secondsAgo: number) => ({ returns: [{ ...place, at: ago(secondsAgo) }] })
 
 /** Rules about the order of a bank that comes back; `taken`: whether the bank is put into the slot and told. */
 test.for<[string, LiveOrder, string[][], boolean, Partial<Snapshot>?]>([
-  ['a return closes the loan', loan(), [['return', 'return frame']], true],
+  ['a return closes the loan', loan(600, otherSlot), [['return', 'return frame']], true],
+  ['into the slot the bank left it may be one from before, said late', loan(), [], false],
   ['a bank may come back to any cabinet', loan(1, elsewhere), [['return', 'return frame']], true],
   ['a fresh loan of this cabinet is not closed: it may be an old return', loan(4.9), [], false],
-  ['five seconds on it is', loan(5), [['return', 'return frame']], true],
+  ['five seconds on it is', loan(5, otherSlot), [['return', 'return frame']], true],
   ['a return heard before the loan began is an old one, said again', loan(60), [], false, heard(61)],
   ['so is one that was heard as the loan began', loan(60), [], false, heard(60)],
   ['in another cabinet too', loan(60, elsewhere), [], false, heard(61)],
-  ['a return heard during the loan is this one', loan(60), [['return', 'return frame']], true, heard(59)],
-  ['after a quarter of an hour nobody says a return again', loan(60), [['return', 'return frame']], true, heard(900)],
+  ['a return heard during the loan is this one', loan(60, otherSlot), [['return', 'return frame']], true, heard(59)],
+  ['however long ago: a queue in flash is said again at the next power-up', loan(60), [], false, heard(86_400)],
   ['a bank whose eject is under way here comes back by an old return', asked('sent', 1), [], false],
   ['only a list tells whether a bank left whose eject was not answered', asked('unknown', 20), [], false],
   [
@@ -44,7 +46,7 @@ test.for<[string, LiveOrder, string[][], boolean, Partial<Snapshot>?]>([
 ])('%s', ([, order, expected, taken, about]) => {
   const changes = comesBack(snapshot({ orders: [order], ...about }))
   expect(fates(changes)).toEqual(expected)
-  expect(told(changes)).toEqual(taken ? ['powerbank.returned'] : [])
+  expect(told(changes)).toEqual(taken ? ['powerbank.returned'] : ['order.return_heard'])
   expect(only(changes, 'put')).toHaveLength(taken ? 1 : 0)
   expect(lookSeconds(changes)).toBe(6)
   for (const change of only(changes, 'order')) expect(change).toMatchObject({ returnStationId: HERE, returnSlot: 1 })
@@ -65,9 +67,9 @@ test('a return that nobody waits for is taken and told', () => {
 test.for<[string, Partial<Snapshot>, boolean]>([
   ['a return said twice counts once', { slots: [place], ...heard(30) }, false],
   ['heard for the first time it counts, wherever the bank was thought to be', { slots: [place] }, true],
-  ['said again of a bank that has left since, it counts again', heard(30), true],
-  ['another slot is another return', { slots: [{ ...place, slotNumber: 2 }], ...heard(30) }, true],
-  ['long after it counts again', { slots: [place], ...heard(900) }, true],
+  ['also of a bank that has left since: the slots tell', heard(30), false],
+  ['another slot is another return', { slots: [place], returns: [{ ...place, slotNumber: 2, at: ago(30) }] }, true],
+  ['however long after', { slots: [place], ...heard(86_400) }, false],
 ])('%s', ([, about, counts]) => {
   const changes = comesBack(snapshot(about))
   expect(told(changes)).toEqual(counts ? ['powerbank.returned'] : [])

@@ -1,5 +1,11 @@
 import type { Change, ChangeOf } from '../../../db/powerbank/decide/changes.ts'
-import type { KnownBank, LiveOrder, SeenBank, Snapshot } from '../../../db/powerbank/decide/snapshot.ts'
+import {
+  type KnownBank,
+  type LiveOrder,
+  type SeenBank,
+  type Snapshot,
+  usualRules,
+} from '../../../db/powerbank/decide/snapshot.ts'
 
 // Snapshots for the pure tests: cabinet 1 has been connected for an hour, bank 10 of slot 1 is what the rules are tried on.
 
@@ -18,6 +24,8 @@ export const known = (id: number, about: Partial<KnownBank> = {}): KnownBank => 
   deviceId: wire(id),
   status: 'active',
   soh: 100,
+  goodReadings: 0,
+  twinAt: null,
   ...about,
 })
 
@@ -32,16 +40,29 @@ export const seen = (slot: number, id = 10, about: Partial<SeenBank> = {}): Seen
 /** Banks by their ids on the wire. */
 export const registered = (...banks: KnownBank[]) => new Map(banks.map((bank) => [bank.deviceId, bank]))
 
+/** This cabinet: of eight slots, connected for an hour. */
+export const cabinet = (about: Partial<Snapshot['station']> = {}): Snapshot['station'] => ({
+  id: HERE,
+  connectedAt: ago(3600),
+  slotsDeclared: 8,
+  metalSince: null,
+  unreadLooks: 0,
+  listedBanks: {},
+  ...about,
+})
+
 /** Banks 10, 11 and 12 are registered, and nothing else is known but what is given. */
 export const snapshot = (about: Partial<Snapshot> = {}): Snapshot => ({
   now: NOW,
-  station: { id: HERE, connectedAt: ago(3600) },
+  rules: usualRules,
+  station: cabinet(),
   banks: registered(known(10), known(11), known(12)),
   slots: [],
   orders: [],
   askedAt: [],
   returns: [],
   filed: [],
+  isSaidBefore: false,
   unmatched: [],
   ...about,
 })
@@ -55,6 +76,9 @@ const order = (about: Partial<LiveOrder>): LiveOrder => ({
   slotNumber: 1,
   createdAt: ago(600),
   borrowedAt: null,
+  absentAt: null,
+  returnHeardAt: null,
+  notTakenAt: null,
   deletedAt: null,
   commandId: 1000,
   commandStatus: 'queued',
@@ -100,5 +124,9 @@ export const fates = (changes: readonly Change[]) =>
 /** The events told, by name. */
 export const told = (changes: readonly Change[]) => only(changes, 'event').map(({ name }) => name)
 
-/** In how many seconds the cabinet is looked into; null: not for this. */
-export const lookSeconds = (changes: readonly Change[]) => only(changes, 'look')[0]?.withinSeconds ?? null
+/** In how many seconds the cabinet is looked into first; null: not for this. */
+export const lookSeconds = (changes: readonly Change[]) =>
+  only(changes, 'look').reduce<number | null>(
+    (first, look) => Math.min(first ?? look.withinSeconds, look.withinSeconds),
+    null,
+  )

@@ -2,117 +2,44 @@ import type { Change } from '../../../db/powerbank/decide/changes.ts'
 import { decide } from '../../../db/powerbank/decide/decide.ts'
 import { ended } from '../../../db/powerbank/decide/ended.ts'
 import { mayMove } from '../../../db/powerbank/decide/order-states.ts'
-import type {
-  AnsweredCommand,
-  CabinetAnswer,
-  EndedCommand,
-  FiledReport,
-  FilledSlot,
-  HeardReturn,
-  KnownBank,
-  LiveOrder,
-  Report,
-  Snapshot,
+import {
+  type CabinetAnswer,
+  type EndedCommand,
+  type FilledSlot,
+  isOpen,
+  type Report,
 } from '../../../db/powerbank/decide/snapshot.ts'
-import { isOpen } from '../../../db/powerbank/decide/snapshot.ts'
+import {
+  AWAITED,
+  assert,
+  type Command,
+  later,
+  live,
+  next,
+  openOrders,
+  type State,
+  snapshotOf,
+  unseen,
+} from './decide-rows.ts'
 
-// The house without its database: what the rows hold, in memory, with the constraints that the tables have.
+// What happens to those rows: reports are worked, commands go their way, time passes.
 
-interface Command extends EndedCommand, Omit<AnsweredCommand, 'isLate'> {
-  status: EndedCommand['status']
-  createdAt: Date
-}
-
-/** An order's row. */
-export type OrderRow = Omit<LiveOrder, 'commandStatus' | 'commandSentAt'> & { evidence: string | null }
-
-export interface State {
-  now: Date
-  banks: Map<string, KnownBank>
-  connectedAt: Map<number, Date>
-  slots: Map<number, FilledSlot>
-  orders: Map<number, OrderRow>
-  commands: Map<number, Command>
-  lookDueAt: Map<number, Date>
-  returns: HeardReturn[]
-  filed: Map<number, FiledReport[]>
-  unmatched: Map<number, Date[]>
-  made: number
-}
-
-/** What may not be written was decided. */
-export class BrokenConstraintError extends Error {}
-
-function assert(holds: unknown, what: string): asserts holds {
-  if (!holds) throw new BrokenConstraintError(what)
-}
-
-const MS = 1_000
 const COMMAND_SECONDS = 15
-const AWAITED = new Set(['queued', 'sent', 'unknown'])
-
-export const later = (at: Date, seconds: number) => new Date(at.getTime() + seconds * MS)
-const next = (state: State) => ++state.made
-
-/** Cabinets from 1 on, connected; banks from 1 on, spread over their slots; ids on the wire `B1`, `B2` … */
-export function build({ cabinets, slots, banks }: { cabinets: number; slots: number; banks: number }): State {
-  const now = new Date('2026-03-01T12:00:00Z')
-  const state: State = {
-    now,
-    banks: new Map(),
-    connectedAt: new Map(),
-    slots: new Map(),
-    orders: new Map(),
-    commands: new Map(),
-    lookDueAt: new Map(),
-    returns: [],
-    filed: new Map(),
-    unmatched: new Map(),
-    made: 0,
-  }
-  for (let id = 1; id <= cabinets; id++) state.connectedAt.set(id, later(now, -60))
-  for (let id = 1; id <= banks && id <= cabinets * slots; id++) {
-    state.banks.set(`B${id}`, { id, deviceId: `B${id}`, status: 'active', soh: 100 })
-    const stationId = ((id - 1) % cabinets) + 1
-    state.slots.set(id, { stationId, slotNumber: Math.ceil(id / cabinets), powerbankId: id })
-  }
-  return state
-}
-
-function live({ commands }: State, order: OrderRow): LiveOrder {
-  const command = order.commandId === null ? undefined : commands.get(order.commandId)
-  return { ...order, commandStatus: command?.status ?? null, commandSentAt: command?.sentAt ?? null }
-}
-
-const openOrders = (state: State) => [...state.orders.values()].map((order) => live(state, order)).filter(isOpen)
-
-/** What the house knows when a report comes; of all that, since nothing is loaded for it. */
-export function snapshotOf(state: State, stationId: number, report: Report, answeredId?: number): Snapshot {
-  const commandId = report.kind === 'answer' ? report.command?.id : undefined
-  const orders = openOrders(state)
-  const own = [...state.orders.values()].find((order) => order.commandId === commandId)
-  if (own && commandId !== undefined && !orders.some(({ id }) => id === own.id)) orders.push(live(state, own))
-  const isQuestion = ({ id, deviceId, kind, status }: Command) =>
-    deviceId === stationId && kind === 'inventory' && (AWAITED.has(status) || id === answeredId)
-  return {
-    now: state.now,
-    station: { id: stationId, connectedAt: state.connectedAt.get(stationId)! },
-    banks: state.banks,
-    slots: [...state.slots.values()],
-    orders: orders.toSorted((a, b) => a.id - b.id),
-    askedAt: [...state.commands.values()].filter(isQuestion).flatMap(({ sentAt }) => sentAt ?? []),
-    returns: state.returns,
-    filed: state.filed.get(stationId) ?? [],
-    unmatched: state.unmatched.get(stationId) ?? [],
-  }
-}
 
 function move(state: State, change: Extract<Change, { kind: 'order' }>): void {
   const order = state.orders.get(change.id)
   assert(order && mayMove(order.status, change.to), `order ${change.id} may not go ${order?.status} -> ${change.to}`)
-  const { to: status, evidence, powerbankId } = change
+  const { to: status, evidence, powerbankId, slotNumber, isNotTaken } = change
   const borrowedAt = status === 'borrow' || status === 'return' ? (order.borrowedAt ?? state.now) : order.borrowedAt
-  state.orders.set(order.id, { ...order, status, evidence, borrowedAt, powerbankId: powerbankId ?? order.powerbankId })
+  state.orders.set(order.id, {
+    ...order,
+    status,
+    evidence,
+    borrowedAt,
+    notTakenAt: isNotTaken ? state.now : null,
+    slotNumber: slotNumber === undefined ? order.slotNumber : slotNumber,
+    powerbankId: powerbankId ?? order.powerbankId,
+  })
   const open = openOrders(state).filter((other) => other.powerbankId === state.orders.get(order.id)!.powerbankId)
   assert(!isOpen(live(state, state.orders.get(order.id)!)) || open.length === 1, `bank lent twice: order ${order.id}`)
 }
@@ -160,19 +87,32 @@ const writers: { [K in Change['kind']]: (state: State, change: Extract<Change, {
     command.status = 'expired'
     if (orderId !== null) move(state, { kind: 'order', id: orderId, to: 'cancelled', evidence })
   },
+  absent: (state, { orderId }) => void (state.orders.get(orderId)!.absentAt = state.now),
+  heard: (state, { orderId }) => void (state.orders.get(orderId)!.returnHeardAt = state.now),
+  stayed: (state, { orderId }) => void (state.orders.get(orderId)!.notTakenAt = null),
+  letOut: () => {},
+  unread: () => {},
   wake: (state, { orderId }) => assert(state.orders.has(orderId), `order ${orderId} is woken and is not there`),
   forced: (state, { stationId, userId, powerbankId, slot, commandId }) => {
     const id = next(state)
     const row = { id, stationId, userId, powerbankId, slotNumber: slot, commandId, createdAt: state.now }
-    const closed = { status: 'force_eject', evidence: 'force eject answer', borrowedAt: null, deletedAt: null } as const
+    const closed = {
+      status: 'force_eject',
+      evidence: 'force eject answer',
+      borrowedAt: null,
+      ...unseen,
+      deletedAt: null,
+    } as const
     state.orders.set(id, { ...row, ...closed })
   },
   vacate: (state, { powerbankId }) => state.slots.delete(powerbankId),
   put,
-  bank: (state, { powerbankId, sohPercent, isBroken }) => {
+  bank: (state, { powerbankId, sohPercent, status, goodReadings, isTwin }) => {
     const bank = [...state.banks.values()].find(({ id }) => id === powerbankId)!
     bank.soh = sohPercent ?? bank.soh
-    if (isBroken) bank.status = 'system_error'
+    bank.status = status ?? bank.status
+    bank.goodReadings = goodReadings ?? bank.goodReadings
+    if (isTwin) bank.twinAt = state.now
   },
   file: (state, { stationId, slot, event, bankId }) =>
     state.filed.set(stationId, [
@@ -183,8 +123,12 @@ const writers: { [K in Change['kind']]: (state: State, change: Extract<Change, {
   state: () => {},
   iccid: () => {},
   heartbeat: () => {},
-  listed: ({ lookDueAt, now }, { stationId }) =>
-    (lookDueAt.get(stationId) ?? now) <= now && lookDueAt.delete(stationId),
+  listed: ({ lookDueAt, now, stations }, { stationId, slots, banks, unreadable }) => {
+    if ((lookDueAt.get(stationId) ?? now) <= now) lookDueAt.delete(stationId)
+    const station = stations.get(stationId)!
+    const unreadLooks = unreadable.length > 0 ? station.unreadLooks + 1 : 0
+    stations.set(stationId, { ...station, slotsDeclared: slots, listedBanks: banks, unreadLooks })
+  },
   look: (state, { stationId, withinSeconds }) => look(state, stationId, withinSeconds),
   ask: (state, { stationId }) => ask(state, stationId),
 }
@@ -220,7 +164,7 @@ export function borrow(state: State, { stationId, slotNumber, powerbankId }: Fil
   const commandId = enqueue(state, { deviceId: stationId, kind: 'eject', slot: slotNumber })
   const id = next(state)
   const row = { id, stationId, userId: 1, powerbankId, slotNumber, commandId, createdAt: state.now }
-  state.orders.set(id, { ...row, status: 'pending', evidence: null, borrowedAt: null, deletedAt: null })
+  state.orders.set(id, { ...row, status: 'pending', evidence: null, borrowedAt: null, ...unseen, deletedAt: null })
 }
 
 /** The cabinet is sent the oldest command that waits, unless one like it is under way. */
@@ -258,7 +202,7 @@ export function dialAgain(state: State, stationId: number): void {
   const sent = [...state.commands.values()].filter(
     ({ deviceId, status }) => deviceId === stationId && status === 'sent',
   )
-  state.connectedAt.set(stationId, state.now)
+  state.stations.set(stationId, { ...state.stations.get(stationId)!, connectedAt: state.now })
   report(state, stationId, {
     kind: 'connected',
     dialect: 'B',

@@ -68,7 +68,7 @@ test('a bank may come back to any cabinet', async () => {
   expect(await lookDue(db, other)).toBe(6)
 })
 
-test('a list older than the loan does not close it; the next one does', async () => {
+test('a bank that stays in the slot it left is a slow customer’s, and after a minute was not taken', async () => {
   const it = await scene(db)
   const { orderId } = await asked(db, it)
   await says(db, it.station, 1, it.bank.bankId)
@@ -76,34 +76,84 @@ test('a list older than the loan does not close it; the next one does', async ()
   expect((await orderOf(db, orderId)).status).toBe('borrow')
   expect(await holds(it.station)).toEqual([])
   expect(await lookDue(db, it.station)).toBe(6)
-  await travel(db, 6)
+  await travel(db, 12)
+  await lists(db, it.station, [seen(1, it.bank)])
+  expect((await orderOf(db, orderId)).status).toBe('borrow')
+  expect(await lookDue(db, it.station)).toBe(48)
+  await travel(db, 48)
+  await lists(db, it.station, [seen(1, it.bank)])
+  expect(await orderOf(db, orderId)).toMatchObject({
+    status: 'cancelled',
+    evidence: 'inventory: the bank was not taken',
+  })
+  expect(await holds(it.station)).toEqual([[1, it.bank.id]])
+  await lists(db, it.station, [])
+  expect(await orderOf(db, orderId)).toMatchObject({
+    status: 'borrow',
+    evidence: 'inventory: the bank was taken after all',
+  })
+})
+
+test('a bank that its slot was without came back', async () => {
+  const it = await scene(db)
+  const { orderId } = await asked(db, it)
+  await says(db, it.station, 1, it.bank.bankId)
+  await lists(db, it.station, [])
+  await lists(db, it.station, [seen(1, it.bank)])
+  expect((await orderOf(db, orderId)).status).toBe('return')
+})
+
+test('a return said within seconds of the loan is asked about at once, and the list ends it', async () => {
+  const it = await scene(db)
+  const { orderId } = await asked(db, it)
+  await says(db, it.station, 1, it.bank.bankId)
+  await comesBack(it.station, seen(1, it.bank))
+  expect((await orderOf(db, orderId)).status).toBe('borrow')
+  expect(
+    await db.sql`select kind, status from device_commands where device_id = ${it.station} and kind = 'inventory'`,
+  ).toEqual([{ kind: 'inventory', status: 'queued' }])
   await lists(db, it.station, [seen(1, it.bank)])
   expect((await orderOf(db, orderId)).status).toBe('return')
 })
 
 test('a return said twice closes one loan, once', async () => {
   const it = await loaned()
-  await Promise.all([1, 2, 3].map(() => comesBack(it.station, seen(1, it.bank))))
+  await Promise.all([1, 2, 3].map(() => comesBack(it.station, seen(2, it.bank))))
   expect((await orderOf(db, it.orderId)).status).toBe('return')
   expect((await happened(db, it.station, 'order.returned')).length).toBe(1)
   expect((await happened(db, it.station, 'powerbank.returned')).length).toBe(1)
-  expect(await holds(it.station)).toEqual([[1, it.bank.id]])
+  expect(await holds(it.station)).toEqual([[2, it.bank.id]])
 })
 
 test('a return said again does not close the loan that began after it; an inventory would', async () => {
   const it = await loaned()
-  await comesBack(it.station, seen(1, it.bank))
-  const again = await asked(db, it)
-  await says(db, it.station, 1, it.bank.bankId)
+  await comesBack(it.station, seen(2, it.bank))
+  const again = await asked(db, it, 2)
+  await says(db, it.station, 2, it.bank.bankId)
   await travel(db, 60)
-  await comesBack(it.station, seen(1, it.bank))
+  await comesBack(it.station, seen(2, it.bank))
   expect((await orderOf(db, again.orderId)).status).toBe('borrow')
   expect(await holds(it.station)).toEqual([])
   expect(await lookDue(db, it.station)).toBeLessThanOrEqual(6)
   await lists(db, it.station, [])
   expect((await orderOf(db, again.orderId)).status).toBe('borrow')
-  await lists(db, it.station, [seen(1, it.bank)])
+  await lists(db, it.station, [seen(2, it.bank)])
   expect((await orderOf(db, again.orderId)).status).toBe('return')
+})
+
+test('a bank that was asked for anew belongs to none of those who did not take it before', async () => {
+  const it = await scene(db)
+  const refused = await asked(db, it)
+  await says(db, it.station, 1, it.bank.bankId, { ok: false })
+  await lists(db, it.station, [seen(1, it.bank)])
+  const lent = await asked(db, it)
+  await says(db, it.station, 1, it.bank.bankId)
+  await lists(db, it.station, [])
+  await travel(db, 6)
+  await comesBack(it.station, seen(3, it.bank))
+  await lists(db, it.station, [])
+  expect((await orderOf(db, refused.orderId)).status).toBe('cancelled')
+  expect((await orderOf(db, lent.orderId)).status).toBe('return')
 })
 
 test('a return of a bank whose eject is under way is an old one', async () => {
@@ -221,6 +271,7 @@ test('for seven seconds after a login a missing bank proves nothing; then it doe
 
 test('a bank listed right after a login is there', async () => {
   const it = await loaned()
+  await lists(db, it.station, [])
   await dialledIn(it.station)
   await lists(db, it.station, [seen(1, it.bank)], 'login')
   expect((await orderOf(db, it.orderId)).status).toBe('return')

@@ -98,15 +98,17 @@ test('a bank nobody registered that left a slot is registered and on loan', asyn
   expect(stranger).toMatchObject({ status: 'unknown', orgUnitId: it.unitId })
 })
 
-test('a bank that somebody else has already does not change hands by an answer', async () => {
+test('an answer that names a bank somebody else has is an old one, said again: the order waits for its own', async () => {
   const it = await scene(db, { banks: 2 })
   const somebody = await person(db, { unitId: it.unitId })
   await asked(db, { ...it, user: somebody }, 2)
   await says(db, it.station, 2, it.banks[1]!.bankId)
-  const { orderId } = await asked(db, it, 1)
-  await says(db, it.station, 1, it.banks[1]!.bankId)
-  expect(await orderOf(db, orderId)).toMatchObject({ status: 'borrow', powerbankId: it.bank.id })
-  expect((await happened(db, it.station, 'order.bank_conflict')).length).toBe(1)
+  const { orderId, commandId } = await asked(db, it, 1)
+  expect(await says(db, it.station, 1, it.banks[1]!.bankId)).toBeNull()
+  expect(await orderOf(db, orderId)).toMatchObject({ status: 'pending', powerbankId: it.bank.id })
+  expect((await commands.get(db.sql, commandId))!.status).toBe('sent')
+  expect((await happened(db, it.station, 'answer.unmatched')).length).toBe(1)
+  expect(await lookDue(db, it.station)).toBeLessThanOrEqual(0)
 })
 
 test('a refusal leaves the order pending until an inventory lists the bank', async () => {
@@ -174,6 +176,7 @@ test('a repeated answer is not taken for a late one of an older command', async 
   await says(db, it.station, 1, it.bank.bankId)
   expect((await orderOf(db, second.orderId)).status).toBe('borrow')
   expect(await says(db, it.station, 1, it.bank.bankId)).toBeNull()
+  await lists(db, it.station, [])
   await travel(db, 60)
   await lists(db, it.station, [seen(1, it.bank)])
   expect((await orderOf(db, second.orderId)).status).toBe('return')
@@ -231,7 +234,7 @@ test.for([
   ['return', 'borrow'],
   ['return', 'cancelled'],
   ['force_eject', 'return'],
-  ['borrow', 'cancelled'],
+  ['borrow', 'pending'],
   ['cancelled', 'return'],
 ] as const)('there is no way from %s to %s', async ([from, to]) => {
   const it = await scene(db)

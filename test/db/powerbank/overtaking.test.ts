@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { returned } from '../../../db/powerbank/cabinet-reports.ts'
 import { testDb } from '../../postgres.ts'
-import { act, asked, cabinet, happened, later, lists, says, scene, seen, type TestBank } from '../world.ts'
+import { act, asked, cabinet, happened, later, lists, lookDue, says, scene, seen, type TestBank } from '../world.ts'
 
 const { db } = await testDb()
 
@@ -44,15 +44,16 @@ test('an eject answer that comes after the loan has ended leaves the bank where 
   expect(await placeOf(it.bank)).toEqual({ stationId: beside, slotNumber: 5 })
 })
 
-test('a bank that another cabinet was thought to hold is out once it was ejected from here', async () => {
+test('an answer that names a bank of another cabinet is an old one: no loan, and the slots are looked at', async () => {
   const it = await scene(db)
   const beside = await cabinet(db, { unitId: it.unitId })
   const { bank: stranger } = await scene(db)
   await db.sql`update station_powerbanks set station_id = ${beside}, slot_number = 3 where powerbank_id = ${stranger.id}`
   const { orderId } = await asked(db, it)
-  await says(db, it.station, 1, stranger.bankId)
-  expect(await standing(orderId)).toMatchObject({ status: 'borrow' })
-  expect(await placeOf(stranger)).toBeUndefined()
+  expect(await says(db, it.station, 1, stranger.bankId)).toBeNull()
+  expect(await standing(orderId)).toMatchObject({ status: 'pending' })
+  expect(await placeOf(stranger)).toMatchObject({ stationId: beside, slotNumber: 3 })
+  expect(await lookDue(db, it.station)).toBeLessThanOrEqual(0)
 })
 
 test('a list of another cabinet that overtakes the eject answer ends no loan; that cabinet is asked again', async () => {

@@ -24,11 +24,11 @@ async function loaned(options = {}) {
 }
 test('the level of a bank just put in is not believed until it can have been read', async () => {
   const it = await loaned()
-  await comesBack(it.station, { ...seen(1, it.bank, 0), millivolts: 2010 })
+  await comesBack(it.station, { ...seen(2, it.bank, 0), millivolts: 2010 })
   expect(await slotOf(it.bank.id)).toMatchObject({ level: null, voltage: null })
-  await lists(db, it.station, [{ ...seen(1, it.bank, 35), millivolts: 3700 }])
+  await lists(db, it.station, [{ ...seen(2, it.bank, 35), millivolts: 3700 }])
   expect(await slotOf(it.bank.id)).toMatchObject({ level: 35, voltage: 3700 })
-  await comesBack(it.station, { ...seen(1, it.bank, 0), millivolts: 2010 })
+  await comesBack(it.station, { ...seen(2, it.bank, 0), millivolts: 2010 })
   expect(await slotOf(it.bank.id)).toMatchObject({ level: 35, voltage: 3700 })
 })
 

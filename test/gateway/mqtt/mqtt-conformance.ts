@@ -1,6 +1,7 @@
 import { connect as dial, type Socket } from 'node:net'
 import { generate, type IConnectPacket, type IPublishPacket, type Packet, parser } from 'mqtt-packet'
 import { afterAll, expect, onTestFinished } from 'vitest'
+import { usualRules } from '../../../db/powerbank/decide/snapshot.ts'
 import { startGateway } from '../../../gateway/main.ts'
 import { testDb } from '../../postgres.ts'
 import { keysSecret, limits } from '../stage.ts'
@@ -34,6 +35,7 @@ export async function openBroker(): Promise<number> {
       metricsPort: 0,
       mqtt: { ...mqtt, packetBytesMax, openNamespace: open },
       keysSecret,
+      rules: usualRules,
       limits: { ...limits, loginDeadlineMs },
     },
     db,

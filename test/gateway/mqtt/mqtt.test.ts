@@ -85,13 +85,23 @@ test('an answer that names the board instead of the hole belongs to the eject of
   expect(await slotsOf(cabinet.id)).toEqual([{ slotNumber: 1, deviceId: '00BC614E' }])
 })
 
-test('an answer about another bank settles nothing, in whichever hole', async () => {
+test('an answer of its hole about another bank is the eject’s, which let that one out', async () => {
   const gateway = await brokerOn(db)
   const cabinet = await inside(db, gateway)
   await cabinet.say(holding(bankId))
   const { id } = await ask(cabinet.id, 'eject', { slot: 1, args: { bankId } })
   await cabinet.told('popup_sn')
   await cabinet.say({ kind: 'eject', slot: 1, bankId: '00BC614E', ok: true, result: 1 })
+  expect(await commandOf(id)).toMatchObject({ status: 'answered', answer: { bankId: '00BC614E' } })
+})
+
+test('an answer of another hole about another bank settles nothing', async () => {
+  const gateway = await brokerOn(db)
+  const cabinet = await inside(db, gateway)
+  await cabinet.say(holding(bankId))
+  const { id } = await ask(cabinet.id, 'eject', { slot: 1, args: { bankId } })
+  await cabinet.told('popup_sn')
+  await cabinet.say({ kind: 'eject', slot: 2, bankId: '00BC614E', ok: true, result: 1 })
   expect(await commandOf(id)).toMatchObject({ status: 'sent' })
 })
 

@@ -2,6 +2,7 @@ import { connect as dial } from 'node:net'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Ended, enqueue, get, type NewCommand } from '../../../db/devices/commands.ts'
+import { usualRules } from '../../../db/powerbank/decide/snapshot.ts'
 import { tcpCabinet } from '../../../gateway/cabinet/tcp-login.ts'
 import { connectionGuard } from '../../../gateway/connection-guard.ts'
 import { listen } from '../../../gateway/listeners.ts'
@@ -18,7 +19,7 @@ let toys = 0
 async function toyGateway(changes: Parameters<typeof gatewayOn>[1] = {}) {
   const told: Ended[] = []
   const toys = toy(told)
-  const gateway = await gatewayOn(db, changes, {}, [tcpCabinet, toys])
+  const gateway = await gatewayOn(db, changes, {}, [tcpCabinet(usualRules), toys])
   const { node } = gateway
   const where = { host: '127.0.0.1', port: 0, reusePort: false, tls: null }
   const door = await listen(node, where, connectionGuard(node, []), (socket, address) =>

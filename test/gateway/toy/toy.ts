@@ -72,7 +72,7 @@ export const toy = (told: Ended[]): TcpHandlers => ({
   async handle(tx, deviceId, { kind }, hex) {
     await hold(tx, deviceId)
     const settled = await answered(tx, deviceId, { kind }, hex, tx`true`)
-    return { verdict: silent, ...(settled && { commandId: settled.command.id }) }
+    return { verdict: silent, ...(settled && { commandId: settled.id }) }
   },
   unspeakable: async (tx, deviceId, ids) => void told.push(...(await fail(tx, deviceId, ids, 'no such word'))),
   ended: async (_, ended) => void told.push(...ended),
