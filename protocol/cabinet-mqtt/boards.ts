@@ -32,11 +32,17 @@ export type Board = Body<typeof boardHeader> & { holes: Hole[] }
 // 00, 0B and FF are no high byte of an area code (5.5).
 const areaHigh = (config: number) => (config === 0x00 || config === 0x0b || config === 0xff ? 0 : config << 8)
 
-/** How many holes follow is not said: as many as number themselves on, across boards and modulo 256 (5.5). */
-function readBoards(bytes: Buffer): Board[] {
+/** As a cabinet's first board numbers itself in all captures. */
+const firstBoards = [0x01, 0x10]
+
+/**
+ * The boards from here on. How many holes follow a header is not said: as many as number themselves on, across boards and
+ * modulo 256 (5.5). Null: something else stands where a board's first hole should.
+ */
+function boardsFrom(bytes: Buffer, from: number, first: number): Board[] | null {
   const boards: Board[] = []
-  let at = 0
-  let expected = 1
+  let at = from
+  let expected = first
   do {
     const header = decodeBody(boardHeader, bytes.subarray(at, at + headerBytes))
     at += headerBytes
@@ -47,9 +53,45 @@ function readBoards(bytes: Buffer): Board[] {
       at += holeBytes
       expected++
     }
-    if (holes.length === 0) throw new MalformedBody(`a board without hole ${expected}`)
+    // At the end of a list that began with the first hole a header may stand alone: its board is dead.
+    const mayBeDead = first === 1 && boards.length > 0 && at === bytes.length
+    if (holes.length === 0 && !mayBeDead) return null
     boards.push({ ...header, holes })
   } while (at < bytes.length)
+  return boards
+}
+
+/**
+ * A list whose first boards are dead: their headers stand there without a hole, or the list begins with the header of a
+ * later board; the holes of the first that answers number themselves as ever. Null: it is none.
+ */
+function behindDead(bytes: Buffer): Board[] | null {
+  const dead: Board[] = []
+  const number = bytes[0]!
+  // With the first board at its head, a list that begins at a later hole is only a part of one (old firmware).
+  const isFirst = firstBoards.includes(number)
+  for (let at = 0; bytes[at] === number * (dead.length + 1) && at + headerBytes < bytes.length; at += headerBytes) {
+    const first = bytes[at + headerBytes]!
+    const alive = dead.length > 0 || !isFirst ? unlessBroken(() => boardsFrom(bytes, at, first)) : null
+    if (alive && first > 1) return [...dead, ...alive]
+    dead.push({ ...decodeBody(boardHeader, bytes.subarray(at, at + headerBytes)), holes: [] })
+  }
+  return null
+}
+
+/** Null where the bytes end within a record. */
+function unlessBroken(read: () => Board[] | null): Board[] | null {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof MalformedBody)) throw error
+    return null
+  }
+}
+
+function readBoards(bytes: Buffer): Board[] {
+  const boards = boardsFrom(bytes, 0, 1) ?? behindDead(bytes)
+  if (!boards) throw new MalformedBody('a board without its holes')
   return boards
 }
 

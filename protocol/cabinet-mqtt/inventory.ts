@@ -4,8 +4,6 @@ import { bankIdOf, bankOrNull, snOf } from './bank.ts'
 import { type Board, boards, type Hole } from './boards.ts'
 import { bare, request, uplink } from './define.ts'
 
-/** As many as the platform numbers; beyond, hole numbers begin anew at 0 and nobody could tell two of them apart. */
-const holesMax = 255
 const notRead = 255
 
 /** docs/protocol.md 5.4. */
@@ -153,11 +151,21 @@ export const cabinetInfo = uplink({
   up: { boards },
   means({ boards }) {
     const holes = boards.flatMap((board) => board.holes)
-    if (holes.length > holesMax) throw new MalformedBody(`${holes.length} holes`)
-    const faces = holes.map((hole, at) => ({ hole, slot: at + 1, face: faceOf(hole) }))
+    const slots = holes.at(-1)!.hole
+    // As many as the platform numbers; beyond 255 they begin anew at 0, and nobody could tell two of them apart.
+    if (holes.length > slots) throw new MalformedBody(`${holes.length} holes`)
+    const faces = holes.map((hole) => ({ hole, slot: hole.hole, face: faceOf(hole) }))
     const unreadable = faces.filter(({ face }) => face === 'unreadable').map(({ slot }) => slot)
     const banks = faces.filter(({ face }) => face === 'bank').map(({ hole, slot }) => bankOf(hole, slot))
-    return { kind: 'inventory', slots: holes.length, banks, ...(unreadable.length > 0 && { unreadable }) }
+    const first = holes[0]!.hole
+    const unknown = Array.from({ length: first - 1 }, (_, at) => at + 1)
+    return {
+      kind: 'inventory',
+      slots,
+      banks,
+      ...(unreadable.length > 0 && { unreadable }),
+      ...(unknown.length > 0 && { unknown }),
+    }
   },
   says({ slots, banks, unreadable = [] }, { holesPerBoard }) {
     const bySlot = new Map(banks.map((bank) => [bank.slot, holeOf(bank)]))

@@ -96,6 +96,52 @@ test('a board whose third byte is no 00, 0B or FF gives its holes a high byte of
   expect(areas(0xfe)).toEqual([0xfe00, 0xfe00, 0xfe00 + 73, 0xfe00])
 })
 
+describe('a list whose first board is dead', () => {
+  const whole = open(deviceCodec({ holesPerBoard: 4 }).say({ kind: 'inventory', slots: 12, banks: bankIn(6) })).data
+  const hear = (data: Buffer) => codec().decode(seal(0x10, data))
+  const board = 6 + 4 * 15
+  const rest = { kind: 'inventory', slots: 12, banks: bankIn(6), unknown: [1, 2, 3, 4] }
+
+  test('is read for the others, whether its header stands there or not', () => {
+    const heads = Buffer.concat([whole.subarray(0, 6), whole.subarray(board)])
+    expect(hear(heads)).toMatchObject(rest)
+    expect(hear(whole.subarray(board))).toMatchObject(rest)
+    const two = Buffer.concat([whole.subarray(0, 6), whole.subarray(board, board + 6), whole.subarray(2 * board)])
+    expect(hear(two)).toMatchObject({ slots: 12, banks: [], unknown: [1, 2, 3, 4, 5, 6, 7, 8] })
+  })
+
+  test('is told apart whatever the sizes, and however many are dead', () => {
+    for (const holes of [2, 4, 5, 6, 12, 20])
+      for (let boards = 2; boards <= 7; boards++)
+        for (let dead = 1; dead < boards; dead++)
+          for (const isHeaded of [true, false]) {
+            const banks = bankIn(holes * boards)
+            const list = { kind: 'inventory', slots: holes * boards, banks } as const
+            const { data } = open(deviceCodec({ holesPerBoard: holes }).say(list))
+            const size = 6 + holes * 15
+            const heads = Array.from({ length: isHeaded ? dead : 0 }, (_, at) =>
+              data.subarray(at * size, at * size + 6),
+            )
+            const heard = hear(Buffer.concat([...heads, data.subarray(dead * size)]))
+            expect(heard).toMatchObject({ ...list, unknown: { length: dead * holes } })
+          }
+  })
+
+  test('is read as far as it goes where the last is dead, and not where all are', () => {
+    expect(hear(whole.subarray(0, 2 * board + 6))).toMatchObject({ slots: 8, banks: bankIn(6) })
+    expect(() => hear(whole.subarray(0, 6))).toThrow(MalformedBody)
+  })
+
+  test('is no list that begins at a later hole of the first board', () => {
+    const part = Buffer.concat([whole.subarray(0, 6), whole.subarray(6 + 2 * 15, board)])
+    expect(() => hear(part)).toThrow(MalformedBody)
+  })
+
+  function bankIn(slot: number) {
+    return [{ slot, bankId: '0A1B2C3D', levelPercent: 80 }]
+  }
+})
+
 test('a list with a hole missing, too many holes or none is refused', () => {
   const one = open(deviceCodec().say({ kind: 'inventory', slots: 3, banks: [] })).data
   const hear = (data: Buffer) => () => codec().decode(seal(0x10, data))
