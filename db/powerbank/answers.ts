@@ -19,13 +19,17 @@ const NUMBERED = /^[0-9A-F]{8}$/
  * SQL: may this be the movement that was answered? Its slot says so. Over MQTT a bank is asked for, so its number says as
  * much where the slot does not (old firmware has a board's address there, a refusal may have neither: docs/protocol.md 5.5).
  */
-function isTheMovement(q: Queryable, said: CabinetAnswer): ReturnType<Queryable> {
+function isTheMovement(q: Queryable, stationId: number, said: CabinetAnswer): ReturnType<Queryable> {
   const { slot = null, bankId, ok } = said
   const number = bankId && NUMBERED.test(bankId) ? bankId : null
   const isNameless = slot === 0 && !bankId && ok === false
+  // Another hole may have opened than that of the bank that was asked for: the bank that was in it has left.
+  const isLeaving = q`${ok === true} and exists (
+    select 1 from station_powerbanks sp join powerbanks p on p.id = sp.powerbank_id
+    where sp.station_id = ${stationId} and sp.slot_number = ${slot} and p.device_id = ${number})`
   return q`
     case when ${number}::text is not null and args->>'bankId' is not null
-      then args->>'bankId' = ${number} or (slot = ${slot} and status = 'sent')
+      then args->>'bankId' = ${number} or ((slot = ${slot} or ${isLeaving}) and status = 'sent')
       else slot = ${slot} or (${isNameless} and status = 'sent') end`
 }
 
@@ -46,7 +50,8 @@ export async function answer(
   hex: string,
 ): Promise<{ commandId: number; orderId: number | null } | null> {
   const station = await lock(tx, stationId)
-  const command = (await awaited(tx, stationId, said.kind, isTheMovement(tx, said), askedForIt(tx, said))) ?? null
+  const command =
+    (await awaited(tx, stationId, said.kind, isTheMovement(tx, stationId, said), askedForIt(tx, said))) ?? null
   const report: AnswerReport = { kind: 'answer', said, command }
   const snapshot = await load(tx, station, report, usualRules)
   if (!command || isStale(snapshot, report)) {
