@@ -73,7 +73,7 @@ export const ways: Way[] = [
 
 /** What a station of a test is to be. */
 type Wanted = { dialect?: Dialect; bankIds?: string[] } & Pick<CabinetSettings, 'faults'> &
-  Pick<MqttCabinetSettings, 'firmware' | 'returnFrameBytes' | 'isPersistent' | 'unixSeconds'>
+  Pick<MqttCabinetSettings, 'firmware' | 'returnFrameBytes' | 'holesPerBoard' | 'isPersistent' | 'unixSeconds'>
 
 /** MQTT cabinets are named by an IMEI, here of a range nobody is given. */
 const newBoxId = (dialect: Dialect) =>
