@@ -91,8 +91,8 @@ test('an answer of its hole about another bank is the eject’s, which let that 
   await cabinet.say(holding(bankId))
   const { id } = await ask(cabinet.id, 'eject', { slot: 1, args: { bankId } })
   await cabinet.told('popup_sn')
-  await cabinet.say({ kind: 'eject', slot: 1, bankId: '00BC614E', ok: true, result: 1 })
-  expect(await commandOf(id)).toMatchObject({ status: 'answered', answer: { bankId: '00BC614E' } })
+  await cabinet.say({ kind: 'eject', slot: 1, bankId: '00BC6177', ok: true, result: 1 })
+  expect(await commandOf(id)).toMatchObject({ status: 'answered', answer: { bankId: '00BC6177' } })
 })
 
 test('an answer of another hole about another bank settles nothing', async () => {
