@@ -118,7 +118,7 @@ export const responseCodes = {
   12: 'invalid transaction: a processing code, currency, network code or message that is not spoken here',
   13: 'invalid amount, or another one than the original has',
   14: 'invalid card number',
-  21: 'nothing was done: the reversal came before what it reverses',
+  21: 'nothing was done: the reversal came before what it reverses, or the money has been given back already',
   30: 'format error: a field is missing or cannot be read',
   40: 'not supported: a PIN block (52), replacement amounts (95), a change of keys (70 = 101, 161)',
   51: 'not enough money',

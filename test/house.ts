@@ -43,6 +43,7 @@ const arrows: Record<string, string[]> = {
   devices: ['platform', 'postgres', 'messages', 'identity'],
   powerbank: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
   loyalty: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
+  paygo: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
 }
 /** The one file of a business that another may import, where two meet. */
 const meetings: string[] = []
