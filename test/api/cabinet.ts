@@ -161,11 +161,12 @@ export async function cabinet({ db }: AppContext, options: CabinetOptions) {
     heardOf: async (kind: Command['kind']) => notificationListener?.heardOf(kind),
     say,
     inventory,
-    /** Puts a bank that is out into a slot and says so. */
+    /** Puts a bank that is out into a slot and says so, and lists the slots, which it is asked for then. */
     insert: async (bankId: string, slot: number) => {
       const bank: Bank = { slot, bankId, levelPercent: 40 }
       held.set(slot, bank)
       await say({ kind: 'returned', bank })
+      await say(inventory())
     },
     giveUpOn: (commandId: number) => giveUpOn(db, commandId),
     drop: () => db.sql`update device_sessions set node = null, disconnected_at = now() where device_id = ${stationId}`,

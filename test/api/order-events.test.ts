@@ -91,7 +91,7 @@ test('what other loans of the bank are told stays with them', async () => {
   await box.insert(box.banks[1]!.bankId, 5)
   const slots = async (id: number) =>
     (await told(id, admin.token, '?limit=100')).body.data
-      .filter(({ kind }: any) => kind === 'powerbank.returned')
+      .filter(({ kind }: any) => kind === 'powerbank.returned' || kind === 'order.return_heard')
       .map(({ data }: any) => data.slot)
   expect(await slots(first)).toEqual([1])
   expect(await slots(second)).toEqual([5])
