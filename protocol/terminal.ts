@@ -24,7 +24,7 @@ export type Presented =
   | { chip: string; sequence?: string }
 
 /** What every message of a terminal says of itself. */
-export interface Spoken {
+interface Spoken {
   /** Six digits; unique for a terminal and a day of its own calendar. */
   stan: string
   /** When it was sent, in UTC: MMDDhhmmss. */

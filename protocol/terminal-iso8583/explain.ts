@@ -17,7 +17,7 @@ interface ExplainedField {
 }
 
 /** One message in words. */
-export interface ExplainedMessage {
+interface ExplainedMessage {
   mti: string
   name: string
   from: 'device' | 'server'

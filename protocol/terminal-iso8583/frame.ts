@@ -3,8 +3,8 @@ import { lengthFramer } from '../framer.ts'
 import { messageBytesMax } from './message.ts'
 
 /** What the length may say (docs/protocol.md 7.1). It excludes itself and includes a TPDU. */
-export const lengthMin = 20
-/** See `lengthMin`. */
+const lengthMin = 20
+/** The most that it may say. */
 export const lengthMax = messageBytesMax
 const lengthBytes = 2
 const tpduBytes = 5
