@@ -27,25 +27,30 @@ export type Fingerprint = (digits: Uint8Array) => string
 // One card at a time is looked at, and its digits are gone from here before the next.
 const digits = Buffer.alloc(2 * panDigitsMax)
 
-/** Unpacks digits up to anything that is none. @returns how many there are, and the nibble that ended them */
+const nibbleAt = (bytes: Uint8Array, at: number) => (at % 2 === 0 ? bytes[at >> 1]! >> 4 : bytes[at >> 1]! & 15)
+
+/** Unpacks digits up to anything that is none. @returns how many there are, and where they ended */
 function unpack(bytes: Uint8Array, from: number): { count: number; at: number } {
-  let count = 0
-  for (let at = from; at < bytes.length * 2; at++) {
-    const nibble = at % 2 === 0 ? bytes[at >> 1]! >> 4 : bytes[at >> 1]! & 15
-    if (nibble > 9 || count === digits.length) return { count, at }
-    digits[count++] = 0x30 + nibble
+  const end = bytes.length * 2
+  let at = from
+  for (; at < end && at - from < digits.length; at++) {
+    const nibble = nibbleAt(bytes, at)
+    if (nibble > 9) break
+    digits[at - from] = 0x30 + nibble
   }
-  return { count, at: bytes.length * 2 }
+  return { count: at - from, at }
 }
 
 /** The card number at the start of a track, and the expiry behind its separator. */
 function ofTrack(track: Uint8Array): { count: number; expiry?: string } {
   const { count, at } = unpack(track, 0)
-  const nibble = (n: number) => (n % 2 === 0 ? track[n >> 1]! >> 4 : track[n >> 1]! & 15)
-  const behind = Array.from({ length: expiryDigits }, (_, n) => at + 1 + n)
-  if (at + expiryDigits >= track.length * 2 || nibble(at) !== separator) return { count: 0 }
-  const expiry = behind.map(nibble).join('')
-  return /^\d{4}$/.test(expiry) ? { count, expiry } : { count: 0 }
+  if (at + expiryDigits >= track.length * 2 || nibbleAt(track, at) !== separator) return { count: 0 }
+  let expiry = ''
+  for (let n = at + 1; n <= at + expiryDigits; n++) {
+    if (nibbleAt(track, n) > 9) return { count: 0 }
+    expiry += nibbleAt(track, n)
+  }
+  return { count, expiry }
 }
 
 /** The value of one primitive EMV tag among BER-TLV; undefined: it is not there, or the data is broken before it. */

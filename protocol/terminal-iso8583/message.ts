@@ -153,9 +153,10 @@ export function join(mti: number, parts: readonly Part[], head: Uint8Array, sign
   const fieldBytes = sorted.reduce((sum, { start, end }) => sum + end - start, 0)
   const length = mtiBytes + bitmaps * bitmapBytes + fieldBytes + (sign ? macBytes : 0)
   if (length > messageBytesMax) throw new RangeError(`${length} bytes are more than a message holds`)
-  const whole = Buffer.alloc(head.length + length)
+  const whole = Buffer.allocUnsafe(head.length + length)
   whole.set(head)
   const message = whole.subarray(head.length)
+  message.fill(0, 0, mtiBytes + bitmaps * bitmapBytes)
   const mark = (number: number) => {
     message[mtiBytes + ((number - 1) >> 3)]! |= 0x80 >> ((number - 1) & 7)
   }

@@ -92,7 +92,7 @@ export function bytesOf(field: Field, text: string): Buffer {
   const isSpelt = isWide(field) ? text.isWellFormed() && !control.test(text) : shapes[kind].test(said)
   // The value itself may be a card number: it is not quoted.
   if (!fits || !isSpelt || !Number.isInteger(count)) throw new RangeError(`field ${number} cannot hold that`)
-  const bytes = Buffer.alloc(prefix + widthOf(field, count))
+  const bytes = Buffer.allocUnsafe(prefix + widthOf(field, count))
   if (prefix > 0) bytes.write(String(count).padStart(prefix * 2, '0'), 0, 'hex')
   if (isText) bytes.write(said, prefix, isWide(field) ? 'utf8' : 'latin1')
   else if (kind === 'x+n') {

@@ -23,7 +23,11 @@ const ring = ringOf([key])
 const messages = definitions.flatMap(({ examples }) =>
   examples.flatMap(({ up, down }) => [Buffer.from(up, 'hex'), Buffer.from(down, 'hex')]),
 )
-const noise = (size: number) => Buffer.from(Array.from({ length: size }, () => below(256)))
+function noise(size: number): Buffer {
+  const bytes = Buffer.allocUnsafe(size)
+  for (let at = 0; at < size; at++) bytes[at] = below(256)
+  return bytes
+}
 
 /** A whole message with bytes changed, lost or inserted. */
 function mutated(): Buffer {
@@ -56,16 +60,15 @@ function framed(message: Buffer): Buffer {
 
 const tally = { taken: 0, malformed: 0, broken: 0 }
 
-/** Whatever it is given, `work` ends well or in one of the two declared errors. */
-function survives(bytes: Buffer, work: (bytes: Buffer) => void) {
-  const before = bytes.toString('latin1')
+/** Whatever it is given, `work` ends well or in one of the two declared errors. What it read is overwritten: its number is told. */
+function survives(bytes: Buffer, work: (bytes: Buffer) => void, count: number) {
   try {
     work(bytes)
     tally.taken++
   } catch (error) {
     if (error instanceof MalformedBody) tally.malformed++
     else if (error instanceof BrokenStream) tally.broken++
-    else throw new Error(`${Buffer.from(before, 'latin1').toString('hex')}: ${error}`, { cause: error })
+    else throw new Error(`input ${count}: ${error}`, { cause: error })
   }
 }
 
@@ -78,7 +81,8 @@ function ends(carrier: 'tcp' | 'mqtt') {
     const code = report.kind === 'unacceptable' ? report.code : '00'
     const answer = codec.answer(bytes, { kind: 'answered', code }, entropy)
     // Whoever hears the answer understands it.
-    if (answer) expect(device.decode(answer)).toMatchObject({ code, isSigned: true })
+    const heard = answer && device.decode(answer)
+    if (heard && !('code' in heard && heard.code === code && heard.isSigned)) throw new Error('another answer')
   }
   const tell = (bytes: Buffer) => void device.decode(bytes)
   const meet = (bytes: Buffer) => void greet(bytes, carrier)
@@ -106,8 +110,8 @@ test(`${inputs} damaged and random inputs end in an answer or one of the two err
     const work = hears[below(hears.length)]!
     const message = kind === 0 ? noise(below(64)) : kind < 3 ? mutated() : signed()
     const bytes = isFramed && kind !== 1 ? framed(message) : message
-    if (isFramed && kind < 2) survives(bytes, (bytes) => drain(bytes, work))
-    else survives(bytes, work)
+    if (isFramed && kind < 2) survives(bytes, (bytes) => drain(bytes, work), count)
+    else survives(bytes, work, count)
   }
   Error.stackTraceLimit = traces
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
