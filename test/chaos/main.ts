@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { liveMany, STEPS } from '../metal/run.ts'
 import { type AwayReport, runAway } from './away.ts'
 import { blank, type Report, run } from './kill.ts'
 import { endNow } from './last-things.ts'
@@ -12,10 +13,12 @@ const minutesMax = 60
 const runsMax = 100_000
 const atOnceMax = 16
 const interrupted = 130
+const scenarios = ['kill', 'database', 'metal', 'all']
+const livesPerRun = 100
 
 const listed = (list: readonly Step[]) => list.map(({ of, name }) => `            ${of.padEnd(7)} ${name}`).join('\n')
 
-const manual = `npm run chaos -- [--scenario kill|database|all] [--runs 100] [--seed 1] [--at-once 6]
+const manual = `npm run chaos -- [--scenario kill|database|metal|all] [--runs 100] [--seed 1] [--at-once 6]
 
 kill      The house is killed (kill -9) between two steps of a borrow or of a return, started again, and what its
           database says is compared with what the simulated cabinets really did: no return lost, no second eject, every
@@ -26,6 +29,8 @@ ${listed(steps)}
 ${listed([...lookSteps, ...doubtSteps])}
 database  The database is away for ten seconds in the middle of traffic (${absences.join(', ')}): no return is
           acknowledged, the API says 503 in its format, the service resumes by itself, nothing is lost.
+
+metal     Lives of a street in virtual time against the rules of evidence: a hundred for each run; \`npm run metal\` tells of one.
 
 Every run prints its seed, and --runs 1 --seed <that> lives through the same plan again. Everything stays on this machine, on
 free ports and in directories of its own, and is gone afterwards. Exit 1: a promise was broken.
@@ -42,8 +47,7 @@ function options() {
     },
   })
   const { scenario, help } = values
-  if (!['kill', 'database', 'all'].includes(scenario))
-    throw new RangeError(`--scenario ${scenario}: kill, database, all`)
+  if (!scenarios.includes(scenario)) throw new RangeError(`--scenario ${scenario}: ${scenarios.join(', ')}`)
   const whole = (name: 'runs' | 'seed' | 'at-once', most: number) => {
     const value = Number(values[name])
     if (!Number.isInteger(value) || value < 0 || value > most)
@@ -106,6 +110,12 @@ async function outages(seed: number): Promise<boolean> {
   return reports.every(({ wrongs }) => wrongs.length === 0)
 }
 
+/** Lives from this seed on. */
+function lives(seed: number, runs: number): boolean {
+  const wrong = liveMany(seed, runs * livesPerRun, STEPS)
+  return wrong === 0
+}
+
 async function main() {
   const given = understood()
   if (!given) return
@@ -113,8 +123,10 @@ async function main() {
   const { scenario, seed, runs, atOnce } = given
   const startedAt = performance.now()
   let isKept = true
-  if (scenario !== 'database') isKept = await kills(seed, runs, atOnce)
-  if (scenario !== 'kill') isKept = (await outages(seed)) && isKept
+  const isAsked = (name: string) => scenario === 'all' || scenario === name
+  if (isAsked('metal')) isKept = lives(seed, runs)
+  if (isAsked('kill')) isKept = (await kills(seed, runs, atOnce)) && isKept
+  if (isAsked('database')) isKept = (await outages(seed)) && isKept
   say(`${isKept ? 'every promise kept' : 'PROMISES BROKEN'}, ${Math.round((performance.now() - startedAt) / 1000)} s`)
   process.exitCode = isKept ? 0 : 1
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { live, STEPS } from './run.ts'
+import { live, liveMany, STEPS } from './run.ts'
 
 const help = `Lives of a street in virtual time: cabinets as they really are against the rules (db/powerbank/decide/).
 
@@ -7,32 +7,11 @@ const help = `Lives of a street in virtual time: cabinets as they really are aga
   npm run metal -- --seed SEED                             one life, line by line, until the house is wrong
 `
 const seedsDefault = '10000'
-const perSecond = (steps: number, since: number) => Math.round((steps / (performance.now() - since)) * 1_000)
 
 function tell(seed: number, steps: number): void {
   const { lines, fault } = live(seed, { steps, isLogged: true })
   process.stdout.write(`${lines.join('\n')}\n${fault ?? 'nothing is wrong'}\n`)
   process.exitCode = fault ? 1 : 0
-}
-
-/** @returns how many lives went wrong */
-function liveMany(from: number, count: number, steps: number): number {
-  const since = performance.now()
-  let [done, decisions, wrong] = [0, 0, 0]
-  for (let seed = from; seed < from + count; seed++) {
-    const life = live(seed, { steps })
-    done += life.steps
-    decisions += life.decisions
-    if (life.fault) {
-      wrong += 1
-      process.stdout.write(`seed ${seed}: ${life.fault}\n  npm run metal -- --seed ${seed}\n`)
-    }
-    if (seed % 1_000 === 0) process.stderr.write(`${seed - from + 1} of ${count} lives, ${wrong} wrong\n`)
-  }
-  process.stdout.write(
-    `${count} lives, ${done} events, ${decisions} decisions, ${perSecond(done, since)} events/s, ${wrong} wrong\n`,
-  )
-  return wrong
 }
 
 const { values } = parseArgs({

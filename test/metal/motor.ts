@@ -26,29 +26,26 @@ export function eject(world: World, cabinet: Cabinet, asked: number, wire: strin
   const ok = !isJammed && slot.bank !== null
   after(world, MOTOR_SECONDS, () => {
     const { bank } = slot
-    const turnedAt = world.now
-    const isSaid = n !== asked && world.house.said.has(`${cabinet.id} ${asked} ${bank?.wire}`)
     const named = ok && bank ? bank.wire : wire
     if (ok && bank) {
       unlock(world, cabinet, n, order)
       bank.isUntold = n !== asked
     }
     const answer = () => {
-      // A bank that nobody knows to be here is taken for one that left before (`isStale`).
-      // So is one that is named when the next eject of the slot has been answered.
-      if (bank && !bank.isUnsaid && !isSaid && world.now - turnedAt < 10) bank.isUntold = false
-      answered(world.house, cabinet.id, { kind: 'eject', slot: asked, bankId: ok ? named : null, ok })
+      const isTaken = answered(world.house, cabinet.id, { kind: 'eject', slot: asked, bankId: ok ? named : null, ok })
+      // One that is taken for an old one (`isStale`) has told nothing, and nobody could tell its copy from it.
+      if (!isTaken) return
+      if (bank) bank.isUntold = false
+      cabinet.saidOf.set(asked, () => say(world, cabinet, `${what}, again`, answer))
     }
+    const what = `eject ${asked} ${ok ? `ok ${named}` : 'refused'}`
     const fate = random.one()
     // Now and then it is never said, or only long after.
     if (fate < 0.05) return
     const late = fate < 0.08 ? random.between(5, 60) : 0
-    const what = `eject ${asked} ${ok ? `ok ${named}` : 'refused'}`
     if (late > 0) after(world, late, () => say(world, cabinet, `${what}, late`, answer))
     else say(world, cabinet, what, answer)
-    const again = () => say(world, cabinet, `${what}, again`, answer)
-    cabinet.saidOf.set(asked, again)
-    if (random.one() < 0.05) after(world, random.between(0.1, 100), again)
+    if (random.one() < 0.05) after(world, random.between(0.1, 100), () => cabinet.saidOf.get(asked)?.())
   })
 }
 

@@ -40,3 +40,25 @@ export function live(
   }
   return { steps, decisions: world.house.decisions, fault: null, lines: world.lines }
 }
+
+const perSecond = (steps: number, since: number) => Math.round((steps / (performance.now() - since)) * 1_000)
+
+/** So many lives, told as they go. @returns how many went wrong */
+export function liveMany(from: number, count: number, steps: number): number {
+  const since = performance.now()
+  let [done, decisions, wrong] = [0, 0, 0]
+  for (let seed = from; seed < from + count; seed++) {
+    const life = live(seed, { steps })
+    done += life.steps
+    decisions += life.decisions
+    if (life.fault) {
+      wrong += 1
+      process.stdout.write(`seed ${seed}: ${life.fault}\n  npm run metal -- --seed ${seed}\n`)
+    }
+    if (seed % 1_000 === 0) process.stderr.write(`${seed - from + 1} of ${count} lives, ${wrong} wrong\n`)
+  }
+  process.stdout.write(
+    `${count} lives, ${done} events, ${decisions} decisions, ${perSecond(done, since)} events/s, ${wrong} wrong\n`,
+  )
+  return wrong
+}
