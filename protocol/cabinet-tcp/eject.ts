@@ -1,5 +1,5 @@
 import { command } from '../define.ts'
-import { type Body, hex, oneOf, optional, rest, u8, u8In } from '../field.ts'
+import { type Body, hex, oneOf, optional, rest, u8 } from '../field.ts'
 import { bankOrNull, noBank } from './slot.ts'
 
 const result = oneOf({ failed: 0, ejected: 1 })
@@ -15,8 +15,8 @@ export const outcomeOf = ({ slot, bankId, ...body }: Body<typeof outcome>) => ({
   result: result.code(body.result),
 })
 
-/** 1-based (docs/protocol.md 2.6). */
-export const slotNumber = u8In(1, 255)
+/** 1-based (docs/protocol.md 2.6); a cabinet that lists a slot 0 has one. */
+export const slotNumber = u8
 
 /** docs/protocol.md 3, 0x65. */
 export const ejectA = command({
