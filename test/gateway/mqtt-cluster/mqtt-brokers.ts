@@ -94,7 +94,9 @@ export const brokers: { name: string; open(db: Db): Promise<AppContext>; missing
 export async function tap(port: number) {
   const packets: Packet[] = []
   const sockets = new Set<Socket>()
+  let isDown = false
   const server = createServer({ noDelay: true }, (near) => {
+    if (isDown) return void near.destroy()
     const far = dial({ port, host: '127.0.0.1', noDelay: true })
     const read = parser({ protocolVersion: 5 })
     read.on('packet', (packet: Packet) => packets.push(packet))
@@ -124,6 +126,14 @@ export async function tap(port: number) {
     ids: (cmd: string) => packets.filter((packet) => packet.cmd === cmd).map(({ messageId }) => messageId!),
     cut() {
       for (const socket of sockets) socket.destroy()
+    },
+    /** Cut, and nobody gets through until `up`. */
+    down() {
+      isDown = true
+      for (const socket of sockets) socket.destroy()
+    },
+    up() {
+      isDown = false
     },
   }
 }

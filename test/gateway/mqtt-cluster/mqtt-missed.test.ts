@@ -80,6 +80,21 @@ describe.skipIf(missing)(missing ? 'behind Mosquitto (not installed here: not ru
   })
 })
 
+test.skipIf(missing)('what a broker has thrown away because it kept too much is asked for', async () => {
+  const broker = await mosquitto()
+  const line = await tap(broker.port)
+  await nodeBehind(db, accessTo(line.url, { clientId: 'the-flooded' }))
+  const [before, bankId] = [newBank(), newBank()]
+  const box = await attentive(broker.url, before)
+  line.down()
+  // Mosquitto keeps a thousand, and acknowledges all.
+  await Promise.all(Array.from({ length: 1_100 }, () => box.say({ kind: 'heartbeat' })))
+  await box.say({ kind: 'returned', bank: { slot: 1, bankId } })
+  box.held.banks = [bankId]
+  line.up()
+  await expect.poll(() => slotsOf(box.id)).toEqual([{ slot: 1, bankId }])
+})
+
 test('all cabinets at one broker become due, those at another do not', async () => {
   const [here, there, waiting] = [await mqttStation(db), await mqttStation(db), await mqttStation(db)]
   for (const [{ id: stationId }, node] of [
