@@ -161,12 +161,14 @@ export async function cabinet({ db }: AppContext, options: CabinetOptions) {
     heardOf: async (kind: Command['kind']) => notificationListener?.heardOf(kind),
     say,
     inventory,
-    /** Puts a bank that is out into a slot and says so, and lists the slots, which it is asked for then. */
+    /** Puts a bank that is out into a slot and says so, and lists the slots if it is asked for them then. */
     insert: async (bankId: string, slot: number) => {
       const bank: Bank = { slot, bankId, levelPercent: 40 }
       held.set(slot, bank)
       await say({ kind: 'returned', bank })
-      await say(inventory())
+      const asked = await db.sql`
+        select 1 from device_commands where device_id = ${stationId} and kind = 'inventory' and status in ('queued', 'sent')`
+      if (asked.length > 0) await say(inventory())
     },
     giveUpOn: (commandId: number) => giveUpOn(db, commandId),
     drop: () => db.sql`update device_sessions set node = null, disconnected_at = now() where device_id = ${stationId}`,
