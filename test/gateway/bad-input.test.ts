@@ -132,6 +132,35 @@ test('unreadable frames between good ones are counted, kept as hex, and harm not
   })
 })
 
+test.for([
+  ['a return', { kind: 'returned', bank: bank(1, '4443484154000016') }, true],
+  ['an abnormal report', { kind: 'abnormal', event: 1, slot: 1, bankId: null }, true],
+  ['a heartbeat', { kind: 'heartbeat' }, false],
+] as const)('%s that nobody can read has the cabinet looked into: %j', async ([, report, looks]) => {
+  const gateway = await gatewayOn(db)
+  const cabinet = await inside(gateway)
+  await db.sql`update stations set inventory_due_at = now() + interval '1 day' where id = ${cabinet.id}`
+  cabinet.write(broken(cabinet.codec.encode(report)))
+  await lives(cabinet)
+  const isDue = async () =>
+    (
+      await db.sql<{ is: boolean }[]>`
+        select coalesce(inventory_due_at <= now(), true) as is from stations where id = ${cabinet.id}`
+    )[0]!.is
+  if (looks) await expect.poll(isDue).toBe(true)
+  else expect(await isDue()).toBe(false)
+})
+
+test('an eject that is not answered in time ends its connection by a reset', async () => {
+  const gateway = await gatewayOn(db)
+  const cabinet = await inside(gateway)
+  const session = gateway.node.sessions.get(cabinet.id)!
+  session.movement = { commandId: 0, until: gateway.node.clock.now }
+  const [error] = await once(cabinet.stream, 'error')
+  expect(error).toMatchObject({ code: 'ECONNRESET' })
+  expect(gateway.node.counts.ended).toEqual({ unanswered: 1 })
+})
+
 test('a command nobody has defined is not answered and does not end the connection', async () => {
   const gateway = await gatewayOn(db)
   const cabinet = await inside(gateway)
