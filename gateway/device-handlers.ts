@@ -48,8 +48,10 @@ export interface DeviceHandlers {
 /** Locks what hangs on devices of all kinds. */
 export const holdAll =
   (kinds: readonly DeviceHandlers[]): Hold =>
-  async (tx, deviceIds) => {
-    for (const { hold } of kinds) await hold?.(tx, deviceIds)
+  async (tx, deviceIds, others) => {
+    const left = []
+    for (const { hold } of kinds) left.push(...((await hold?.(tx, deviceIds, others)) ?? []))
+    return left
   }
 
 /** Hands what ended to the businesses it concerns. */

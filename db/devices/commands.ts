@@ -248,10 +248,11 @@ export async function fail(tx: Tx, deviceId: number, ids: readonly number[], evi
 }
 
 /**
- * Locks what else hangs on devices that are locked. For the older build, which locks stations and knows no devices; goes
- * with it.
+ * Locks what hangs on devices, before they are locked themselves. For the older build, which locks stations and knows no
+ * devices; goes with it.
+ * @returns the devices that are left, where what others hold is to be left and not waited for
  */
-export type Hold = (tx: Tx, deviceIds: number[]) => Promise<unknown>
+export type Hold = (tx: Tx, deviceIds: number[], others: 'wait' | 'leave') => Promise<readonly { id: number }[]>
 
 /**
  * Ends what is overdue: what never left expires, a silent query is queued once more, a silent movement is
@@ -259,14 +260,16 @@ export type Hold = (tx: Tx, deviceIds: number[]) => Promise<unknown>
  * working on is left for the next time.
  */
 export async function expire(tx: Tx, hold: Hold): Promise<Ended[]> {
+  const due = await tx<{ deviceId: number }[]>`
+    select device_id from device_commands where status in ('queued', 'sent') and deadline < now()
+    order by deadline limit ${DUE_ROWS}`
+  if (due.length === 0) return []
+  const dueIds = due.map(({ deviceId }) => deviceId)
+  const left = await hold(tx, dueIds, 'leave')
   const held = await tx<{ id: number }[]>`
-    select id from devices where id in (
-      select device_id from device_commands where status in ('queued', 'sent') and deadline < now()
-      order by deadline limit ${DUE_ROWS})
+    select id from devices where id = any(${dueIds}::bigint[]) and id <> all(${left.map(({ id }) => id)}::bigint[])
     order by id for no key update skip locked`
-  if (held.length === 0) return []
   const deviceIds = held.map(({ id }) => id)
-  await hold(tx, deviceIds)
   const overdue = await tx<Ended[]>`
     update device_commands c set
       status = case when status = 'sent' then ${givenUp(tx)} when attempts = 0 then 'expired' else 'unknown' end,

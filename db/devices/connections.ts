@@ -79,13 +79,10 @@ export async function close(tx: Tx, { deviceId, node, epoch, reason }: Departure
  * `seen` runs no more: both write many connections at once.
  */
 export async function releaseNode(tx: Tx, node: string, hold: Hold): Promise<{ deviceIds: number[]; ended: Ended[] }> {
-  const held = await tx<{ id: number }[]>`
-    select d.id from devices d join device_sessions ds on ds.device_id = d.id and ds.node = ${node}
-    order by d.id for no key update of d`
-  await hold(
-    tx,
-    held.map(({ id }) => id),
-  )
+  const connected = await tx<{ deviceId: number }[]>`select device_id from device_sessions where node = ${node}`
+  const connectedIds = connected.map(({ deviceId }) => deviceId)
+  await hold(tx, connectedIds, 'wait')
+  await tx`select 1 from devices where id = any(${connectedIds}::bigint[]) order by id for no key update`
   const released = await tx<{ deviceId: number }[]>`
     update device_sessions set node = null, disconnected_at = now() where node = ${node} returning device_id`
   const deviceIds = released.map((row) => row.deviceId)

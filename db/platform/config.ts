@@ -192,7 +192,7 @@ export async function startOrExit<T>(start: () => T | Promise<T>): Promise<T> {
 }
 
 /** Errors of the system and of PostgreSQL have a code; ours that are meant for a person are listed. */
-const forPeople = new Set(['BadSettings', 'EmbeddedFailed', 'MigrationMismatch', 'Refused'])
+const forPeople = new Set(['BadSettings', 'EmbeddedFailed', 'MigrationFailed', 'MigrationMismatch', 'Refused'])
 
 function giveUp(error: unknown): never {
   const { name, code, message } = error as Error & { code?: string }

@@ -43,7 +43,7 @@ async function factsOf(tx: Tx, { stationId, userId, choice }: BorrowRequest): Pr
         and (r.role = 'service_admin' or r.org_unit_id in (s.org_unit_id, unit.parent_id))
     ) as has_access
     from devices d join stations s on s.id = d.id left join device_sessions ds on ds.device_id = d.id
-    where d.id = ${stationId} and s.deleted_at is null for no key update of d, s`
+    where d.id = ${stationId} and s.deleted_at is null for no key update of s, d`
   return facts
 }
 

@@ -83,7 +83,7 @@ export async function closeSilent(tx: Tx, node: string): Promise<number> {
     select d.id from devices d join stations s on s.id = d.id
       join device_sessions ds on ds.device_id = d.id and ds.node = ${node}
     where ds.seen_at < now() - make_interval(secs => 2 * ds.heartbeat_seconds + ${ONLINE_SLACK_SECONDS})
-    order by d.id limit ${SILENT_ROWS} for no key update of d, s skip locked`
+    order by d.id limit ${SILENT_ROWS} for no key update of s, d skip locked`
   if (silent.length === 0) return 0
   const closed = await tx<{ deviceId: number }[]>`
     update device_sessions set node = null, disconnected_at = now()

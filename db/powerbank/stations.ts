@@ -72,9 +72,6 @@ const disown = (tx: Tx, id: number) => tx`
   update device_sessions set node = null, epoch = epoch + 1, disconnected_at = now()
   where device_id = ${id} and node is not null`
 
-/** The device's row first: the order of `lock` in slots.ts. */
-const holdDevice = (tx: Tx, id: number) => tx`select 1 from devices where id = ${id} for no key update`
-
 /**
  * The station has another box from now on: what the one before it held is nowhere, and no list of this one tells what that
  * let out, nor what it was asked.
@@ -110,7 +107,6 @@ async function assertSlots(tx: Tx, id: number, slotsDeclared: number): Promise<v
  * @throws Refused station_not_found, not_yours, duplicate, invalid (no such unit; fewer slots than are occupied)
  */
 export async function change(tx: Tx, actor: Actor, id: number, fields: StationChange): Promise<Station> {
-  await holdDevice(tx, id)
   const { boxId } = await table.hold(tx, actor, id)
   if (fields.slotsDeclared !== undefined) await assertSlots(tx, id, fields.slotsDeclared)
   if (fields.orgUnitId != null) await mustExist(tx, fields.orgUnitId)
@@ -134,7 +130,6 @@ export async function change(tx: Tx, actor: Actor, id: number, fields: StationCh
  * @throws Refused station_not_found, not_yours
  */
 export async function remove(tx: Tx, actor: Actor, id: number): Promise<void> {
-  await holdDevice(tx, id)
   await table.remove(tx, actor, id)
   await tx`update stations set inventory_due_at = null where id = ${id}`
   await disown(tx, id)

@@ -26,16 +26,20 @@ export interface RunningServer {
   lines: Line[]
 }
 
-const main = join(import.meta.dirname, '../../main.ts')
+const ours = join(import.meta.dirname, '../../main.ts')
 const startSecondsMax = 60
 const endSecondsMax = 20
 const linesMax = 200
 
 /**
- * Starts `main.ts` on free ports of this machine, with these settings and no others.
+ * Starts `main.ts`, ours unless told, on free ports of this machine, with these settings and no others.
  * @throws Error it ended before it was ready; its last words are in the message
  */
-export async function startWholeServer(settings: Record<string, string>, cwd: string): Promise<RunningServer> {
+export async function startWholeServer(
+  settings: Record<string, string>,
+  cwd: string,
+  main = ours,
+): Promise<RunningServer> {
   const startedAt = performance.now()
   const child = spawn(process.execPath, [main], {
     cwd,

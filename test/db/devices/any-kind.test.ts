@@ -18,7 +18,7 @@ beforeEach(async () => {
 })
 
 /** Nothing hangs on a terminal yet. */
-const hold = async () => {}
+const hold = async () => []
 
 /** A payment terminal that has logged in; nothing but the devices' own tables knows of it. */
 async function terminal(): Promise<number> {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { migrate } from '../../../db/postgres/migrations.ts'
 import { freshDb, tempDataDir } from '../../postgres.ts'
 
@@ -47,6 +47,28 @@ test('a migration that fails leaves nothing behind', async () => {
   const dir = written({ ...one, '0001_bad': 'create table b (id int);\n--> statement-breakpoint\nselect nonsense;' })
   await expect(migrate(url, dir)).rejects.toThrow('nonsense')
   expect(await db.sql`select to_regclass('a') as a, to_regclass('migrations') as m`).toEqual([{ a: null, m: null }])
+})
+
+test('a migration that has to wait for a table keeps nobody waiting in a circle, and goes on when the table is free', async () => {
+  const { db, url } = await freshDb()
+  await migrate(url, written({ '0000_one': 'create table a (id int); create table b (id int);' }))
+  const wider = written({
+    '0000_one': 'create table a (id int); create table b (id int);',
+    '0001_two': 'ALTER TABLE "b" ADD COLUMN "n" int;ALTER TABLE "a" ADD COLUMN "n" int;',
+  })
+  const work = Promise.withResolvers<void>()
+  const served = db.transaction(async (tx) => {
+    await tx`insert into b values (1)`
+    await work.promise
+    await tx`insert into a values (1)`
+  }, 1)
+  const migrating = migrate(url, wider)
+  // It waits for the table b, or has just given it up.
+  await vi.waitFor(async () => expect(await db.sql`select 1 from pg_locks where not granted`).toHaveLength(1))
+  work.resolve()
+  await served
+  expect(await migrating).toEqual(['0001_two'])
+  expect(await db.sql`select a.n, b.n from a, b`).toHaveLength(1)
 })
 
 test('a migration edited after it was applied is refused', async () => {
