@@ -100,3 +100,10 @@ test('a gateway loads no query builder: it knows rows by their types', () => {
   expect(loaded).toContain('db/postgres/connect.ts')
   expect([...loaded].filter((path) => /drizzle|schema\.ts$/.test(path))).toEqual([])
 })
+
+test('a folder’s statements name no table of a business that it may not import', () => {
+  const schema = { path: 'db/powerbank/schema.ts', text: "export const stations = pgTable(\n  'stations',\n  {})" }
+  const devices = { path: 'db/devices/a.ts', text: 'await tx`select s.id from stations s`' }
+  expect(faults([schema, devices], [])).toEqual(['db/devices/a.ts: no arrow db/devices -> db/powerbank (stations)'])
+  expect(faults([schema, { ...devices, path: 'db/powerbank/a.ts' }], [])).toEqual([])
+})

@@ -47,6 +47,8 @@ const arrows: Record<string, string[]> = {
 }
 /** The one file of a business that another may import, where two meet. */
 const meetings: string[] = []
+/** Statements that reach beyond the arrows: for whom a letter is, what a book is proven by, which order points are for. */
+const lookouts = ['db/messages/outbox.ts', 'db/ledger/ledger-witnesses.ts', 'db/loyalty/rental-points.ts']
 /** A foreign key points at people from wherever they are written to: a schema may import these. */
 const foreignKeys = ['db/identity/schema.ts']
 /** Where the rooms that are told so may reach beyond ours; the others use any of package.json's dependencies. */
@@ -109,6 +111,25 @@ const arrow: Rule = ({ path, text }) => {
     if (to === from || mayPoint || meetings.includes(target)) return []
     return arrows[from]?.includes(to) ? [] : [`no arrow db/${from} -> db/${to} (${name})`]
   })
+}
+
+/** So do statements: a folder's SQL names its own tables, and those of the folders that it may import. */
+const tables = (sources: Source[]): Rule => {
+  const owners = new Map(
+    sources.flatMap(({ path, text }) => {
+      const owner = /^db\/(\w+)\/schema\.ts$/.exec(path)?.[1]
+      return owner ? [...text.matchAll(/pgTable\(\s*'(\w+)'/g)].map((match) => [match[1]!, owner] as const) : []
+    }),
+  )
+  return ({ path, text }) => {
+    const from = /^db\/(\w+)\//.exec(path)?.[1]
+    if (!from || lookouts.includes(path)) return []
+    const named = [...text.matchAll(/\b(?:from|join|into|update) (\w+)/g)].map((match) => match[1]!)
+    return [...new Set(named)].flatMap((table) => {
+      const to = owners.get(table)
+      return !to || to === from || arrows[from]?.includes(to) ? [] : [`no arrow db/${from} -> db/${to} (${table})`]
+    })
+  }
 }
 
 /** Packages: what a room is told it may use, and nothing that only development installs. */
@@ -191,7 +212,7 @@ function longFunctions(lines: string[]) {
 
 /** All that is wrong with these files, as `path: fault`. */
 export function faults(sources: Source[], dependencies: string[]): string[] {
-  const rules = [direction, arrow, reach(dependencies), purity, environment, pen, shape, size, builder]
+  const rules = [direction, arrow, tables(sources), reach(dependencies), purity, environment, pen, shape, size, builder]
   return sources.flatMap((source) => rules.flatMap((rule) => rule(source).map((fault) => `${source.path}: ${fault}`)))
 }
 

@@ -1,9 +1,9 @@
 import * as connections from '../devices/connections.ts'
 import { unseal } from '../devices/keys.ts'
-import { hasDialled } from '../devices/mqtt-credentials.ts'
+import { type Asked, hasDialled, type Issued, issue } from '../devices/mqtt-credentials.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { work } from './cabinet-reports.ts'
-import { isStale } from './sims.ts'
+import { isStale, learn } from './sims.ts'
 import { lock } from './station-lock.ts'
 
 /**
@@ -29,10 +29,25 @@ export async function identify(
       select key_ciphertext from device_keys
       where device_id = s.id and (valid_until is null or valid_until > now()) order by id desc limit 2
     ) as sealed
-    from stations s where s.box_id = ${boxId} and s.deleted_at is null`
+    from stations s join devices d on d.id = s.id where s.box_id = ${boxId} and s.deleted_at is null`
   if (!station) return null
   const { id: stationId, sealed, ...known } = station
   return { stationId, ...known, keys: sealed.map((key) => unseal(key, keysSecret)) }
+}
+
+/**
+ * A cabinet asks for what it shows to the broker, and names its SIM (docs/protocol.md 5.1). @see issue
+ * @param asked its IMEI, and the SIM; null: it named none
+ */
+export async function issueCredential(
+  tx: Tx,
+  asked: Omit<Asked, 'kind'>,
+): Promise<Issued | 'unknown_device' | 'sim_changed'> {
+  // The station before its device (station-lock.ts).
+  await tx`select 1 from stations where box_id = ${asked.serial} and deleted_at is null for no key update`
+  const issued = await issue(tx, { kind: 'cabinet', ...asked })
+  if (typeof issued !== 'string') await learn(tx, { boxId: asked.serial }, asked.iccid ?? '', 'bootstrap')
+  return issued
 }
 
 /** A cabinet has logged in on this node: it is connected there, and an inventory becomes due. */

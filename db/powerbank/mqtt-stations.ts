@@ -1,6 +1,6 @@
 import { abandon } from '../devices/commands.ts'
 import { ONLINE_SLACK_SECONDS } from '../devices/connections.ts'
-import { type Device, isGiven, mayDial } from '../devices/mqtt-credentials.ts'
+import { mayDial } from '../devices/mqtt-credentials.ts'
 import type { Firmware } from '../devices/words.ts'
 import { record } from '../messages/events.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
@@ -28,7 +28,7 @@ const stationColumns = (q: Queryable, node: string) => q`
   s.id as station_id, s.box_id, ds.epoch,
   coalesce((select firmware from mqtt_credentials c
     where c.device_kind = 'cabinet' and c.device_id = s.box_id order by c.id desc limit 1), 'current') as firmware
-  from stations s left join device_sessions ds on ds.device_id = s.id and ds.node = ${node}`
+  from stations s join devices d on d.id = s.id left join device_sessions ds on ds.device_id = s.id and ds.node = ${node}`
 
 /** Whose IMEI is this? Null: nobody's. */
 export async function stationBehind(q: Queryable, node: string, boxId: string): Promise<MqttStation | null> {
@@ -108,14 +108,4 @@ export async function lookAtAll(tx: Tx, node: string): Promise<number> {
       order by s.id for no key update of s)
     update stations set inventory_due_at = least(inventory_due_at, now()) where id in (select id from missed)`
   return count
-}
-
-/** Whose good credential has this name? For what a broker asks after it has checked the password. */
-export async function holder(q: Queryable, username: string): Promise<(Device & { stationId: number | null }) | null> {
-  if (!isGiven(username)) return null
-  const [row] = await q<(Device & { stationId: number | null })[]>`
-    select c.device_kind, c.device_id, s.id as station_id from mqtt_credentials c
-      left join stations s on c.device_kind = 'cabinet' and s.box_id = c.device_id and ${mayDial(q)}
-    where c.username = ${username} and c.revoked_at is null`
-  return row ?? null
 }

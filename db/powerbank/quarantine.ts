@@ -48,7 +48,7 @@ export async function approve(
   const [known] = await tx<{ id: number }[]>`
     select id from stations where box_id = ${pending.boxId} and deleted_at is null for update`
   // Adopting it again is how an operator says that its new SIM is right.
-  if (pending.reason === 'sim_changed') await forgetSim(tx, { deviceKind: 'cabinet', deviceId: pending.boxId })
+  if (pending.reason === 'sim_changed') await forgetSim(tx, { kind: 'cabinet', serial: pending.boxId })
   if (known) return (await stations.find(tx, known.id))!
   const slotsDeclared = fields.slotsDeclared ?? pending.slots ?? SLOTS_DEFAULT
   return stations.create(tx, actor, {

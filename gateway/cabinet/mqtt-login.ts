@@ -58,7 +58,7 @@ export function login(connection: MqttConnection, shown: Shown): Promise<boolean
     // After an outage those who waited longest have hung up; nobody need wait behind them.
     if (stream.destroyed) return refuse(connection, 'hung_up')
     if (!credential) return refuse(connection, 'bad_credential')
-    const { stationId, deviceId: serial, firmware } = credential
+    const { deviceId: stationId, serial, firmware } = credential
     connection.credential = credential
     connection.serial = serial
     if (stationId === null) return refuse(connection, 'unknown_device')

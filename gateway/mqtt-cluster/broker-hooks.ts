@@ -1,7 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import * as credentials from '../../db/devices/mqtt-credentials.ts'
-import { holder } from '../../db/powerbank/mqtt-stations.ts'
 import { topicOf } from '../../protocol/cabinet-mqtt/index.ts'
 import { count } from '../counts.ts'
 import type { More } from '../http.ts'
@@ -95,7 +94,7 @@ async function mayEnter(desk: Desk, { username: name, password: secret, clientid
     return { isAllowed: isOurs, isOurs }
   }
   const credential = await credentials.check(node.db.sql, username, Buffer.from(password))
-  if (!credential || credential.stationId === null) return denied
+  if (!credential || credential.deviceId === null) return denied
   // Under another's id it would end that device's connection (MQTT 3.1.4-2).
   if (clientId !== '' && clientId !== username && clientId !== credentials.clientIdOf(credential)) return denied
   return { isAllowed: await node.db.transaction((tx) => credentials.use(tx, credential)) }
@@ -107,8 +106,8 @@ async function mayUse(desk: Desk, { username: name, topic: wanted, action, acc }
   const topic = topicOf(text(wanted))
   const wish = wishes[text(action ?? acc)]
   if (!topic || !wish) return denied
-  const device = await holder(desk.node.db.sql, username)
-  if (device?.deviceKind !== 'cabinet' || device.stationId === null || device.deviceId !== topic.uuid) return denied
+  const device = await credentials.holder(desk.node.db.sql, username)
+  if (device?.kind !== 'cabinet' || device.deviceId === null || device.serial !== topic.uuid) return denied
   const may = { publish: topic.channel !== 'get', subscribe: topic.channel !== 'update' }
   if (!wish.every((one) => may[one])) return denied
   // It subscribes to its commands once after it has dialled, so this is its login.

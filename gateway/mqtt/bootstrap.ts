@@ -2,10 +2,10 @@ import { createServer } from 'node:http'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import { issue, stationOf } from '../../db/devices/mqtt-credentials.ts'
+import { deviceOf } from '../../db/devices/mqtt-credentials.ts'
 import type { Firmware } from '../../db/devices/words.ts'
+import { issueCredential } from '../../db/powerbank/cabinets.ts'
 import { lookWithin } from '../../db/powerbank/looks.ts'
-import { learn } from '../../db/powerbank/sims.ts'
 import {
   answer,
   codec,
@@ -122,14 +122,8 @@ async function connect({ node, directions, mayDevice }: Desk, { c, query, addres
   const { uuid, iccid } = readConnect(query)
   if (!mayDevice(`${uuid} ${address}`)) return say(429, 'too many calls')
   const { software = null } = readVersions(await c.req.text())
-  const asked = { deviceKind: 'cabinet', deviceId: uuid, iccid: iccid || null, firmware, software, address } as const
-  const issued = await node.limiter.run(() =>
-    node.db.transaction(async (tx) => {
-      const issued = await issue(tx, asked)
-      if (typeof issued !== 'string') await learn(tx, { boxId: uuid }, iccid, 'bootstrap')
-      return issued
-    }),
-  )
+  const asked = { serial: uuid, iccid: iccid || null, firmware, software, address }
+  const issued = await node.limiter.run(() => node.db.transaction((tx) => issueCredential(tx, asked)))
   if (typeof issued !== 'string') {
     const { host, port } = directions
     return [200, connectAnswer({ ...issued, host: host ?? ourName(c), port }, now())] satisfies Told
@@ -142,7 +136,7 @@ async function connect({ node, directions, mayDevice }: Desk, { c, query, addres
 /** Something may have happened in this cabinet: it is asked, if it is one of ours that has been on the broker. */
 async function look({ node, mayDevice }: Desk, uuid: string, address: string): Promise<Told> {
   if (!mayDevice(`${uuid} ${address}`)) return say(429, 'too many calls')
-  const stationId = await node.limiter.run(() => stationOf(node.db.sql, { deviceKind: 'cabinet', deviceId: uuid }))
+  const stationId = await node.limiter.run(() => deviceOf(node.db.sql, { kind: 'cabinet', serial: uuid }))
   if (stationId === null) return say(401, 'unknown device')
   await node.limiter.run(() => node.db.transaction((tx) => lookWithin(tx, stationId, 0)))
   return say(200, 'OK')

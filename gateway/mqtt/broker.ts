@@ -178,7 +178,7 @@ const reasonOf = ({ code, message }: Error & { code?: string }) =>
 /** A device hears its own commands and its own heartbeat, and nothing else; no wildcard and no `$share` is one of these. */
 function isOwn({ credential }: MqttConnection, { topic }: Subscription): boolean {
   const about = topicOf(topic)
-  return about !== null && about.uuid === credential?.deviceId && about.channel !== 'update'
+  return about !== null && about.uuid === credential?.serial && about.channel !== 'update'
 }
 
 type Callback = (error?: Error | null) => void
@@ -196,7 +196,7 @@ function heard(connection: MqttConnection, packet: PublishPacket, callback: Call
     callback(new Error('it is ending'))
     return
   }
-  if (topic?.uuid !== credential?.deviceId || topic?.channel === 'get') {
+  if (topic?.uuid !== credential?.serial || topic?.channel === 'get') {
     count(node.counts.publishes, 'refused')
     node.logSparingly('publish.refused', about(connection))
     ending(connection, 'not_its_topic')

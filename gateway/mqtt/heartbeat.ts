@@ -35,7 +35,7 @@ export function tell(
 function answered(connection: MqttConnection, { topic, id, payload, qos }: Published): Buffer | null {
   const { node, session, credential } = connection
   const about = topicOf(topic)
-  if (!session || about?.channel !== 'heart' || about.uuid !== credential?.deviceId) return null
+  if (!session || about?.channel !== 'heart' || about.uuid !== credential?.serial) return null
   let echo: Buffer | null
   try {
     // Only a heartbeat has an answer on this wire, whatever it says of the signal: it need not be understood for that.

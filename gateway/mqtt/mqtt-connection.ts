@@ -142,7 +142,7 @@ function readOn(connection: MqttConnection): void {
 function send(connection: MqttConnection, payload: Buffer, command: Command): void {
   const { credential } = connection
   if (!credential) return
-  const { get: topic } = topics(credential.deviceId)
+  const { get: topic } = topics(credential.serial)
   tell(connection, { topic, channel: 'get', payload, qos: qosOf(command) })
 }
 

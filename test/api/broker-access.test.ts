@@ -9,11 +9,11 @@ const other = await unit('Соседи')
 let imeis = 860_000_000_000_000
 /** A station over MQTT, and what its cabinet shows to the broker. */
 async function dialling(orgUnitId: number) {
-  const deviceId = String(++imeis)
+  const serial = String(++imeis)
   const [station] = await db.sql<{ id: number }[]>`
     insert into stations (org_unit_id, box_id, slots_declared, status)
-    values (${orgUnitId}, ${deviceId}, 8, 'active') returning id`
-  const asked = { deviceKind: 'cabinet', deviceId, iccid: null, firmware: 'current', software: null } as const
+    values (${orgUnitId}, ${serial}, 8, 'active') returning id`
+  const asked = { kind: 'cabinet', serial, iccid: null, firmware: 'current', software: null } as const
   const given = await db.transaction((tx) => issue(tx, { ...asked, address: '192.0.2.1' }))
   if (typeof given === 'string') throw new Error(given)
   const isGood = () => check(db.sql, given.username, Buffer.from(given.password))

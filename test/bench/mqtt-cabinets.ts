@@ -17,7 +17,7 @@ export const bankOf = (index: number) => bankIdOf(serialsFrom + index)
 
 /** What the nth cabinet says at CONNECT. */
 export function shownBy(index: number): { clientId: string; username: string; password: string } {
-  const clientId = clientIdOf({ deviceKind: 'cabinet', deviceId: imeiOf(index) })
+  const clientId = clientIdOf({ kind: 'cabinet', serial: imeiOf(index) })
   return { clientId, username: `${clientId}-bench`, password }
 }
 

@@ -63,7 +63,7 @@ test('a newer credential ends the one before when it is first used, a revoked on
   expect(await enter(gateway, { ...old })).toBe(false)
   const topic = `/powerbank/${imei}/user/update`
   expect(await use(gateway, { username: young.username, topic, action: 'publish' })).toBe(true)
-  await act(db, (tx) => revoke(tx, null, { deviceKind: 'cabinet', deviceId: imei }))
+  await act(db, (tx) => revoke(tx, { kind: 'cabinet', serial: imei }))
   expect(await enter(gateway, { ...young })).toBe(false)
   expect(await use(gateway, { username: young.username, topic, action: 'publish' })).toBe(false)
 })

@@ -137,7 +137,7 @@ test('another card that an operator has let in is what the station has from then
   const { id, imei } = await mqttStation(db)
   expect((await connect(gateway, imei)).said.code).toBe(200)
   expect((await connect(gateway, imei, '8970100000000000002')).said.code).toBe(401)
-  await db.transaction((tx) => forgetSim(tx, { deviceKind: 'cabinet', deviceId: imei }))
+  await db.transaction((tx) => forgetSim(tx, { kind: 'cabinet', serial: imei }))
   expect((await connect(gateway, imei, '8970100000000000002')).said.code).toBe(200)
   expect(await db.sql`select iccid from stations where id = ${id}`).toEqual([{ iccid: '8970100000000000002' }])
   const told = await db.sql`select data from events where station_id = ${id} and kind = 'station.sim_changed'`

@@ -26,7 +26,7 @@ test('a cabinet that has shown its credential is nobody’s to play over TCP, wh
   await cabinet.say({ kind: 'heartbeat' })
   const [knock] = await db.sql`select dialect, reason from quarantine where box_id = ${cabinet.imei}`
   expect(knock).toEqual({ dialect: 'A', reason: 'bad_token' })
-  await act(db, (tx) => revoke(tx, null, { deviceKind: 'cabinet', deviceId: cabinet.imei }))
+  await act(db, (tx) => revoke(tx, { kind: 'cabinet', serial: cabinet.imei }))
   await cabinet.closed
   expect(await dialledOverTcp(gateway, cabinet.imei)).toBe(0)
 })
@@ -52,7 +52,7 @@ test('a cabinet that has a key is given no credential, and one it had opens noth
   const { id, imei } = await mqttStation(db)
   const before = await credentialOf(db, imei)
   await addKey(db, id, 'KEYB')
-  const asked = { deviceKind: 'cabinet', deviceId: imei, iccid: null, firmware: 'current', software: null } as const
+  const asked = { kind: 'cabinet', serial: imei, iccid: null, firmware: 'current', software: null } as const
   expect(await db.transaction((tx) => issue(tx, { ...asked, address: '192.0.2.7' }))).toBe('unknown_device')
   await expect(device(gateway, imei, before)).rejects.toMatchObject({ code: 4 })
   expect(await sessionOf(id)).toBeUndefined()

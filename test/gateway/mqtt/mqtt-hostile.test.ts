@@ -42,7 +42,7 @@ test('a revoked credential and one of a station that is gone open nothing', asyn
   const gateway = await brokerOn(db)
   const { imei } = await mqttStation(db)
   const mine = await credentialOf(db, imei)
-  await db.transaction((tx) => revoke(tx, null, { deviceKind: 'cabinet', deviceId: imei }))
+  await db.transaction((tx) => revoke(tx, { kind: 'cabinet', serial: imei }))
   await expect(device(gateway, imei, mine)).rejects.toMatchObject({ code: 4 })
   const gone = await mqttStation(db)
   const theirs = await credentialOf(db, gone.imei)
@@ -55,7 +55,7 @@ test('revoking ends the connection that is there, whether it has subscribed or n
   for (const isSubscribed of [true, false]) {
     const { imei } = await mqttStation(db)
     const cabinet = await device(gateway, imei, await credentialOf(db, imei), { isSubscribed })
-    await db.transaction((tx) => revoke(tx, null, { deviceKind: 'cabinet', deviceId: imei }))
+    await db.transaction((tx) => revoke(tx, { kind: 'cabinet', serial: imei }))
     await cabinet.closed
   }
   expect(gateway.node.counts.ended).toEqual({ no_longer_known: 2 })

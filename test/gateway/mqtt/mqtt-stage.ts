@@ -47,8 +47,8 @@ export async function credentialOf(
 ): Promise<credentials.Issued> {
   const issued = await db.transaction((tx) =>
     credentials.issue(tx, {
-      deviceKind: 'cabinet',
-      deviceId: imei,
+      kind: 'cabinet',
+      serial: imei,
       iccid,
       firmware,
       software: null,
