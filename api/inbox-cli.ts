@@ -15,7 +15,7 @@ npm run -s inbox -- show ID [--raw]
 npm run -s inbox -- replay ID
 
 What 1C and Bitrix24 told us, as it was stored, newest first; one JSON object a line. The bytes themselves, which may
-name people, are printed by --raw only. "replay" works a notice again that is not done; one that is done stays as it
+name people, are printed by --raw only. "replay" works a webhook event again that is not done; one that is done stays as it
 is. Also beside a running house. Ends with 0 when it is done (or was), 1 when it is not, 2 when asked wrongly.
 
   STATE  received unmatched failed ignored done
@@ -58,7 +58,7 @@ function parse(args: string[]): Asked | null {
   }
 }
 
-/** What an operator needs to know of a notice; no bytes, no address. */
+/** What an operator needs to know of a webhook event; no bytes, no address. */
 const line = (webhookEvent: inbox.WebhookEvent) => ({
   id: webhookEvent.id,
   provider: webhookEvent.provider,
@@ -80,7 +80,7 @@ async function run(asked: Exclude<Asked, { command: 'help' }>, db: Db, config: R
   }
   const stored = await inbox.get(db.sql, asked.id)
   if (!stored) {
-    process.stderr.write(`there is no notice ${asked.id}\n`)
+    process.stderr.write(`there is no webhook event ${asked.id}\n`)
     return 1
   }
   if (asked.command === 'show') {

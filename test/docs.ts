@@ -145,4 +145,16 @@ function run(check: boolean) {
   }
 }
 
-if (import.meta.main) run(process.argv.includes('--check'))
+const usage = `npm run docs [-- --check]
+
+Writes the pages that follow from the code; with --check it only tells which of them differ, and ends with 1 then.
+`
+
+if (import.meta.main) {
+  const [asked] = process.argv.slice(2)
+  if (asked === undefined || asked === '--check') run(asked !== undefined)
+  else {
+    ;(asked === '--help' ? process.stdout : process.stderr).write(usage)
+    process.exitCode = asked === '--help' ? 0 : 2
+  }
+}

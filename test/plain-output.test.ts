@@ -46,6 +46,9 @@ test.each([
   ['frame', ['decode']],
   ['bench', []],
   ['chaos', []],
+  ['metal', []],
+  ['docs', []],
+  ['test', []],
 ])('npm run %s -- %j --help tells all on standard output, without colours', async (script, args) => {
   const { code, stdout, stderr } = await run(script, [...args, '--help'])
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -70,6 +73,7 @@ test.each([
   ['frame', ['decode'], {}],
   ['bench', ['--nope'], {}],
   ['chaos', ['--nope'], {}],
+  ['docs', ['--nope'], {}],
 ])('npm run %s -- %j with %j is refused on standard error, without colours', async (script, args, env) => {
   const { code, stdout, stderr } = await run(script, args, env)
   expect(stdout).toBe('')

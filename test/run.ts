@@ -9,6 +9,14 @@ import type { Counts } from './counts.ts'
  * `npm test [-- vitest arguments]`: runs vitest and closes with the plain line `N passed, N failed`, whatever happens.
  * A test that was stopped before it ran, and a file that could not be read, count as failed.
  */
+if (process.argv.includes('--help')) {
+  process.stdout.write(`npm test [-- PATH… and other arguments of vitest run]
+
+Runs the test files whose path has one of these in it; all where none is given. Ends with "N passed, N failed".
+TEST_DATABASE_URL, TEST_POSTGRES and TEST_BROKER choose the engines: docs/contributing.md "Which engines the tests have run on".
+`)
+  process.exit()
+}
 const scratch = mkdtempSync(join(tmpdir(), 'voltbay-run-'))
 const countsFile = join(scratch, 'counts.json')
 const vitest = join(createRequire(import.meta.url).resolve('vitest/package.json'), '../vitest.mjs')

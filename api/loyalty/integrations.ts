@@ -11,7 +11,7 @@ import { toUnits, Units } from './money.ts'
 import { faultsOf, misshapen, reasons } from './refusals.ts'
 import { json, jsonBody, no, router } from './surface.ts'
 
-/** Ample for any notice (docs/providers.md 0). */
+/** Ample for any webhook event (docs/providers.md 0). */
 const bodyBytesMax = 262_144
 /** Of one address. Only these are limited: a provider takes 429 for a failure, and some give up. */
 const forgeriesPerMinute = 60
@@ -22,7 +22,7 @@ const answer = (c: Context<Env>, status: 400 | 401 | 409 | 503, detail: string) 
 
 /**
  * Everything a provider's request goes through before its content matters: size, configured, authentic, stored.
- * `spell` gives the answer of a notice that was worked, or (null) will be.
+ * `spell` gives the answer of a webhook event that was worked, or (null) will be.
  */
 function receiver(
   config: { providers: webhookEvents.Providers; forgeries: Limiter },
@@ -35,7 +35,7 @@ function receiver(
     const raw = Buffer.from(await c.req.arrayBuffer())
     const { address } = c.env
     if (!provider.isAuthentic(raw, c.req.raw.headers)) {
-      c.var.log('notice.forged', { provider: name, address })
+      c.var.log('webhook.forged', { provider: name, address })
       slowDown(c, config.forgeries.take(address))
       return answer(c, 401, 'Неверный токен')
     }
@@ -45,14 +45,14 @@ function receiver(
         headers: c.req.raw.headers,
         address,
       })
-      c.var.log('notice.received', { provider: name, noticeId: webhookEvent.id, is })
+      c.var.log('webhook.received', { provider: name, webhookEventId: webhookEvent.id, is })
       if (is === 'conflict') return answer(c, 409, 'Документ с этим номером уже обработан с другим содержанием')
       if (isLater) return c.json(toJson(webhookEvent.result && webhookEvent), 200)
       const { webhookEvent: worked } = await webhookEvents.work(c.var.db, config.providers, webhookEvent.id)
       return c.json(toJson(worked), 200)
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error
-      c.var.log('notice.unread', { provider: name, reason: error.message })
+      c.var.log('webhook.unread', { provider: name, reason: error.message })
       if (error.issues.length === 0) return answer(c, 400, 'Тело запроса не читается')
       throw misshapen(...faultsOf(error.issues, 'json', error.body))
     }
@@ -153,7 +153,7 @@ const contactRoute: RouteConfig = {
   responses: { 200: { description: 'Результат', ...json(ContactAnswer) }, ...no(400, 401, 422, 503) },
 }
 
-/** Notices of 1C and Bitrix24 (docs/contracts.md 3.6): stored before they are answered, worked once (db/messages/inbox.ts). */
+/** Webhook events of 1C and Bitrix24 (docs/contracts.md 3.6): stored before they are answered, worked once (db/messages/inbox.ts). */
 export function integrations({ providers, loyalty }: Pick<ApiConfig, 'providers' | 'loyalty'>) {
   const app = router()
   const known = {

@@ -48,7 +48,7 @@ async function readJson(response: Response): Promise<unknown> {
 }
 
 /**
- * Asks the configured portal, and nobody a notice names (that would let a stranger send us anywhere), for one contact;
+ * Asks the configured portal, and nobody a webhook event names (that would let a stranger send us anywhere), for one contact;
  * null when there is none any more.
  * @throws BitrixFailed, or what `fetch` throws
  */

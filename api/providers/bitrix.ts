@@ -11,7 +11,7 @@ export type BitrixConfig =
   | {
       mode: 'application_token'
       tokens: readonly string[]
-      /** The portal's own id; a notice of another portal is not ours. */
+      /** The portal's own id; a webhook event of another portal is not ours. */
       memberId: string
       /** The portal's incoming webhook, to ask for contacts with; null: nobody is asked. */
       restUrl: string | null

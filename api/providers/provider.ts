@@ -3,10 +3,10 @@ import type { z } from 'zod'
 import type { Outcome } from '../../db/messages/inbox.ts'
 import type { Tx } from '../../db/postgres/connect.ts'
 
-/** A notice in our words. */
+/** A webhook event in our words. */
 export interface ReadEvent<W> {
   words: W
-  /** What makes it the same notice for its sender. */
+  /** What makes it the same webhook event for its sender. */
   dedupKey: string
   /** What it says, the same whenever it says the same. */
   content: string
@@ -28,13 +28,13 @@ export interface Provider<W = any> {
    * @throws Unreadable
    */
   hear(raw: Buffer, headers: Record<string, string>): ReadEvent<W>
-  /** Asks the outside for what the notice does not say; never within a transaction. */
+  /** Asks the outside for what the webhook event does not say; never within a transaction. */
   look?(words: W): Promise<W>
-  /** Does what the notice asks for. */
+  /** Does what the webhook event asks for. */
   act(tx: Tx, words: W): Promise<Outcome>
 }
 
-/** Bytes that are no notice of this provider. `issues`: it is JSON, but not with the fields it must have. */
+/** Bytes that are no webhook event of this provider. `issues`: it is JSON, but not with the fields it must have. */
 export class Unreadable extends Error {
   readonly issues: z.core.$ZodIssue[]
   /** What the issues are about. */

@@ -7,7 +7,7 @@ import type { ProviderConfig } from './config.ts'
 import { onec } from './onec.ts'
 import { type Provider, type ReadEvent, Unreadable } from './provider.ts'
 
-/** Everyone who may be heard, by the name their notices are stored under. */
+/** Everyone who may be heard, by the name their webhook events are stored under. */
 export type Providers = Partial<Record<Provider['name'], Provider>>
 
 export const providersOf = (config: ProviderConfig, rules: PointRules): Providers => ({
@@ -35,7 +35,7 @@ const kept = (headers: Headers): Record<string, string> =>
   )
 
 /**
- * Stores a notice, or what should have been one. It is committed when this returns.
+ * Stores a webhook event, or what should have been one. It is committed when this returns.
  * @throws Unreadable after it was stored as failed
  */
 export async function take(db: Db, provider: Provider, told: Told) {
@@ -64,7 +64,7 @@ function providerOf(providers: Providers, { provider }: inbox.WebhookEvent): Pro
 }
 
 /**
- * Works a stored notice: reads it again, asks the outside where it must, and acts. One that is done stays as it is.
+ * Works a stored webhook event: reads it again, asks the outside where it must, and acts. One that is done stays as it is.
  * @throws Refused not_found, invalid (its provider is not configured), or what acting on it throws
  */
 export const work = (db: Db, providers: Providers, id: number) =>
@@ -76,13 +76,13 @@ export const work = (db: Db, providers: Providers, id: number) =>
   })
 
 /**
- * Works a notice again that an operator names. One that could not be read, or contradicted another, is received anew
+ * Works a webhook event again that an operator names. One that could not be read, or contradicted another, is received anew
  * first: it may be readable by now.
  * @throws Unreadable, Refused conflict (it still contradicts), and as `work` does
  */
 export async function replay(db: Db, providers: Providers, id: number) {
   const stored = await inbox.get(db.sql, id)
-  if (!stored) throw new Refused('not_found', `notice ${id}`)
+  if (!stored) throw new Refused('not_found', `webhook event ${id}`)
   if (!inbox.isOpen(stored)) return { webhookEvent: stored as inbox.WebhookEvent, isWorked: false }
   const { dedupKey, content, isState } = providerOf(providers, stored).hear(stored.raw, stored.headers)
   if (dedupKey === stored.dedupKey) return await work(db, providers, id)
@@ -90,7 +90,7 @@ export async function replay(db: Db, providers: Providers, id: number) {
   const anew = await db.transaction(async (tx) => {
     const given = { provider, raw, headers, address, dedupKey, content, isState }
     const received = await inbox.receive(tx, given)
-    if (received.is === 'conflict') throw new Refused('conflict', `notice ${id} contradicts one that was worked`)
+    if (received.is === 'conflict') throw new Refused('conflict', `webhook event ${id} contradicts one that was worked`)
     await inbox.supersede(tx, id, received.webhookEvent.id)
     return received.webhookEvent
   })

@@ -7,7 +7,7 @@ export interface Text {
   body: string
 }
 
-/** The words of each notice, in the language of its readers. A kind that has none does not compile. */
+/** The words of each notification, in the language of its readers. A kind that has none does not compile. */
 const texts: { [K in NotificationKind]: (data: NotificationData[K]) => Text } = {
   'user.registered': () => ({
     title: 'Заявка на регистрацию принята',

@@ -15,17 +15,18 @@ export interface InboxOptions {
 }
 
 /**
- * Works the notices nobody waits for: those answered before they were worked, those whose first attempt failed, and
- * those that named somebody unknown. Any number of processes may: what a notice causes, it causes once.
+ * Works the webhook events nobody waits for: those answered before they were worked, those whose first attempt failed, and
+ * those that named somebody unknown. Any number of processes may: what a webhook event causes, it causes once.
  */
 export async function startInbox({ db, log, providers }: InboxOptions): Promise<{ close(): Promise<void> }> {
   async function attempt(id: number): Promise<void> {
     try {
       const { webhookEvent, isWorked } = await webhookEvents.work(db, providers, id)
-      if (isWorked) log('notice.worked', { provider: webhookEvent.provider, noticeId: id, state: webhookEvent.state })
+      if (isWorked)
+        log('webhook.worked', { provider: webhookEvent.provider, webhookEventId: id, state: webhookEvent.state })
     } catch (error) {
       // Counted in its row, and due again later.
-      log('notice.failed', { noticeId: id, error })
+      log('webhook.failed', { webhookEventId: id, error })
     }
   }
 

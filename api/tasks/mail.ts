@@ -37,7 +37,7 @@ export async function startMail({ db, log, smtp }: MailOptions): Promise<{ close
 
   /** A failure of ours leaves the letter with this sender until its time is over; then it is due again. */
   const attempt = (email: outbox.Email, deliver: Deliver) =>
-    deliver(db, log, email).catch((error: unknown) => log('mail.failed', { noticeId: email.id, error }))
+    deliver(db, log, email).catch((error: unknown) => log('mail.failed', { notificationId: email.id, error }))
 
   const rounds = await startRounds({
     db,
@@ -67,8 +67,8 @@ const noAddress = { error: 'no address', isFinal: true, isServers: false }
 /** Ends an attempt that failed, and says so; codes only, never an address. */
 async function failed(db: Db, log: Log, email: outbox.Email, why: outbox.Failure): Promise<void> {
   const { isGivenUp, isSwitchedOff } = await db.transaction((tx) => outbox.fail(tx, email, why))
-  const about = { noticeId: email.id, kind: email.kind, attempts: email.attempts, reason: why.error }
-  log(isGivenUp ? 'notice.given_up' : 'notice.postponed', about)
+  const about = { notificationId: email.id, kind: email.kind, attempts: email.attempts, reason: why.error }
+  log(isGivenUp ? 'notification.given_up' : 'notification.postponed', about)
   if (isSwitchedOff) log('mail.switched_off', { reason: why.error, failures: outbox.FAILURES_IN_ROW_MAX })
 }
 
@@ -85,7 +85,7 @@ const send =
       return failed(db, log, email, failure(error))
     }
     await db.transaction((tx) => outbox.finish(tx, email, 'sent', { recipient, ...keep(email, fresh !== null) }))
-    log('notice.sent', { noticeId: email.id, kind: email.kind })
+    log('notification.sent', { notificationId: email.id, kind: email.kind })
   }
 
 /** A new password for the letter's person, or null when they have one that another way brought. */
@@ -104,5 +104,5 @@ const capture: Deliver = async (db, log, email) => {
   if (recipient === null) return failed(db, log, email, noAddress)
   const kept = { recipient, ...keep(email, email.bringsPassword) }
   await db.transaction((tx) => outbox.finish(tx, email, 'captured', kept))
-  log('notice.captured', { noticeId: email.id, kind: email.kind })
+  log('notification.captured', { notificationId: email.id, kind: email.kind })
 }

@@ -20,7 +20,7 @@ const redialsMax = 1
 
 export interface Mailer {
   /** Rejects with what `failure` understands. */
-  send(to: string, text: Text, noticeId: number): Promise<void>
+  send(to: string, text: Text, notificationId: number): Promise<void>
   close(): void
 }
 
@@ -41,9 +41,9 @@ export function mailer({ url, from }: Smtp): Mailer {
   })
   const host = /@([^\s>]+)>?$/.exec(from)?.[1] ?? 'voltbay'
   return {
-    send: async (to, { title, body }, noticeId) => {
+    send: async (to, { title, body }, notificationId) => {
       // The same id at every attempt: a letter whose success we never heard of is recognised when it comes again.
-      const messageId = `<notice-${noticeId}@${host}>`
+      const messageId = `<notice-${notificationId}@${host}>`
       await transport.sendMail({ from, to: { name: '', address: to }, subject: title, text: body, messageId })
     },
     close: () => transport.close(),

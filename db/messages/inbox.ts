@@ -24,12 +24,12 @@ const COLUMNS = [
 /** What somebody outside told us, and what became of it (docs/providers.md 0 rule 5). */
 export type WebhookEvent = Pick<Row, (typeof COLUMNS)[number]>
 
-/** A notice with its bytes. */
+/** A webhook event with its bytes. */
 export type Stored = WebhookEvent & Pick<Row, 'raw' | 'address'>
 
 export interface NewWebhookEvent {
   provider: string
-  /** What makes it the same notice for its sender. */
+  /** What makes it the same webhook event for its sender. */
   dedupKey: string
   /** What it says, in a form that is the same whenever it says the same. */
   content: string
@@ -40,7 +40,7 @@ export interface NewWebhookEvent {
   isState?: boolean
 }
 
-/** How the work on a notice ended. `unmatched`: it names what we do not know yet, and may be worked again. */
+/** How the work on a webhook event ended. `unmatched`: it names what we do not know yet, and may be worked again. */
 export interface Outcome {
   state: 'done' | 'ignored' | 'failed' | 'unmatched'
   result: Record<string, unknown>
@@ -48,7 +48,7 @@ export interface Outcome {
   why?: string
 }
 
-/** States in which nothing was done for a notice yet. */
+/** States in which nothing was done for a webhook event yet. */
 const open: readonly InboxState[] = ['received', 'failed', 'unmatched']
 export const isOpen = ({ state }: WebhookEvent) => open.includes(state)
 /** After so many failures of ours it waits for an operator. */
@@ -81,7 +81,7 @@ async function add(
 }
 
 /**
- * Stores a notice; its transaction commits before it is answered. The same said again is the same row. Under a key
+ * Stores a webhook event; its transaction commits before it is answered. The same said again is the same row. Under a key
  * that said something else, it takes that row's place as long as nothing was done for it (or it `isState`); else it is
  * a `conflict`, kept beside the first as failed.
  */
@@ -112,7 +112,7 @@ export async function receive(
         state = case when state in ('done', 'ignored') then state else 'ignored' end
       where id = ${known.id}`
   }
-  throw new Error('a notice was replaced again and again while it was received')
+  throw new Error('a webhook event was replaced again and again while it was received')
 }
 
 async function repeated(tx: Tx, id: number): Promise<WebhookEvent> {
@@ -138,9 +138,9 @@ export async function keepUnread(
 }
 
 /**
- * Works a notice once: what it causes, its state and its result in one transaction. `prepare` runs before it and may
- * ask the outside; it gives what is to be done. A notice that is done is given back as it is. A failure of ours is
- * counted and thrown on; it is due again later, at most six times. Locks the notice before anything else.
+ * Works a webhook event once: what it causes, its state and its result in one transaction. `prepare` runs before it and may
+ * ask the outside; it gives what is to be done. A webhook event that is done is given back as it is. A failure of ours is
+ * counted and thrown on; it is due again later, at most six times. Locks the webhook event before anything else.
  * @throws Refused not_found, and what `prepare` and its work throw
  */
 export async function work(
@@ -149,7 +149,7 @@ export async function work(
   prepare: (webhookEvent: Stored) => Promise<(tx: Tx) => Promise<Outcome>>,
 ): Promise<{ webhookEvent: WebhookEvent; isWorked: boolean }> {
   const stored = await get(db.sql, id)
-  if (!stored) throw new Refused('not_found', `notice ${id}`)
+  if (!stored) throw new Refused('not_found', `webhook event ${id}`)
   if (!isOpen(stored)) return { webhookEvent: stored, isWorked: false }
   try {
     const act = await prepare(stored)
@@ -180,7 +180,7 @@ export async function fail(db: Db, id: number, error: Error): Promise<void> {
   )
 }
 
-/** Which notices are due: never tried, failed a while ago, or naming what we may know by now. Oldest first. */
+/** Which webhook events are due: never tried, failed a while ago, or naming what we may know by now. Oldest first. */
 export async function due(q: Queryable, limit: number): Promise<number[]> {
   const rows = await q<{ id: number }[]>`
     select id from inbox
@@ -192,7 +192,7 @@ export async function due(q: Queryable, limit: number): Promise<number[]> {
   return rows.map(({ id }) => id)
 }
 
-/** Wakes whoever works the notices nobody waits for, when the transaction commits. */
+/** Wakes whoever works the webhook events nobody waits for, when the transaction commits. */
 export async function ring(tx: Tx): Promise<void> {
   await tx`select pg_notify(${INBOX_CHANNEL}, '')`
 }
@@ -202,7 +202,7 @@ export async function get(q: Queryable, id: number): Promise<Stored | undefined>
   return row
 }
 
-/** The latest notices, newest first. */
+/** The latest webhook events, newest first. */
 export async function list(
   q: Queryable,
   { state, provider, limit }: { state?: InboxState | undefined; provider?: string | undefined; limit: number },
@@ -213,7 +213,7 @@ export async function list(
     order by id desc limit ${limit}`
 }
 
-/** Takes a notice out of the way whose content was received anew under its own key. */
+/** Takes a webhook event out of the way whose content was received anew under its own key. */
 export async function supersede(tx: Tx, id: number, by: number): Promise<void> {
   await tx`
     update inbox set state = 'ignored', worked_at = now(), result = ${tx.json({ status: 'superseded', by })}

@@ -13,7 +13,7 @@ export interface NotificationData {
 export type NotificationKind = keyof NotificationData
 
 export interface NotificationAbout {
-  /** What makes it the same notice: said twice counts once. */
+  /** What makes it the same notification: said twice counts once. */
   key?: string
   /** A password is made when the letter is written, and only its hash is kept. */
   bringsPassword?: boolean

@@ -18,7 +18,7 @@ export const FAILURES_IN_ROW_MAX = 5
 const REQUEUE_DAYS = 30
 const errorCharactersMax = 500
 
-/** A notice whose sender has it for the present. */
+/** A notification whose sender has it for the present. */
 export type Email = {
   [K in NotificationKind]: {
     id: number

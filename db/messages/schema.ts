@@ -48,7 +48,7 @@ export const inbox = pgTable(
     id: id(),
     /** `1c`, `bitrix24` … */
     provider: text().notNull(),
-    /** What makes it the same notice for its sender: a document number, an event and its object. */
+    /** What makes it the same webhook event for its sender: a document number, an event and its object. */
     dedupKey: text().notNull(),
     /** SHA-256 of what it says, hex. */
     contentHash: text().notNull(),

@@ -5,7 +5,7 @@ export const COMMAND_CHANNEL = 'voltbay_command'
 export const ANSWER_CHANNEL = 'voltbay_answer'
 export const EVENT_CHANNEL = 'voltbay_event'
 export const NOTIFICATION_CHANNEL = 'voltbay_notice'
-/** A notice from outside was stored that nobody waits for. */
+/** A webhook event from outside was stored that nobody waits for. */
 export const INBOX_CHANNEL = 'voltbay_inbox'
 /** Payload: a device's id. What a gateway knows of it, its keys, has changed. */
 export const DEVICE_CHANNEL = 'voltbay_station'

@@ -42,7 +42,7 @@ const receive = (content: object) =>
     }),
   )
 
-test('an operator lists notices, looks at one, and replays it: it counts once', async () => {
+test('an operator lists webhook events, looks at one, and replays it: it counts once', async () => {
   const { webhookEvent } = await receive(body)
   const id = String(webhookEvent.id)
   const unknown = await cli('replay', id)
@@ -87,5 +87,5 @@ test('what is asked wrongly is told how to ask', async () => {
     expect([code, stdout, stderr.split('\n')[0]], args.join(' ')).toEqual([2, '', expect.stringContaining('npm run')])
   }
   expect(await cli('--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('replay') })
-  expect(await cli('show', '999999')).toMatchObject({ code: 1, stderr: 'there is no notice 999999\n' })
+  expect(await cli('show', '999999')).toMatchObject({ code: 1, stderr: 'there is no webhook event 999999\n' })
 }, 60_000)

@@ -17,7 +17,7 @@ test('three senders over 60 letters send each once', async () => {
   const common = journal()
   await Promise.all([1, 2, 3].map(() => sender(server.smtp, common)))
   await tell(people.map(({ id }) => id))
-  await common.until('notice.sent', 60)
+  await common.until('notification.sent', 60)
   expect(server.emails.map(({ to }) => to).sort()).toEqual(people.map(({ email }) => email).sort())
 })
 
@@ -29,9 +29,9 @@ test('a letter whose sender died is sent by another, once the time is over', asy
   const { emails } = await db.transaction((tx) => outbox.claim(tx, 10, false))
   expect(emails).toHaveLength(1)
   const { until, said } = await sender(server.smtp)
-  expect(said('notice.sent')).toHaveLength(0)
+  expect(said('notification.sent')).toHaveLength(0)
   await comeDue()
-  await until('notice.sent')
+  await until('notification.sent')
   // The dead one's word comes too late to count.
   await db.transaction((tx) => outbox.fail(tx, emails[0]!, { error: 'late', isFinal: true, isServers: false }))
   expect(await rowsOf(id)).toMatchObject([{ status: 'sent', attempts: 2, lastError: null }])
@@ -45,8 +45,8 @@ test('an address the server refuses ends its letter at once, and the others go o
   )
   const { until } = await sender(server.smtp)
   await tell([bad.id, good.id])
-  await until('notice.given_up')
-  await until('notice.sent')
+  await until('notification.given_up')
+  await until('notification.sent')
   expect(await rowsOf(bad.id)).toMatchObject([{ status: 'failed', attempts: 1, lastError: 'EENVELOPE 550' }])
   const { body } = await call('GET', '/api/admin/email-status', { token: service.token })
   expect(body.data).toMatchObject({ failed: 1, failures_in_row: 0 })
@@ -63,13 +63,13 @@ test('a server that fails again and again is left alone for all, until an admin 
   const people = await Promise.all(Array.from({ length: 8 }, () => person()))
   await tell(people.map(({ id }) => id))
   /** The next letter comes back. */
-  const postponed = (seen: number) => until('notice.postponed', seen + 1)
-  for (let seen = 0; said('mail.switched_off').length === 0; seen = said('notice.postponed').length) {
+  const postponed = (seen: number) => until('notification.postponed', seen + 1)
+  for (let seen = 0; said('mail.switched_off').length === 0; seen = said('notification.postponed').length) {
     await Promise.race([postponed(seen), until('mail.switched_off')])
     await comeDue()
   }
   for (;;) {
-    const seen = said('notice.postponed').length
+    const seen = said('notification.postponed').length
     const [sending] = await db.sql`select 1 from notifications where status = 'sending'`
     if (!sending) break
     await postponed(seen)
@@ -95,7 +95,7 @@ test('a server that fails again and again is left alone for all, until an admin 
     body: { success: true, message: expect.any(String), email_enabled: true, requeued: 8 },
   })
   expect((await shown()).body).toMatchObject({ email_enabled: true, data: { switched_off_at: null } })
-  await until('notice.sent', 8)
+  await until('notification.sent', 8)
   expect(server.dialled()).toBeGreaterThan(dialled)
   expect(await outbox.state(db.sql)).toMatchObject({ isEnabled: true, failuresInRow: 0, queued: 0 })
   const [audit] =
@@ -113,20 +113,20 @@ test('a letter is tried six times, later and later, and then given up; a reset t
   await tell([id])
   const waits: number[] = []
   for (let attempt = 1; attempt < 6; attempt++) {
-    await until('notice.postponed', attempt)
+    await until('notification.postponed', attempt)
     const [row] = await db.sql<
       { wait: number }[]
     >`select round(extract(epoch from due_at - now()))::int as wait from notifications where user_id = ${id}`
     waits.push(row!.wait)
     await comeDue()
   }
-  await until('notice.given_up')
+  await until('notification.given_up')
   const expected = [30, 120, 480, 1_920, 7_680]
   for (const [n, wait] of waits.entries()) expect(Math.abs(wait - expected[n]!)).toBeLessThan(5)
   expect(await rowsOf(id)).toMatchObject([{ status: 'failed', attempts: 6, lastError: 'EENVELOPE 451' }])
   answer = undefined
   expect((await call('POST', '/api/admin/reset-email', { token: service.token })).body.requeued).toBe(1)
-  await until('notice.sent')
+  await until('notification.sent')
 })
 
 test('a server that hangs up in the middle is a failure, not an end', async () => {
@@ -136,8 +136,8 @@ test('a server that hangs up in the middle is a failure, not an end', async () =
   const { until } = await sender(server.smtp)
   const { id } = await person()
   await tell([id])
-  await until('notice.postponed')
+  await until('notification.postponed')
   await comeDue()
-  await until('notice.sent')
+  await until('notification.sent')
   expect(server.emails).toHaveLength(1)
 })

@@ -25,12 +25,12 @@ test('a registration, its approval and its rejection are told by letter, to the 
     expect(status).toBe(201)
     ids.push(body.user_id)
   }
-  await until('notice.sent', 2)
+  await until('notification.sent', 2)
   const approval = { user_id: ids[0], role: 'user', org_unit_id: group }
   expect((await call('POST', '/api/admin/approve-user', { token: service.token, body: approval })).status).toBe(200)
   const rejection = { user_id: ids[1], reason: 'Неверные данные' }
   expect((await call('POST', '/api/admin/reject-user', { token: service.token, body: rejection })).status).toBe(200)
-  await until('notice.sent', 4)
+  await until('notification.sent', 4)
   const [, , ...decided] = server.emails
   const [approved] = decided.filter(({ to }) => to === anna.email)
   expect(approved).toMatchObject({ from: 'no-reply@voltbay.test', subject: 'Учётная запись одобрена' })
@@ -64,7 +64,7 @@ test('who registers without a password gets one by letter, which is kept nowhere
   expect(registered.status).toBe(201)
   const { user_id: id } = registered.body
   const { until, lines } = await sender(server.smtp)
-  await until('notice.sent')
+  await until('notification.sent')
   const password = /Пароль: (\S+)/.exec(server.emails[0]!.text)![1]!
   expect(password).toMatch(/^[a-zA-Z2-9]{12}$/)
   const everything = JSON.stringify([registered.body, lines, await rowsOf(id), await db.sql`select * from audit_log`])
@@ -82,21 +82,21 @@ test('a letter that has to be sent again brings a new password; one set meanwhil
   const { until } = await sender(server.smtp)
   const hashOf = async (id: number) => (await db.sql`select password_hash from users where id = ${id}`)[0]!.passwordHash
   const { body: first } = await call('POST', '/api/auth/register', { body: newcomer() })
-  await until('notice.postponed')
+  await until('notification.postponed')
   const before = await hashOf(first.user_id)
   await comeDue()
-  await until('notice.sent')
+  await until('notification.sent')
   expect(before).toMatch(/^\$argon2id/)
   expect(await hashOf(first.user_id)).not.toBe(before)
 
   answers.push('451 later')
   const { body: second } = await call('POST', '/api/auth/register', { body: newcomer() })
-  await until('notice.postponed', 2)
+  await until('notification.postponed', 2)
   const change = { password: 'chosen by staff' }
   expect((await call('PUT', `/api/users/${second.user_id}`, { token: service.token, body: change })).status).toBe(200)
   const chosen = await hashOf(second.user_id)
   await comeDue()
-  await until('notice.sent', 2)
+  await until('notification.sent', 2)
   expect(await hashOf(second.user_id)).toBe(chosen)
   expect(server.emails.at(-1)!.text).not.toContain('Пароль')
 })
@@ -106,7 +106,7 @@ test('without a mail server letters are captured, and no password is made before
   const without = await sender(null)
   const who = newcomer()
   const { body } = await call('POST', '/api/auth/register', { body: who })
-  await without.until('notice.captured')
+  await without.until('notification.captured')
   const [row] = await rowsOf(body.user_id)
   expect(row).toMatchObject({ status: 'captured', recipient: who.email })
   expect(row!.body).toContain('Анна Новая')
@@ -119,7 +119,7 @@ test('without a mail server letters are captured, and no password is made before
   const server = await mailServer()
   const { until } = await sender(server.smtp)
   await db.transaction((tx) => outbox.reset(tx, { userId: service.id, roles: [] }, true))
-  await until('notice.sent')
+  await until('notification.sent')
   expect(server.emails[0]!.text).toMatch(/Пароль: \S{12}\n/)
 })
 
@@ -134,7 +134,7 @@ test('the API sends letters by itself', async () => {
     body: JSON.stringify(newcomer()),
   })
   expect(registered.status).toBe(201)
-  await until('notice.sent')
+  await until('notification.sent')
   expect(server.emails).toHaveLength(1)
   await close()
 })
@@ -147,7 +147,7 @@ test('who has no address, or no account any more, gets no letter', async () => {
   await db.sql`update users set deleted_at = now() where id = ${gone.id}`
   await db.sql`update users set email = null where id = ${silent.id}`
   await tell([gone.id, silent.id])
-  await until('notice.given_up', 2)
+  await until('notification.given_up', 2)
   expect(server.emails).toEqual([])
 })
 
@@ -158,6 +158,6 @@ test('a line break in a name or an address writes no header of its own', async (
   const { id } = await person()
   await db.sql`update users set full_name = ${'Ив\r\nBcc: x@evil.example'}, email = ${'a@b.example\r\nBcc: y@evil.example'} where id = ${id}`
   await tell([id])
-  await Promise.race([until('notice.sent'), until('notice.given_up'), until('notice.postponed')])
+  await Promise.race([until('notification.sent'), until('notification.given_up'), until('notification.postponed')])
   for (const { headers } of server.emails) expect(headers).not.toHaveProperty('bcc')
 })

@@ -56,8 +56,8 @@ test('a decided newcomer does not wait again, and an approval by change is told 
   const approved = await put(service.token, id, { status: 'active' })
   expect(approved).toMatchObject({ status: 200, body: { data: { status: 'active' } } })
   expect(await put(service.token, id, { status: 'pending' })).toMatchObject({ status: 400 })
-  const notices = await db.sql`select kind from notifications where user_id = ${id}`
-  expect([...notices]).toEqual([{ kind: 'user.approved' }])
+  const notifications = await db.sql`select kind from notifications where user_id = ${id}`
+  expect([...notifications]).toEqual([{ kind: 'user.approved' }])
 })
 
 test('of two service admins who block each other at once, one stays', async () => {

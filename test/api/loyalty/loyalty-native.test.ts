@@ -93,7 +93,7 @@ describe('a native webhook', () => {
       { status: 'accepted', message: 'Уведомление принято', user_id: null },
     ])
     await done
-    expect(worked).toMatchObject([{ event: 'notice.worked', about: { state: 'done' } }])
+    expect(worked).toMatchObject([{ event: 'webhook.worked', about: { state: 'done' } }])
     expect(crm.asked).toEqual(['/rest/1/portal-secret/crm.contact.get.json 89'])
     expect(await users('89')).toEqual([{ email: 'ivan@example.com', phone: '+79991234567', fullName: 'Иванов Иван' }])
     expect((await tell('89')).body).toMatchObject({ status: 'success', user_id: expect.any(Number) })
@@ -135,7 +135,7 @@ describe('a native webhook', () => {
     for (const [n, reply] of replies.entries()) {
       crm.replies(() => reply)
       await attempt()
-      expect(worked.at(-1)).toMatchObject({ event: 'notice.failed' })
+      expect(worked.at(-1)).toMatchObject({ event: 'webhook.failed' })
       expect(await rows('91')).toMatchObject([{ state: 'received', attempts: n + 1 }])
     }
     crm.replies(null)

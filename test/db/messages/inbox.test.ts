@@ -29,7 +29,7 @@ const effect = (id: number) => async () => async (tx: Tx) => {
 const effects = async (id: number) =>
   (await sql`select 1 from audit_log where entity_type = 'notice' and entity_id = ${id}`).length
 
-test('a notice is kept byte by byte, and said twice it is one row', async () => {
+test('a webhook event is kept byte by byte, and said twice it is one row', async () => {
   const given = document()
   const first = await receive(given)
   expect(first).toMatchObject({ is: 'new', webhookEvent: { state: 'received', attempts: 0, repeats: 0, result: null } })
@@ -78,15 +78,18 @@ test('while it is being worked, other content is a conflict too', async () => {
   expect((await receive({ ...given, content: '900 points' })).is).toBe('conflict')
 })
 
-test.each(['unmatched', 'failed'] as const)('a %s notice may be corrected: nothing was done for it', async (state) => {
-  const given = document('patient X')
-  const { webhookEvent } = await receive(given)
-  await inbox.work(db, webhookEvent.id, async () => async () => ({ state, result: {} }))
-  const corrected = await receive({ ...given, content: 'patient Y' })
-  expect(corrected.is).toBe('new')
-  expect(await inbox.get(sql, webhookEvent.id)).toMatchObject({ state: 'ignored', raw: given.raw })
-  expect((await receive({ ...given, content: 'patient Y' })).webhookEvent.id).toBe(corrected.webhookEvent.id)
-})
+test.each(['unmatched', 'failed'] as const)(
+  'a %s webhook event may be corrected: nothing was done for it',
+  async (state) => {
+    const given = document('patient X')
+    const { webhookEvent } = await receive(given)
+    await inbox.work(db, webhookEvent.id, async () => async () => ({ state, result: {} }))
+    const corrected = await receive({ ...given, content: 'patient Y' })
+    expect(corrected.is).toBe('new')
+    expect(await inbox.get(sql, webhookEvent.id)).toMatchObject({ state: 'ignored', raw: given.raw })
+    expect((await receive({ ...given, content: 'patient Y' })).webhookEvent.id).toBe(corrected.webhookEvent.id)
+  },
+)
 
 test('of a subject’s state the latest word stands, and an earlier one said again is a new one', async () => {
   const given = document('a', { isState: true })
@@ -131,7 +134,7 @@ test('what an attempt did is undone with it, counted, and due again later; six f
   })
 })
 
-test('a notice that is done is given back as it is, and a late failure does not undo it', async () => {
+test('a webhook event that is done is given back as it is, and a late failure does not undo it', async () => {
   const { webhookEvent } = await receive(document())
   await inbox.work(db, webhookEvent.id, effect(webhookEvent.id))
   const again = await inbox.work(db, webhookEvent.id, failing)
