@@ -163,13 +163,9 @@ function reading(plain: Parts) {
   return { find, get, list }
 }
 
-function writing(plain: Parts, find: (q: Queryable, id: number) => Promise<Row | undefined>) {
-  const { table, columns, shown, isSoft, scope, noted, is, unknown, select, assertReached } = plain
-  const taken = uniqueFields(table)
-  const now = (names: string[]) =>
-    Object.fromEntries(names.flatMap((name) => (columns[name] ? [[name, sql`now()`]] : [])))
-  const said = (row: Row, given: Row) => pick(row, noted?.values ?? Object.keys(given))
-  const note = (tx: Tx, actor: Actor, act: string, id: number, values: Partial<audit.Change>) =>
+/** Writes who changed what, where a table says so. */
+const noting =
+  (noted: Parts['noted']) => (tx: Tx, actor: Actor, act: string, id: number, values: Partial<audit.Change>) =>
     noted &&
     audit.record(tx, actor, noted.surface, {
       action: `${noted.as}.${act}`,
@@ -177,6 +173,14 @@ function writing(plain: Parts, find: (q: Queryable, id: number) => Promise<Row |
       entityId: id,
       ...values,
     })
+
+function writing(plain: Parts, find: (q: Queryable, id: number) => Promise<Row | undefined>) {
+  const { table, columns, shown, isSoft, scope, noted, is, unknown, select, assertReached } = plain
+  const taken = uniqueFields(table)
+  const now = (names: string[]) =>
+    Object.fromEntries(names.flatMap((name) => (columns[name] ? [[name, sql`now()`]] : [])))
+  const said = (row: Row, given: Row) => pick(row, noted?.values ?? Object.keys(given))
+  const note = noting(noted)
   const locked = onceFor<Row>((id) => select(shown, is(id)).for('update', { of: table }))
 
   async function hold(tx: Tx, actor: Actor, id: number): Promise<Row> {
@@ -198,17 +202,8 @@ function writing(plain: Parts, find: (q: Queryable, id: number) => Promise<Row |
     const set = values(given)
     if (scope && scope.by in set) await assertReached(tx, actor, 'changed', given)
     const moved = { ...set, ...now(['updatedAt']) }
-    if (Object.keys(moved).length > 0)
-      await unlessTaken(
-        run(
-          tx,
-          build
-            .update(table)
-            .set(moved)
-            .where(is(value(id))),
-        ),
-        taken,
-      )
+    const update = build.update(table)
+    if (Object.keys(moved).length > 0) await unlessTaken(run(tx, update.set(moved).where(is(value(id)))), taken)
     const row = (await find(tx, id))!
     await note(tx, actor, 'update', id, { oldValues: said(before, set), newValues: said(row, set) })
     return row

@@ -185,8 +185,6 @@ export function dispatcher<To extends Addressee>(context: DispatcherContext<To>)
       start()
     },
     answered: watch.stop,
-    settled: async () => {
-      await round
-    },
+    settled: async () => void (await round),
   }
 }

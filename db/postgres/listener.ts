@@ -17,6 +17,26 @@ export interface NotificationListener {
 /** How late a listener may be back after the database is. */
 const retryMs = 250
 
+/** A listener, and when it first hears. */
+function listenerOf(onNotify: Listener['onNotify'], onListen: Listener['onListen']) {
+  const { promise: heard, resolve } = Promise.withResolvers<void>()
+  const first = () => {
+    resolve()
+    onListen()
+  }
+  return { listener: { onNotify, onListen: first }, heard }
+}
+
+/** Whatever fails here ends the connection, and a new one is dialled. */
+function hear(on: Client, channel: string, listeners: Iterable<Listener>) {
+  on.sql.unsafe(`listen "${channel}"`).then(
+    () => {
+      for (const { onListen } of listeners) onListen()
+    },
+    () => on.end(),
+  )
+}
+
 /** One connection for all channels, dialled when somebody listens, and again after it was lost. */
 export function notificationListener(open: Open): NotificationListener {
   const channels = new Map<string, Set<Listener>>()
@@ -41,16 +61,6 @@ export function notificationListener(open: Open): NotificationListener {
     for (const [channel, listeners] of channels) hear(mine, channel, listeners)
   }
 
-  /** Whatever fails here ends the connection, and `start` comes again. */
-  function hear(on: Client, channel: string, listeners: Iterable<Listener>) {
-    on.sql.unsafe(`listen "${channel}"`).then(
-      () => {
-        for (const { onListen } of listeners) onListen()
-      },
-      () => on.end(),
-    )
-  }
-
   async function forget(channel: string, listener: Listener) {
     const listeners = channels.get(channel)
     listeners?.delete(listener)
@@ -63,18 +73,11 @@ export function notificationListener(open: Open): NotificationListener {
   return {
     listen: async (channel, onNotify, onListen = () => {}) => {
       if (!/^\w+$/.test(channel)) throw new Error(`${channel} is no name for a channel`)
-      const heard = Promise.withResolvers<void>()
-      const listener = {
-        onNotify,
-        onListen: () => {
-          heard.resolve()
-          onListen()
-        },
-      }
+      const { listener, heard } = listenerOf(onNotify, onListen)
       channels.set(channel, (channels.get(channel) ?? new Set()).add(listener))
       if (client) hear(client, channel, [listener])
       else if (!retry) start()
-      await heard.promise
+      await heard
       return () => forget(channel, listener)
     },
     close: async () => {

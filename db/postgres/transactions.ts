@@ -70,6 +70,18 @@ export function transactions(open: Open, max: number): Transactions {
   }
 }
 
+/** Stands in the queue for a connection. @throws DatabaseBusyError none came free */
+function wait(waiting: Waiter[]): Promise<Lane> {
+  const { promise, resolve, reject } = Promise.withResolvers<Lane>()
+  const waiter: Waiter = { take: resolve, fail: reject }
+  const timer = setTimeout(() => {
+    waiting.splice(waiting.indexOf(waiter), 1)
+    reject(new DatabaseBusyError())
+  }, waitMsMax)
+  waiting.push(waiter)
+  return promise.finally(() => clearTimeout(timer))
+}
+
 /** Connections, each for one transaction at a time. One that is lost or in doubt is thrown away, never used again. */
 function lanesOf(open: Open, max: number) {
   const lanes = new Set<Lane>()
@@ -91,24 +103,13 @@ function lanesOf(open: Open, max: number) {
     waiting.shift()?.take(add())
   }
 
-  function wait(): Promise<Lane> {
-    const { promise, resolve, reject } = Promise.withResolvers<Lane>()
-    const waiter: Waiter = { take: resolve, fail: reject }
-    const timer = setTimeout(() => {
-      waiting.splice(waiting.indexOf(waiter), 1)
-      reject(new DatabaseBusyError())
-    }, waitMsMax)
-    waiting.push(waiter)
-    return promise.finally(() => clearTimeout(timer))
-  }
-
   return {
     acquire: async (): Promise<Lane> => {
       if (closed) throw ended()
       const free = idle.pop() ?? (lanes.size < max ? add() : undefined)
       if (free) return free
       if (waiting.length >= waitingMax) throw new DatabaseBusyError()
-      return await wait()
+      return await wait(waiting)
     },
     release: (lane: Lane) => {
       if (lane.lost || closed) return discard(lane)

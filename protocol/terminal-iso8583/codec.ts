@@ -85,22 +85,23 @@ function moment(unixSeconds: number): string {
     .join('')
 }
 
+/** A message whose MAC is right, and which is well formed. @throws MalformedBody */
+function believed(frame: Buffer, ring: ReturnType<typeof ringOf>, carrier: Carrier) {
+  const { tpdu, message: bytes } = open(frame, carrier)
+  const message = split(bytes)
+  if (!(message.hasMac && ring.accepts(bytes)))
+    throw malformed(message, message.fault ?? 'bad MAC', refusal(message, 'A0', null, tpdu, carrier))
+  if (message.fault) throw malformed(message, message.fault, refusal(message, '30', ring, tpdu, carrier))
+  return { message, tpdu }
+}
+
 function codec(terminalCode: string, carrier: Carrier, { keys, cardKey }: Secrets): Codec {
   const ring = ringOf(keys)
   const fingerprint = hmacOf(cardKey, 'hex')
   let lastTpdu: Buffer | null = null
 
-  function believed(frame: Buffer): { message: Message; tpdu: Buffer | null } {
-    const { tpdu, message: bytes } = open(frame, carrier)
-    const message = split(bytes)
-    if (!(message.hasMac && ring.accepts(bytes)))
-      throw malformed(message, message.fault ?? 'bad MAC', refusal(message, 'A0', null, tpdu, carrier))
-    if (message.fault) throw malformed(message, message.fault, refusal(message, '30', ring, tpdu, carrier))
-    return { message, tpdu }
-  }
-
   function decode(frame: Buffer): Report {
-    const { message, tpdu } = believed(frame)
+    const { message, tpdu } = believed(frame, ring, carrier)
     lastTpdu = tpdu && Buffer.from(tpdu)
     const report = understood(message, terminalCode, fingerprint)
     if (report === '12' && isAnswer(message.mti)) throw malformed(message, 'an answer to nothing')

@@ -26,7 +26,7 @@ export function pair({ keys = [key], ...settings }: Settings = {}) {
   return { device, codec: codec({ keys, cardKey }) }
 }
 
-export const card: Presented = { track2: '4242424242424242D29122010000000000' }
+const card: Presented = { track2: '4242424242424242D29122010000000000' }
 
 /** A purchase; what is named is changed. */
 export const purchase = (changes: Partial<Extract<Saying<Presented>, { kind: 'purchase' }>> = {}) => ({

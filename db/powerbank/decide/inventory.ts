@@ -201,6 +201,15 @@ function counted({ station }: Snapshot, { slots, banks, unreadable = [] }: Inven
   return { count: count || station.slotsDeclared, told }
 }
 
+/** What lay in slots that could not be read, unless it is listed in another. */
+function unread({ station, slots, banks: known }: Snapshot, unreadable: readonly number[], banks: readonly SeenBank[]) {
+  const listed = new Set(banks.map(({ bankId }) => known.get(bankId)!.id))
+  return slots
+    .filter(({ stationId, slotNumber }) => stationId === station.id && unreadable.includes(slotNumber))
+    .filter(({ powerbankId }) => !listed.has(powerbankId))
+    .map(({ powerbankId }): Change => ({ kind: 'unread', powerbankId }))
+}
+
 /**
  * A whole list of a cabinet's slots (0x64, or the login of TCP-B): the truth about what it holds. Closes the
  * orders of banks that are present, decides ejects nobody answered, moves banks and forgets those that are gone. Just
@@ -228,18 +237,13 @@ export function inventory(snapshot: Snapshot, report: InventoryReport): Change[]
   const held = banks.filter(({ bankId }) => !out.has(snapshot.banks.get(bankId)!.id))
   const isRead = (slot: number) => faceOf(report, slot) === 'empty'
   const { changes, missing } = put(snapshot, held, isWhole ? isRead : () => false)
-  const lies = new Set(banks.map(({ bankId }) => snapshot.banks.get(bankId)!.id))
-  const unread = snapshot.slots.filter(
-    ({ stationId, slotNumber, powerbankId }) =>
-      stationId === station.id && unreadable.includes(slotNumber) && !lies.has(powerbankId),
-  )
   const explained = new Set(orders.map(({ powerbankId }) => powerbankId))
   const { id: stationId } = station
   const { count, told } = counted(snapshot, report)
   return [
     ...meanings.flatMap(({ changes }) => changes ?? []),
     ...changes,
-    ...unread.map(({ powerbankId }): Change => ({ kind: 'unread', powerbankId })),
+    ...unread(snapshot, unreadable, banks),
     ...ofTwins,
     ...tellMissing(missing.filter(({ powerbankId }) => !explained.has(powerbankId))),
     ...(known.length < listed.length
