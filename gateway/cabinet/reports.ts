@@ -5,7 +5,7 @@ import { answer } from '../../db/powerbank/answers.ts'
 import * as sightings from '../../db/powerbank/cabinet-reports.ts'
 import { learn as learnClock } from '../../db/powerbank/clocks.ts'
 import { type Rules, usualRules } from '../../db/powerbank/decide/snapshot.ts'
-import type { Report } from '../../protocol/cabinet.ts'
+import type { Command, Report } from '../../protocol/cabinet.ts'
 import { accepted, type Outcome, silent } from '../device-handlers.ts'
 
 type Handler<K extends Report['kind']> = (
@@ -35,8 +35,10 @@ async function moved(
   return outcome
 }
 
-/** What each report does. A kind without a line here does not compile. */
-const handlers: { [K in Report['kind']]: Handler<K> } = {
+type Answer = Command['kind']
+
+/** What each report does. A kind without a line here does not compile, unless it answers a command and does no more. */
+const handlers: { [K in Exclude<Report['kind'], Answer>]: Handler<K> } & { [K in Answer]?: Handler<K> } = {
   // TCP-B's login lists the slots, which is an inventory; TCP-A's lists nothing.
   async login(tx, stationId, { banks, boxId: _, kind, ...list }, _hex, rules) {
     if (banks) await sightings.inventory(tx, stationId, { ...list, banks }, kind, rules)
@@ -60,10 +62,6 @@ const handlers: { [K in Report['kind']]: Handler<K> } = {
   },
   eject: moved,
   force_eject: moved,
-  restart: answered,
-  iccid: answered,
-  volume: answered,
-  set_volume: answered,
   async server_address(tx, stationId, report, hex) {
     const outcome = await answered(tx, stationId, report, hex)
     const { heartbeatSeconds } = report
@@ -78,8 +76,6 @@ const handlers: { [K in Report['kind']]: Handler<K> } = {
   },
   // The access point's password is the operator's secret: it is set, never kept.
   apn: (tx, stationId, { password: _, ...report }, hex) => answered(tx, stationId, report, hex),
-  set_apn: answered,
-  software_version: answered,
 }
 
 /** Does what a report means, inside the caller's transaction. */
@@ -92,5 +88,5 @@ export async function handle(
 ): Promise<Outcome> {
   await madeTrueBy(tx, hex)
   // The table is typed kind by kind; here the kind is only known at run time, and the report is the one it says.
-  return await (handlers[report.kind] as Handler<any>)(tx, stationId, report, hex, rules)
+  return await ((handlers[report.kind] ?? answered) as Handler<any>)(tx, stationId, report, hex, rules)
 }

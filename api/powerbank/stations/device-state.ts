@@ -6,13 +6,10 @@ import * as commands from '../../../db/powerbank/station-commands.ts'
 import type * as stations from '../../../db/powerbank/stations.ts'
 import type { Env } from '../../context.ts'
 import { STAFF, staff } from '../people/rights.ts'
-import { idParam, json, no, ok, router, Time, time, yes } from '../surface.ts'
+import { json, no, ok, router, Time, time, yes } from '../surface.ts'
 import { QUERY_WAIT_MS, settled, volumePercent, volumeScale } from './command-answer.ts'
+import { params, question, reading, tags, unheard } from './questions.ts'
 import { Station, stationOf, toJson } from './station-view.ts'
-
-const tags = ['Управление станциями (команды)']
-const description = 'Последний ответ станции; 404, пока она не отвечала.'
-const params = z.object({ station_id: idParam })
 
 /** One occupied slot (docs/contracts.md 4.12). */
 export const InventorySlot = z
@@ -58,37 +55,7 @@ export const spellSlot = (slot: slots.Slot): z.infer<typeof InventorySlot> => ({
   last_update: time(slot.lastUpdate),
 })
 
-export const Volume = z
-  .object({ volume: z.int(), volume_level: z.int(), received_at: Time })
-  .openapi('VoiceVolume', { example: { volume: 53, volume_level: 8, received_at: '2025-10-16T10:00:00+03:00' } })
-
-/** The value of `Volume`: the device's own scale and the document's. */
-export const spellVolume = (station: stations.Station, level: number, at: Date): z.infer<typeof Volume> => ({
-  volume: volumePercent(level, volumeScale(station)),
-  volume_level: level,
-  received_at: time(at),
-})
-
-export const Address = z
-  .object({
-    server_address: z.string(),
-    server_port: z.int().nullable(),
-    heartbeat_interval: z.int().nullable().openapi({ description: 'Секунды' }),
-    received_at: Time,
-  })
-  .openapi('ServerAddress')
-
-/** The value of `Address`; a cabinet's port is text on the wire (docs/protocol.md 3, 0x6A). */
-export const spellAddress = (said: Record<string, any>, at: Date): z.infer<typeof Address> => ({
-  server_address: String(said.host ?? ''),
-  server_port: Number(said.port) || null,
-  heartbeat_interval: Number(said.heartbeatSeconds) || null,
-  received_at: time(at),
-})
-
-const unheard = () => new Refused('not_found', '', { text: 'Станция ещё не присылала эти данные' })
-
-/** What cabinets last said of themselves. */
+/** What cabinets say of themselves: asked now, and last. */
 export const deviceState = router()
 
 const Cache = z.object({ last_update: Time.nullable(), age_seconds: z.int(), is_online: z.boolean() })
@@ -100,7 +67,7 @@ deviceState.openapi(
     path: '/query-inventory/station/{station_id}',
     tags,
     summary: 'Получение инвентаря станции',
-    description,
+    description: reading,
     middleware: staff,
     request: { params },
     responses: {
@@ -124,58 +91,6 @@ deviceState.openapi(
       is_online: station.isOnline,
     }
     return c.json(yes({ station: toJson(station), inventory, cache_info }), 200)
-  },
-)
-
-deviceState.openapi(
-  createRoute({
-    method: 'get',
-    path: '/query-voice-volume/station/{station_id}',
-    tags,
-    summary: 'Получение данных о громкости',
-    description,
-    middleware: staff,
-    request: { params },
-    responses: {
-      200: {
-        description: 'Громкость',
-        ...json(ok({ station: Station, voice_volume: Volume, data: Volume }).openapi('StationVolume')),
-      },
-      ...no(400, 401, 403, 404),
-    },
-  }),
-  async (c) => {
-    const station = await stationOf(c.var.db.sql, c.var.actor, c.req.valid('param').station_id, ...STAFF)
-    const { volume } = station.deviceState
-    if (!volume) throw unheard()
-    const data = spellVolume(station, Number(volume.level), new Date(volume.at))
-    return c.json(yes({ station: toJson(station), voice_volume: data, data }), 200)
-  },
-)
-
-deviceState.openapi(
-  createRoute({
-    method: 'get',
-    path: '/query-server-address/station/{station_id}',
-    tags,
-    summary: 'Получение данных об адресе сервера',
-    description,
-    middleware: staff,
-    request: { params },
-    responses: {
-      200: {
-        description: 'Адрес сервера',
-        ...json(ok({ station: Station, server_address: Address, data: Address }).openapi('StationServerAddress')),
-      },
-      ...no(400, 401, 403, 404),
-    },
-  }),
-  async (c) => {
-    const station = await stationOf(c.var.db.sql, c.var.actor, c.req.valid('param').station_id, ...STAFF)
-    const { serverAddress } = station.deviceState
-    if (!serverAddress) throw unheard()
-    const data = spellAddress(serverAddress, new Date(serverAddress.at))
-    return c.json(yes({ station: toJson(station), server_address: data, data }), 200)
   },
 )
 
@@ -224,3 +139,50 @@ deviceState.openapi(
     return c.json(yes({ ...data, data }), 200)
   },
 )
+
+const Volume = z
+  .object({ volume: z.int(), volume_level: z.int(), received_at: Time })
+  .openapi('VoiceVolume', { example: { volume: 53, volume_level: 8, received_at: '2025-10-16T10:00:00+03:00' } })
+
+question(deviceState, {
+  name: 'voice-volume',
+  kind: 'volume',
+  kept: 'volume',
+  field: 'voice_volume',
+  view: Volume,
+  /** The device's own scale and the document's. */
+  spell: ({ level }, at, station) => ({
+    volume: volumePercent(Number(level), volumeScale(station)),
+    volume_level: Number(level),
+    received_at: time(at),
+  }),
+  beside: { volume: z.int(), volume_level: z.int() },
+  asked: { schema: 'VolumeQueried', summary: 'Запрос уровня громкости', message: 'Громкость получена' },
+  read: { schema: 'StationVolume', summary: 'Получение данных о громкости', description: 'Громкость' },
+})
+
+const Address = z
+  .object({
+    server_address: z.string(),
+    server_port: z.int().nullable(),
+    heartbeat_interval: z.int().nullable().openapi({ description: 'Секунды' }),
+    received_at: Time,
+  })
+  .openapi('ServerAddress')
+
+question(deviceState, {
+  name: 'server-address',
+  kind: 'server_address',
+  kept: 'serverAddress',
+  field: 'server_address',
+  view: Address,
+  /** A cabinet's port is text on the wire (docs/protocol.md 3, 0x6A). */
+  spell: ({ host, port, heartbeatSeconds }, at) => ({
+    server_address: String(host ?? ''),
+    server_port: Number(port) || null,
+    heartbeat_interval: Number(heartbeatSeconds) || null,
+    received_at: time(at),
+  }),
+  asked: { schema: 'ServerAddressQueried', summary: 'Запрос адреса сервера', message: 'Адрес сервера получен' },
+  read: { schema: 'StationServerAddress', summary: 'Получение данных об адресе сервера', description: 'Адрес сервера' },
+})

@@ -1,47 +1,19 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Context } from 'hono'
-import type { CommandRow } from '../../../db/devices/commands.ts'
 import { Refused } from '../../../db/powerbank/refused.ts'
 import * as slots from '../../../db/powerbank/slot-list.ts'
-import * as verbs from '../../../db/powerbank/station-commands.ts'
-import * as stations from '../../../db/powerbank/stations.ts'
-import type { Env } from '../../context.ts'
-import { IdempotencyKey, idempotencyOf } from '../../idempotency.ts'
 import { admins, STAFF, staff } from '../people/rights.ts'
-import { idBody, jsonBody, router, yes } from '../surface.ts'
-import { QUERY_WAIT_MS, sent, settled, spellSent, volumeLevel, volumePercent, volumeScale } from './command-answer.ts'
-import { Address, InventorySlot, spellAddress, spellSlot, spellVolume, Volume } from './device-state.ts'
+import { idBody, router, yes } from '../surface.ts'
+import { sent, spellSent, volumeLevel, volumePercent, volumeScale } from './command-answer.ts'
+import { InventorySlot, spellSlot } from './device-state.ts'
+import { ask, asking, request, Target, tags } from './questions.ts'
 import { stationOf } from './station-view.ts'
 
-const tags = ['Управление станциями (команды)']
-const description = 'Команда уходит сразу; ответ ждёт станцию. 400: не подключена, 408: не ответила.'
 /** A domain name's characters (RFC 1035 2.3.4, without the final dot). */
 const hostCharactersMax = 253
 const portMax = 65_535
 const heartbeatSecondsMax = 255
 const heartbeatSecondsDefault = 30
 const volumeMax = 100
-
-const Target = z.object({ station_id: idBody }).openapi('CommandTarget', { example: { station_id: 13 } })
-const request = <S extends z.ZodType>(schema: S) => ({
-  headers: IdempotencyKey,
-  body: jsonBody(schema),
-})
-
-/** Asks, waits, and gives the answer's row with its station. */
-async function ask(
-  c: Context<Env>,
-  body: { station_id: number },
-  question: verbs.Question,
-): Promise<{ row: CommandRow; station: stations.Station }> {
-  const { db, actor } = c.var
-  const request = { stationId: body.station_id, question, idempotency: idempotencyOf(c, body) }
-  const commandId = await db.transaction((tx) => verbs.ask(tx, actor, request))
-  const row = await settled(c, commandId, QUERY_WAIT_MS)
-  const station = await stations.find(db.sql, row.deviceId)
-  if (!station) throw new Refused('station_not_found')
-  return { row, station }
-}
 
 /** What staff may tell a cabinet (docs/contracts.md 4.12). */
 export const stationCommands = router()
@@ -52,7 +24,7 @@ stationCommands.openapi(
     path: '/restart-cabinet',
     tags,
     summary: 'Перезагрузка кабинета',
-    description,
+    description: asking,
     middleware: admins,
     request: request(Target),
     responses: sent('CabinetRestarted', {}),
@@ -69,7 +41,7 @@ stationCommands.openapi(
     path: '/query-inventory',
     tags,
     summary: 'Запрос инвентаря',
-    description,
+    description: asking,
     middleware: staff,
     request: request(Target),
     responses: sent('InventoryQueried', { data: z.object({ inventory: z.array(InventorySlot) }) }),
@@ -78,28 +50,6 @@ stationCommands.openapi(
     const { row, station } = await ask(c, c.req.valid('json'), { kind: 'inventory' })
     const inventory = (await slots.of(c.var.db.sql, station.id)).map(spellSlot)
     return c.json(yes({ message: 'Инвентарь получен', ...spellSent(row, station.boxId), data: { inventory } }), 200)
-  },
-)
-
-stationCommands.openapi(
-  createRoute({
-    method: 'post',
-    path: '/query-voice-volume',
-    tags,
-    summary: 'Запрос уровня громкости',
-    description,
-    middleware: staff,
-    request: request(Target),
-    responses: sent('VolumeQueried', { volume: z.int(), volume_level: z.int(), data: Volume }),
-  }),
-  async (c) => {
-    const { row, station } = await ask(c, c.req.valid('json'), { kind: 'volume' })
-    const data = spellVolume(station, Number(row.answer?.level), row.answeredAt!)
-    const { volume, volume_level } = data
-    return c.json(
-      yes({ message: 'Громкость получена', ...spellSent(row, station.boxId), volume, volume_level, data }),
-      200,
-    )
   },
 )
 
@@ -126,7 +76,7 @@ stationCommands.openapi(
     path: '/set-voice-volume',
     tags,
     summary: 'Установка уровня громкости',
-    description: `${description} Если заданы оба поля, действует volume_level.`,
+    description: `${asking} Если заданы оба поля, действует volume_level.`,
     middleware: staff,
     request: request(NewVolume),
     responses: sent('VolumeSet', { volume: z.number(), volume_level: z.int() }),
@@ -184,7 +134,7 @@ stationCommands.openapi(
     path: '/set-server-address',
     tags,
     summary: 'Установка адреса сервера',
-    description: `${description} Внимание: с неверным адресом кабинет не вернётся. Порт по умолчанию — порт этого сервера.`,
+    description: `${asking} Внимание: с неверным адресом кабинет не вернётся. Порт по умолчанию — порт этого сервера.`,
     middleware: admins,
     request: request(NewAddress),
     responses: sent('ServerAddressSet', {
@@ -200,23 +150,5 @@ stationCommands.openapi(
     const { row, station } = await ask(c, body, { kind: 'set_server_address', args })
     const given = { server_address, server_port, heartbeat_interval }
     return c.json(yes({ message: 'Адрес сервера установлен', ...spellSent(row, station.boxId), ...given }), 200)
-  },
-)
-
-stationCommands.openapi(
-  createRoute({
-    method: 'post',
-    path: '/query-server-address',
-    tags,
-    summary: 'Запрос адреса сервера',
-    description,
-    middleware: staff,
-    request: request(Target),
-    responses: sent('ServerAddressQueried', { data: Address }),
-  }),
-  async (c) => {
-    const { row, station } = await ask(c, c.req.valid('json'), { kind: 'server_address' })
-    const data = spellAddress(row.answer ?? {}, row.answeredAt!)
-    return c.json(yes({ message: 'Адрес сервера получен', ...spellSent(row, station.boxId), data }), 200)
   },
 )
