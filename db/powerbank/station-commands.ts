@@ -8,7 +8,10 @@ import { hasSlot } from './slot-counts.ts'
 
 /** What an operator may ask a cabinet. Kinds and args are protocol's Command without change. */
 export type Question =
-  | { kind: 'restart' | 'inventory' | 'volume' | 'server_address' | 'iccid'; args?: Record<string, never> }
+  | {
+      kind: 'restart' | 'inventory' | 'volume' | 'server_address' | 'iccid' | 'software_version'
+      args?: Record<string, never>
+    }
   | { kind: 'set_volume'; args: { level: number } }
   | { kind: 'set_server_address'; args: { host: string; port: string; heartbeatSeconds: number } }
 

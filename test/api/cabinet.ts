@@ -61,7 +61,7 @@ function metal(slots: number, level: number) {
     },
     apn: () => null,
     set_apn: () => null,
-    software_version: () => null,
+    software_version: () => ({ kind: 'software_version', version: '1.0.2' }),
   }
   return { held, inventory, willing }
 }

@@ -19,6 +19,7 @@ const posts: [path: string, kind: string, more: object][] = [
   ['set-voice-volume', 'set_volume', { volume: 50 }],
   ['set-server-address', 'set_server_address', { server_address: '192.168.1.100' }],
   ['query-server-address', 'server_address', {}],
+  ['query-software-version', 'software_version', {}],
 ]
 
 test.each(posts)('%s sends one %s and shows the frame that left', async (path, kind, more) => {
@@ -137,6 +138,14 @@ test.each([
   const box = await cabinet(stage, { orgUnitId: group })
   expect(await send('set-voice-volume', box, given)).toMatchObject({ status: 400, body: { success: false } })
   expect(box.heard).toEqual([])
+})
+
+test('the software’s version is asked, and read as it was last said', async () => {
+  const box = await cabinet(stage, { orgUnitId: group })
+  expect(await read('query-software-version/station', box)).toMatchObject({ status: 404 })
+  const said = { software_version: '1.0.2', received_at: expect.any(String) }
+  expect((await send('query-software-version', box)).body).toMatchObject({ data: said })
+  expect((await read('query-software-version/station', box)).body).toMatchObject({ software_version: said, data: said })
 })
 
 test('a cabinet that refuses a setting is 400', async () => {

@@ -186,3 +186,16 @@ question(deviceState, {
   asked: { schema: 'ServerAddressQueried', summary: 'Запрос адреса сервера', message: 'Адрес сервера получен' },
   read: { schema: 'StationServerAddress', summary: 'Получение данных об адресе сервера', description: 'Адрес сервера' },
 })
+
+const Version = z.object({ software_version: z.string(), received_at: Time }).openapi('SoftwareVersion')
+
+question(deviceState, {
+  name: 'software-version',
+  kind: 'software_version',
+  kept: 'softwareVersion',
+  field: 'software_version',
+  view: Version,
+  spell: ({ version }, at) => ({ software_version: String(version), received_at: time(at) }),
+  asked: { schema: 'VersionQueried', summary: 'Запрос версии прошивки', message: 'Версия прошивки получена' },
+  read: { schema: 'StationVersion', summary: 'Получение версии прошивки', description: 'Версия прошивки' },
+})
