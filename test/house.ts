@@ -45,6 +45,7 @@ const arrows: Record<string, string[]> = {
   powerbank: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
   loyalty: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
   paygo: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
+  getpro: ['platform', 'postgres', 'messages', 'identity', 'ledger'],
 }
 /** The one file of a business that another may import, where two meet. */
 const meetings: string[] = []

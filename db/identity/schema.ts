@@ -106,6 +106,7 @@ export const userRoles = pgTable(
       sql`(${t.surface} = 'paygo' and ${oneOf(t.role, roles.paygo)})
        or (${t.surface} = 'loyalty' and ${oneOf(t.role, roles.loyalty.toReversed())})
        or (${t.surface} = 'powerbank' and ${oneOf(t.role, roles.powerbank.toReversed())})
+       or (${t.surface} = 'getpro' and ${oneOf(t.role, roles.getpro)})
        or (${t.surface} = 'telecom' and ${oneOf(t.role, roles.telecom)})`,
     ),
   ],

@@ -1,6 +1,7 @@
 /** The roles of a surface, the weightiest first where they have a weight. Who has no row has the last. */
 export const roles = {
   paygo: ['user', 'admin', 'terminal_operator', 'finance_manager'],
+  getpro: ['admin', 'user'],
   loyalty: ['admin', 'cashier', 'doctor', 'patient'],
   powerbank: ['service_admin', 'group_admin', 'subgroup_admin', 'user'],
   telecom: ['admin', 'supervisor', 'operator', 'employee'],

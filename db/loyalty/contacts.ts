@@ -35,7 +35,7 @@ interface Known {
 const candidates = (tx: Tx, { bitrixId, email, phone }: Contact) => tx<Known[]>`
   select u.id, u.email, u.phone, u.full_name, u.bitrix_contact_id, u.password_hash is not null as has_password,
     exists (select 1 from user_roles r where r.user_id = u.id
-      and (r.surface, r.role) not in (('loyalty', 'patient'), ('powerbank', 'user'), ('paygo', 'user'))) as is_staff,
+      and (r.surface, r.role) not in (('loyalty', 'patient'), ('powerbank', 'user'), ('paygo', 'user'), ('getpro', 'user'))) as is_staff,
     (select coalesce(bool_or(r.surface <> 'loyalty'), true) from user_roles r where r.user_id = u.id) as is_elsewhere,
     coalesce(u.bitrix_contact_id = ${bitrixId}, false) as by_id,
     coalesce(lower(u.email) = lower(${email}), false) as by_email, coalesce(u.phone = ${phone}, false) as by_phone

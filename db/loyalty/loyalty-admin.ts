@@ -94,7 +94,7 @@ export async function auditLog(
 ): Promise<Page<AuditEntry>> {
   const of = q`audit_log l where l.surface in (
       select r.surface from user_roles r where r.user_id = ${readerId} and (r.surface, r.role) in (
-        ('loyalty', 'admin'), ('powerbank', 'service_admin'), ('telecom', 'admin'), ('paygo', 'admin')))
+        ('loyalty', 'admin'), ('powerbank', 'service_admin'), ('telecom', 'admin'), ('paygo', 'admin'), ('getpro', 'admin')))
     ${entityType === undefined ? q`` : q`and l.entity_type = ${entityType}`}
     ${action === undefined ? q`` : q`and l.action = ${action}`}
     ${userId === undefined ? q`` : q`and l.user_id = ${userId}`}`

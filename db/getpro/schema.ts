@@ -1,0 +1,300 @@
+import type { AnyPgColumn } from 'drizzle-orm/pg-core'
+import { users } from '../identity/schema.ts'
+import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
+import { bigint, boolean, check, index, integer, pgTable, sql, text, unique, uniqueIndex } from '../postgres/drizzle.ts'
+import {
+  type PanelStatus,
+  paymentProviders,
+  paymentStatuses,
+  periodKinds,
+  purposes,
+  subscriptionKinds,
+} from './words.ts'
+
+/** Hundredths of a rouble. */
+const kopecks = () => bigint({ mode: 'number' })
+
+/** A customer: somebody at Telegram, who may have a login here. The balance is a book of the ledger, owner kind `getpro`. */
+export const getproAccounts = pgTable(
+  'getpro_accounts',
+  {
+    id: id(),
+    telegramId: bigint({ mode: 'number' }).notNull(),
+    userId: ref().references(() => users.id),
+    username: text(),
+    firstName: text(),
+    languageCode: text().notNull().default('ru'),
+    /** Where receipts go; never shown in lists. */
+    email: text(),
+    /** What invites others. */
+    referralCode: text().notNull(),
+    /** Who invited them; came before them, always. */
+    inviterId: ref().references((): AnyPgColumn => getproAccounts.id),
+    /** The panel's name for them: a number, or the uuid of panels before 3. */
+    panelUserId: text(),
+    panelStatus: text().$type<PanelStatus>(),
+    /** When the panel last told us; what is older is no news. */
+    panelSaidAt: at(),
+    createdAt: createdAt(),
+    updatedAt: createdAt(),
+    deletedAt: at(),
+  },
+  (t) => [
+    uniqueIndex('getpro_accounts_telegram').on(t.telegramId).where(sql`${t.deletedAt} is null`),
+    uniqueIndex('getpro_accounts_user').on(t.userId).where(sql`${t.deletedAt} is null`),
+    uniqueIndex('getpro_accounts_code').on(t.referralCode),
+    index('getpro_accounts_inviter').on(t.inviterId, t.id).where(sql`${t.inviterId} is not null`),
+    check('getpro_accounts_numbers', sql`${t.telegramId} > 0 and ${t.inviterId} < ${t.id}`),
+  ],
+)
+
+/** What can be bought. */
+export const plans = pgTable(
+  'plans',
+  {
+    id: id(),
+    name: text().notNull(),
+    months: integer().notNull(),
+    priceKopecks: kopecks().notNull(),
+    /** Whole stars; null: not sold for stars. */
+    priceStars: integer(),
+    trafficLimitBytes: bigint({ mode: 'number' }),
+    isActive: boolean().notNull().default(true),
+    createdAt: createdAt(),
+    updatedAt: createdAt(),
+    deletedAt: at(),
+  },
+  (t) => [
+    uniqueIndex('plans_name').on(sql`lower(${t.name})`).where(sql`${t.deletedAt} is null`),
+    check(
+      'plans_numbers',
+      sql`${t.months} between 1 and 120 and ${t.priceKopecks} > 0 and ${t.priceStars} > 0 and ${t.trafficLimitBytes} > 0`,
+    ),
+  ],
+)
+
+/** An account's access: one, made longer again and again. Its end is the first day plus so many calendar months. */
+export const subscriptions = pgTable(
+  'subscriptions',
+  {
+    id: id(),
+    accountId: ref()
+      .notNull()
+      .references(() => getproAccounts.id),
+    kind: text({ enum: subscriptionKinds }).notNull(),
+    /** Who renews it by itself, like `tribute`; null: nobody but us. */
+    provider: text(),
+    /** The provider's own name for it. */
+    providerSubscriptionId: text(),
+    planId: ref().references(() => plans.id),
+    /** What was bought last, and is bought again when it renews. */
+    lastMonths: integer(),
+    /** Months are counted from this day, so that one that began on a 31st ends on a 31st wherever there is one. */
+    anchorAt: at().notNull(),
+    anchorMonths: integer().notNull().default(0),
+    startedAt: at().notNull(),
+    endsAt: at().notNull(),
+    autoRenews: boolean().notNull().default(false),
+    /** When it was said that it is not to be renewed; access lasts until `endsAt`. */
+    cancelledAt: at(),
+    /** When the provider last told us; what is older is no news. */
+    providerSaidAt: at(),
+    createdAt: createdAt(),
+    updatedAt: createdAt(),
+  },
+  (t) => [
+    unique('subscriptions_account').on(t.accountId),
+    index('subscriptions_ends').on(t.endsAt, t.id),
+    check('subscriptions_kind', oneOf(t.kind, subscriptionKinds)),
+    check('subscriptions_months', sql`${t.anchorMonths} >= 0 and ${t.lastMonths} > 0`),
+  ],
+)
+
+/** What was asked of a provider, and what came of it. */
+export const subscriptionPayments = pgTable(
+  'subscription_payments',
+  {
+    id: id(),
+    accountId: ref()
+      .notNull()
+      .references(() => getproAccounts.id),
+    purpose: text({ enum: purposes }).notNull(),
+    planId: ref().references(() => plans.id),
+    /** Of a subscription: what is bought. */
+    months: integer(),
+    promoCodeId: ref().references((): AnyPgColumn => promoCodes.id),
+    provider: text({ enum: paymentProviders }).notNull(),
+    /** The provider's name for it; null: it was not asked yet, or did not answer. */
+    providerPaymentId: text(),
+    /** Our name for it at the provider: nobody guesses it. */
+    reference: text().notNull(),
+    /** What it is worth to the account; 0: not in roubles, so nothing is booked. */
+    amountKopecks: kopecks().notNull(),
+    /** What the provider is to take, in its own spelling: `199.00` `RUB`, `150` `XTR`, `2.5` `USDT`. */
+    chargedAmount: text().notNull(),
+    chargedCurrency: text().notNull(),
+    refundedKopecks: kopecks().notNull().default(0),
+    status: text({ enum: paymentStatuses }).notNull().default('pending'),
+    /** Why it was not paid, in the provider's word. */
+    cancelReason: text(),
+    description: text(),
+    confirmationUrl: text(),
+    /** The payer agreed that the method of payment is kept. */
+    savesMethod: boolean().notNull().default(false),
+    savedMethodId: ref().references(() => savedPaymentMethods.id),
+    /** A renewal, not begun by the payer. */
+    isRenewal: boolean().notNull().default(false),
+    /** Somebody else paid: their Telegram id. */
+    paidByTelegramId: bigint({ mode: 'number' }),
+    /** Sent with what is asked of the provider, and stored before the first byte leaves. */
+    providerKey: text(),
+    /** Who began it over HTTP, and by which key; the same key for something else is refused. */
+    createdBy: ref(),
+    idempotencyKey: text(),
+    requestHash: text(),
+    createdAt: createdAt(),
+    settledAt: at(),
+    updatedAt: createdAt(),
+  },
+  (t) => [
+    uniqueIndex('subscription_payments_provider')
+      .on(t.provider, t.providerPaymentId)
+      .where(sql`${t.providerPaymentId} is not null`),
+    unique('subscription_payments_reference').on(t.reference),
+    uniqueIndex('subscription_payments_key')
+      .on(t.createdBy, t.idempotencyKey)
+      .where(sql`${t.idempotencyKey} is not null`),
+    index('subscription_payments_account').on(t.accountId, t.id),
+    index('subscription_payments_status').on(t.status, t.id),
+    check('subscription_payments_status_known', oneOf(t.status, paymentStatuses)),
+    check('subscription_payments_provider_known', oneOf(t.provider, paymentProviders)),
+    check('subscription_payments_purpose', oneOf(t.purpose, purposes)),
+    check(
+      'subscription_payments_numbers',
+      sql`${t.amountKopecks} >= 0 and ${t.refundedKopecks} between 0 and ${t.amountKopecks} and ${t.months} > 0`,
+    ),
+  ],
+)
+
+/** Money that went back; the payment says how much in all. */
+export const subscriptionRefunds = pgTable(
+  'subscription_refunds',
+  {
+    id: id(),
+    paymentId: ref()
+      .notNull()
+      .references(() => subscriptionPayments.id),
+    provider: text({ enum: paymentProviders }).notNull(),
+    /** The provider's name for it. */
+    providerRefundId: text().notNull(),
+    amountKopecks: kopecks().notNull(),
+    /** What of it was on the balance; the rest was spent meanwhile. */
+    takenKopecks: kopecks().notNull(),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    unique('subscription_refunds_once').on(t.provider, t.providerRefundId),
+    index('subscription_refunds_payment').on(t.paymentId, t.id),
+    check(
+      'subscription_refunds_amounts',
+      sql`${t.amountKopecks} >= 0 and ${t.takenKopecks} between 0 and ${t.amountKopecks}`,
+    ),
+  ],
+)
+
+/** Every change of a subscription's end, each once. */
+export const subscriptionPeriods = pgTable(
+  'subscription_periods',
+  {
+    id: id(),
+    subscriptionId: ref()
+      .notNull()
+      .references(() => subscriptions.id),
+    /** What it is for: `payment 12`, `referral 12 inviter`, `trial` … Said twice counts once. */
+    key: text().notNull(),
+    kind: text({ enum: periodKinds }).notNull(),
+    months: integer().notNull().default(0),
+    days: integer().notNull().default(0),
+    /** From which day the months were counted. */
+    anchorAt: at().notNull(),
+    startsAt: at().notNull(),
+    endsAt: at().notNull(),
+    paymentId: ref().references(() => subscriptionPayments.id),
+    createdBy: ref(),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    unique('subscription_periods_once').on(t.subscriptionId, t.key),
+    index('subscription_periods_payment').on(t.paymentId).where(sql`${t.paymentId} is not null`),
+    check('subscription_periods_kind', oneOf(t.kind, periodKinds)),
+  ],
+)
+
+/** Methods of payment that a provider keeps for somebody, and that may be charged without them. */
+export const savedPaymentMethods = pgTable(
+  'saved_payment_methods',
+  {
+    id: id(),
+    accountId: ref()
+      .notNull()
+      .references(() => getproAccounts.id),
+    provider: text({ enum: paymentProviders }).notNull(),
+    /** What the provider is told to charge; it opens nothing to anybody else, and is shown to nobody. */
+    providerMethodId: text().notNull(),
+    methodType: text().notNull(),
+    title: text(),
+    cardLast4: text(),
+    cardNetwork: text(),
+    isDefault: boolean().notNull().default(false),
+    createdAt: createdAt(),
+    /** Why it can be charged no more; null: it can. */
+    revokedReason: text(),
+    deletedAt: at(),
+  },
+  (t) => [
+    unique('saved_payment_methods_once').on(t.provider, t.providerMethodId),
+    uniqueIndex('saved_payment_methods_default').on(t.accountId).where(sql`${t.isDefault} and ${t.deletedAt} is null`),
+    check('saved_payment_methods_provider', oneOf(t.provider, paymentProviders)),
+  ],
+)
+
+export const promoCodes = pgTable(
+  'promo_codes',
+  {
+    id: id(),
+    /** Upper case. */
+    code: text().notNull(),
+    bonusDays: integer().notNull(),
+    activationsMax: integer().notNull(),
+    activations: integer().notNull().default(0),
+    validUntil: at(),
+    isActive: boolean().notNull().default(true),
+    createdBy: ref(),
+    createdAt: createdAt(),
+    updatedAt: createdAt(),
+    deletedAt: at(),
+  },
+  (t) => [
+    uniqueIndex('promo_codes_code').on(t.code).where(sql`${t.deletedAt} is null`),
+    check(
+      'promo_codes_numbers',
+      sql`${t.code} = upper(${t.code}) and ${t.bonusDays} between 1 and 3650 and ${t.activations} between 0 and ${t.activationsMax}`,
+    ),
+  ],
+)
+
+export const promoCodeActivations = pgTable(
+  'promo_code_activations',
+  {
+    id: id(),
+    promoCodeId: ref()
+      .notNull()
+      .references(() => promoCodes.id),
+    accountId: ref()
+      .notNull()
+      .references(() => getproAccounts.id),
+    paymentId: ref().references(() => subscriptionPayments.id),
+    activatedAt: createdAt(),
+  },
+  (t) => [unique('promo_code_activations_once').on(t.promoCodeId, t.accountId)],
+)
