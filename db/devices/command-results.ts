@@ -4,6 +4,7 @@ import { COLUMNS, type CommandRow } from './commands.ts'
 
 /** A command that was sent and not answered; `queued`, because a silent query waits there for its second time. */
 const AWAITED = new Set(['sent', 'unknown', 'queued'])
+const LATE = new Set(['unknown', 'failed'])
 /** How late an answer may be and still belong to its command. */
 const LATE_HOURS = 24
 /** How far back among a device's commands the answered one is looked for. */
@@ -18,14 +19,15 @@ export interface Answer {
   [field: string]: unknown
 }
 
-/** A command that may take an answer; `isLate`: its time had run out. */
+/** A command that may take an answer; `isLate`: its time had run out, or it was thought to be refused. */
 export type AwaitedCommand = CommandRow & { isLate: boolean }
 
 /**
  * The one command that a device's answer of this kind belongs to, locked: the wire has no correlation id. It is joined by
  * kind and, for movements, by what `isTheMovement` says (SQL over `slot`, `status` and `args`); of several by `likelier`
- * (SQL, best first), then the one under way, then the newest. A command whose time ran out still takes its late answer,
- * unless the same was sent again since: then the answer is to that, or a repetition. The caller holds the device.
+ * (SQL), which takes it whatever became of it, then the one under way, then the newest. A command whose time ran out still
+ * takes its late answer, unless the same was sent again since: then the answer is to that, or a repetition. The caller holds
+ * the device.
  */
 export async function awaited(
   tx: Tx,
@@ -34,18 +36,20 @@ export async function awaited(
   isTheMovement: ReturnType<Queryable>,
   likelier: ReturnType<Queryable> = tx`(status = 'sent')`,
 ): Promise<AwaitedCommand | undefined> {
-  const [last] = await tx<CommandRow[]>`
-    select ${tx(COLUMNS)} from device_commands
-    where id = (
-      select id from (
-        select id, kind, slot, is_movement, status, sent_at, args from device_commands
+  const [last] = await tx<(CommandRow & { isLikelier: boolean })[]>`
+    select ${tx(COLUMNS)}, is_likelier from device_commands join (
+      select id, ${likelier} as is_likelier from (
+        select id, kind, slot, is_movement, status, sent_at, args, answer from device_commands
         where device_id = ${deviceId} order by id desc limit ${RECENT_COMMANDS_MAX}
       ) recent
       where kind = ${kind} and sent_at > now() - make_interval(hours => ${LATE_HOURS})
         and (not is_movement or ${isTheMovement})
-      order by ${likelier} desc, (status = 'sent') desc, id desc limit 1)
-    for update`
-  return last && AWAITED.has(last.status) ? { ...last, isLate: last.status === 'unknown' } : undefined
+      order by is_likelier desc, (status = 'sent') desc, id desc limit 1) chosen using (id)
+    for update of device_commands`
+  if (!last) return undefined
+  const { isLikelier, ...command } = last
+  const isAwaited = AWAITED.has(command.status) || isLikelier
+  return isAwaited ? { ...command, isLate: LATE.has(command.status) } : undefined
 }
 
 /** A command has its answer: that is written there, and whoever waits is woken. */
@@ -53,7 +57,7 @@ export async function take(tx: Tx, { id }: CommandRow, { kind: _, ...body }: Ans
   await tx`
     update device_commands set status = ${body.ok === false ? 'failed' : 'answered'}, answer = ${tx.json(body)},
       hex_received = ${hex}, answered_at = now(),
-      evidence = case when status = 'unknown' then 'late answer' else evidence end
+      evidence = case status when 'unknown' then 'late answer' when 'failed' then 'done, after a refusal' else evidence end
     where id = ${id}`
   await ring(tx, `command ${id}`)
 }

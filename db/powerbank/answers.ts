@@ -33,10 +33,16 @@ function isTheMovement(q: Queryable, stationId: number, said: CabinetAnswer): Re
       else slot = ${slot} or (${isNameless} and status = 'sent') end`
 }
 
-/** SQL: the last that asked for this very bank, if it still waits, before one of the same slot. */
-const askedForIt = (q: Queryable, { bankId = null }: CabinetAnswer): ReturnType<Queryable> => q`
-  coalesce(status in ('sent', 'unknown', 'queued')
-    and id = max(id) filter (where args->>'bankId' = ${bankId}::text) over (), false)`
+/**
+ * SQL: the last that asked for this very bank, before one of the same slot. It still waits; or it was refused and is done now:
+ * one of these two answers is an old one, and that is the refusal, which has no name to be known by, unless the bank was
+ * said of this slot before.
+ */
+const askedForIt = (q: Queryable, { bankId = null, ok }: CabinetAnswer): ReturnType<Queryable> => q`
+  coalesce(id = max(id) filter (where args->>'bankId' = ${bankId}::text) over ()
+    and (status in ('sent', 'unknown', 'queued') or (status = 'failed' and ${ok === true}
+      and not coalesce(bool_or(status = 'answered' and answer->>'bankId' = ${bankId}::text) over (partition by slot), false))),
+    false)`
 
 /**
  * A cabinet has answered, late or not, and what the answer means becomes true: the order moves, the slot empties, the

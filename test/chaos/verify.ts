@@ -35,7 +35,7 @@ export async function wrongs(world: World, { isOver }: { isOver: boolean }): Pro
     ...orders.filter(({ status }) => status === 'pending' || (isOver && status === 'borrow')).map(unended),
     ...perBank(orders, loans),
     ...ejectedTwice(orders, physical.ejectsHeard),
-    ...asks.flatMap((ask) => brokenWord(ask, orders)),
+    ...asks.flatMap((ask) => brokenWord(ask, orders, loans)),
     ...(await misplaced(world)),
     ...(await untidy(db.sql)),
     ...world.faults,
@@ -93,14 +93,24 @@ function ejectedTwice(orders: OrderRow[], heard: readonly string[]): string[] {
   ]
 }
 
+/**
+ * It was taken and put back into the slot it left before any list was without it, and its return reads like one that was
+ * heard before the loan: to the house that is a bank nobody pulled out (docs/decisions.md "What a cabinet's word proves").
+ */
+const isThoughtUntaken = (order: OrderRow, loans: Loan[]) =>
+  order.status === 'cancelled' &&
+  order.evidence?.endsWith('the bank was not taken') === true &&
+  loans.some((loan) => loan.bankId === order.bankId && isUnseen(loan, order))
+
 /** What a client was told at the end is so, and one key is one order. */
-function brokenWord({ key, answer }: Ask, orders: OrderRow[]): string[] {
+function brokenWord({ key, answer }: Ask, orders: OrderRow[], loans: Loan[]): string[] {
   const own = orders.filter((order) => order.key === key)
   if (own.length > 1) return [`key ${key} opened ${own.length} orders`]
   // Still asking.
   if (answer === null) return []
   const [order] = own
-  const isLent = order?.status === 'borrow' || order?.status === 'return'
+  const isLent =
+    order?.status === 'borrow' || order?.status === 'return' || (order !== undefined && isThoughtUntaken(order, loans))
   const isTrue = answer.status === 200 ? isLent && order.id === answer.orderId : !order || order.status === 'cancelled'
   return isTrue ? [] : [`key ${key} was told ${JSON.stringify(answer)}, and it is ${JSON.stringify(order)}`]
 }

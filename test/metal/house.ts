@@ -201,12 +201,15 @@ export function send(house: House, stationId: number): Command[] {
 }
 
 /** The command that an answer belongs to (`answer` in db/powerbank/answers.ts). */
-function awaited(house: House, stationId: number, { kind, slot, bankId }: CabinetAnswer): Command | undefined {
+function awaited(house: House, stationId: number, { kind, slot, bankId, ok }: CabinetAnswer): Command | undefined {
   const oldest = at(house.now - LATE_SECONDS)
   const own = house.commands
     .get(stationId)!
     .filter((one) => one.kind === kind && one.sentAt && one.sentAt > oldest && (!one.isMovement || one.slot === slot))
   const asked = own.filter(({ args }) => bankId && args.bankId === bankId).at(-1)
+  // Refused and done: one of the two answers is an old one, and a refusal has no name to be known by.
+  const isDone = ok !== false && asked?.status === 'failed' && !house.said.has(`${stationId} ${slot} ${bankId}`)
+  if (asked && isDone) return asked
   const found = asked && AWAITED.has(asked.status) ? asked : (own.find(({ status }) => status === 'sent') ?? own.at(-1))
   return found && AWAITED.has(found.status) ? found : undefined
 }
@@ -214,7 +217,7 @@ function awaited(house: House, stationId: number, { kind, slot, bankId }: Cabine
 /** The cabinet answers. @returns whether the answer was one that something waited for */
 export function answered(house: House, stationId: number, said: CabinetAnswer): boolean {
   const found = awaited(house, stationId, said)
-  const command = found ? { ...found, isLate: found.status === 'unknown' } : null
+  const command = found ? { ...found, isLate: found.status !== 'sent' && found.status !== 'queued' } : null
   const report: Report = { kind: 'answer', said, command }
   const isOld = isMovement(said) && !house.mistake.takesStale && isStale(snapshotOf(house, stationId, report), report)
   if (!found || isOld) {
