@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { address, type Rule, refuse } from '../../db/platform/config.ts'
 import type { BitrixConfig } from './bitrix.ts'
 import type { OnecConfig } from './onec.ts'
+import { type PaymentConfig, paymentConfig, paymentRules, paymentSettings } from './payment-settings.ts'
 
 const secretCharsMin = 16
 
@@ -41,6 +42,7 @@ export const providerSettings = {
   BITRIX_WEBHOOK_URL: address(['http', 'https'], 'https://example.bitrix24.ru/rest/1/secret')
     .optional()
     .describe('incoming webhook of the portal, to ask for contacts that native webhooks only name'),
+  ...paymentSettings,
 }
 
 export interface ProviderConfig {
@@ -50,6 +52,7 @@ export interface ProviderConfig {
   onec: OnecConfig | null
   /** The same. */
   bitrix: BitrixConfig | null
+  payments: PaymentConfig
 }
 
 const given = (...tokens: (string | undefined)[]) => tokens.filter((token) => token !== undefined)
@@ -62,7 +65,7 @@ const memberMistakes = (given: Partial<ProviderSettings>) =>
     : []
 
 /** What is wrong between the providers' settings. */
-export const providerRules: Rule<ProviderSettings>[] = [memberMistakes]
+export const providerRules: Rule<ProviderSettings>[] = [memberMistakes, ...paymentRules]
 
 function bitrixConfig(settings: ProviderSettings): BitrixConfig | null {
   if (settings.BITRIX_AUTH_MODE === 'header') {
@@ -82,5 +85,10 @@ function bitrixConfig(settings: ProviderSettings): BitrixConfig | null {
 /** @throws BadSettings */
 export function providerConfig(settings: ProviderSettings): ProviderConfig {
   const { ONEC_WEBHOOK_TOKEN: token, ONEC_WEBHOOK_TOKEN_PREVIOUS: previous, ONEC_TIME_ZONE: timeZone } = settings
-  return { timeZone, onec: token ? { tokens: given(token, previous), timeZone } : null, bitrix: bitrixConfig(settings) }
+  return {
+    timeZone,
+    onec: token ? { tokens: given(token, previous), timeZone } : null,
+    bitrix: bitrixConfig(settings),
+    payments: paymentConfig(settings),
+  }
 }

@@ -34,6 +34,7 @@ export const config: ApiConfig = {
     timeZone: 'Europe/Moscow',
     onec: { tokens: [webhookToken], timeZone: 'Europe/Moscow' },
     bitrix: { mode: 'header', tokens: [webhookToken] },
+    payments: { yookassa: null, cryptopay: null, freekassa: null, tribute: null, telegram: null, panel: null },
   },
   returnConfirmationTimeoutSeconds: 1,
   borrowWaitSeconds: 1,

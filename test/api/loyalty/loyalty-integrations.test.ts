@@ -33,6 +33,7 @@ for (const { secret, auth_mode: mode } of vectors)
   if (mode === 'application_token') natives.set(secret, await native(secret))
 const rotating = await startApiServer({
   providers: {
+    ...config.providers,
     timeZone: 'UTC',
     onec: { tokens: ['the token of today', 'the token before'], timeZone: 'UTC' },
     bitrix: null,
