@@ -5,6 +5,7 @@ import { apiConfig, apiRules, apiSettings } from './api/config.ts'
 import { startApi } from './api/main.ts'
 import { DEMO_PASSWORD, type Demo, demo } from './db/demo.ts'
 import {
+  cardKey,
   databaseRule,
   databaseSettings,
   describeSettings,
@@ -47,7 +48,10 @@ async function startHalves(settings: z.output<typeof shape>, { db, embedded }: O
   const [jwtSecret, keysSecret] = [keep('JWT_SECRET'), keep('KEYS_SECRET')]
   const gateway = await startGateway({ config: gatewayConfig(settings, keysSecret), db, log })
   // Where the cabinets really are, when the setting asked for any free port.
-  const config = { ...apiConfig(settings, { jwtSecret, keysSecret }), cabinetPort: gateway.ports.cabinet }
+  const config = {
+    ...apiConfig(settings, { jwtSecret, keysSecret, cardKey: cardKey(keysSecret) }),
+    cabinetPort: gateway.ports.cabinet,
+  }
   const api = await startApi({ config, db, log, metrics: gateway.registry })
   return { gateway, api, keysSecret }
 }

@@ -1,7 +1,8 @@
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import * as identity from '../db/identity/identity.ts'
 import type { Surface } from '../db/identity/words.ts'
-import { hasRole } from '../db/platform/actor.ts'
+import { type Actor, hasRole } from '../db/platform/actor.ts'
 import { Refused } from '../db/platform/refused.ts'
 import type { Env } from './context.ts'
 import { verify } from './token.ts'
@@ -14,13 +15,23 @@ const bearerHeader = /^bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i
  */
 export const bearer = (surface: Surface) =>
   createMiddleware<Env>(async (c, next) => {
-    const token = bearerHeader.exec(c.req.header('authorization') ?? '')?.[1]
-    const claims = token ? await verify(token, c.var.config.jwtSecret) : null
-    const actor = claims && (await identity.actor(c.var.db.sql, { ...claims, surface }))
-    if (!actor) throw new Refused('unauthenticated', 'no valid token')
-    c.set('actor', actor)
+    const known = await bearerOf(c, surface)
+    if (!known) throw new Refused('unauthenticated', 'no valid token')
+    c.set('actor', known.actor)
+    c.set('sessionId', known.sessionId)
     await next()
   })
+
+/** The token of a request, whatever it is; undefined: it has none. */
+export const tokenOf = (c: Context<Env>) => bearerHeader.exec(c.req.header('authorization') ?? '')?.[1]
+
+/** Whom a request's token speaks for on a surface, and by which session; null: for nobody (any more). */
+export async function bearerOf(c: Context<Env>, surface: Surface): Promise<{ actor: Actor; sessionId: string } | null> {
+  const token = tokenOf(c)
+  const claims = token ? await verify(token, c.var.config.jwtSecret) : null
+  const actor = claims && (await identity.actor(c.var.db.sql, { ...claims, surface }))
+  return actor && { actor, sessionId: claims.sessionId }
+}
 
 const roleLists = new WeakMap<object, readonly string[]>()
 

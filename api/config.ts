@@ -1,6 +1,17 @@
 import { z } from 'zod'
 import type { PointRules } from '../db/loyalty/points.ts'
-import { address, databaseSettings, hostRule, port, type Rule, readBy, refuse, whole } from '../db/platform/config.ts'
+import {
+  address,
+  databaseSettings,
+  flag,
+  hostRule,
+  port,
+  type Rule,
+  readBy,
+  refuse,
+  timeZone,
+  whole,
+} from '../db/platform/config.ts'
 import { proxies } from './client-ip.ts'
 import { type ProviderConfig, providerConfig, providerRules, providerSettings } from './providers/config.ts'
 import type { Smtp } from './tasks/mailer.ts'
@@ -27,6 +38,17 @@ export const apiSettings = z.object({
   TOKEN_HOURS: whole(1, 8_760).default(24).describe('how long a login lasts'),
   ACCESS_MINUTES: whole(1, 1_440).default(30).describe('how long an access token lasts where there is a refresh token'),
   REFRESH_DAYS: whole(1, 365).default(30).describe('how long a refresh token lasts that nobody uses'),
+  REFRESH_GRACE_SECONDS: whole(0, 300)
+    .default(30)
+    .describe('how long a refresh token that was just traded, by another tab, still gives the new ones'),
+  TIME_ZONE: timeZone().default('Europe/Moscow').describe('whose days and clocks a client means that names no zone'),
+  PAYGO_REQUESTS_PER_MINUTE: whole(1, 1_000_000).default(600).describe('requests of one address to the PayGo surface'),
+  PAYGO_REFRESH_DAYS: whole(1, 365)
+    .default(7)
+    .describe('REFRESH_DAYS on the PayGo surface, for a login without remember_me'),
+  PAYGO_CARD_LUHN: flag().default(false).describe('refuse card numbers whose check digit is wrong'),
+  PAYGO_CARD_EXPIRY: flag().default(false).describe('refuse cards that have expired'),
+  PAYGO_OWNER_REFUNDS: flag().default(true).describe('people may give back their own payments'),
   LOYALTY_REQUESTS_PER_SECOND: whole(1, 1_000_000)
     .default(10)
     .describe('requests of one address to the loyalty surface'),
@@ -83,6 +105,17 @@ interface LoyaltyConfig {
   rules: PointRules
 }
 
+/** The PayGo surface's settings (docs/contracts.md 1). */
+interface PaygoConfig {
+  /** Of one address. */
+  requestsPerMinute: number
+  /** How long a refresh token lasts unused; with `remember_me`, `refreshDays` of the house. */
+  refreshDays: number
+  isLuhnChecked: boolean
+  isExpiryChecked: boolean
+  ownersRefund: boolean
+}
+
 /** The API's settings, checked at start. */
 export interface ApiConfig {
   host: string
@@ -92,6 +125,8 @@ export interface ApiConfig {
   publicUrl: string | null
   jwtSecret: string
   keysSecret: string
+  /** Card numbers and biometric templates are fingerprinted under it. */
+  cardKey: Buffer
   /** Addresses and networks (CIDR) whose `X-Forwarded-For` is believed. */
   trustedProxies: readonly string[]
   /** How long a login lasts (docs/contracts.md C6). */
@@ -99,6 +134,11 @@ export interface ApiConfig {
   /** Where a surface has refresh tokens, its access tokens last so long, and a refresh token itself so long unused. */
   accessMinutes: number
   refreshDays: number
+  /** How long a refresh token that was just traded still gives what it was traded for. */
+  refreshGraceSeconds: number
+  /** Of days and instants that name none. */
+  timeZone: string
+  paygo: PaygoConfig
   loyalty: LoyaltyConfig
   providers: ProviderConfig
   /** Of `POST /api/return/wait-confirmation`; never the client's choice (docs/contracts.md 4). */
@@ -131,7 +171,7 @@ function pointRules(tiers: string, pointsDays: number | undefined): PointRules {
  */
 export function apiConfig(
   settings: Omit<ApiSettings, keyof typeof databaseSettings>,
-  secrets: Pick<ApiConfig, 'jwtSecret' | 'keysSecret'>,
+  secrets: Pick<ApiConfig, 'jwtSecret' | 'keysSecret' | 'cardKey'>,
 ): ApiConfig {
   const { SMTP_URL: smtpUrl, SMTP_FROM: smtpFrom } = settings
   refuse(senderMistakes(settings))
@@ -144,6 +184,15 @@ export function apiConfig(
     tokenHours: settings.TOKEN_HOURS,
     accessMinutes: settings.ACCESS_MINUTES,
     refreshDays: settings.REFRESH_DAYS,
+    refreshGraceSeconds: settings.REFRESH_GRACE_SECONDS,
+    timeZone: settings.TIME_ZONE,
+    paygo: {
+      requestsPerMinute: settings.PAYGO_REQUESTS_PER_MINUTE,
+      refreshDays: settings.PAYGO_REFRESH_DAYS,
+      isLuhnChecked: settings.PAYGO_CARD_LUHN,
+      isExpiryChecked: settings.PAYGO_CARD_EXPIRY,
+      ownersRefund: settings.PAYGO_OWNER_REFUNDS,
+    },
     loyalty: {
       requestsPerSecond: settings.LOYALTY_REQUESTS_PER_SECOND,
       loginsPerMinute: settings.LOYALTY_LOGINS_PER_MINUTE,

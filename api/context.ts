@@ -26,10 +26,14 @@ export interface Arrival extends Partial<HttpBindings> {
   address: string
 }
 
-/** Hono's context in every surface. `actor` is there on every route behind `bearer`. */
+/** Hono's context in every surface. `actor` and `sessionId` are there on every route behind `bearer`. */
 export interface Env {
   Bindings: Arrival
-  Variables: Pick<AppContext, 'db' | 'answers' | 'live' | 'config' | 'log'> & { actor: Actor }
+  Variables: Pick<AppContext, 'db' | 'answers' | 'live' | 'config' | 'log'> & {
+    actor: Actor
+    /** Which of the actor's sessions it is. */
+    sessionId: string
+  }
 }
 
 /** The first middleware of a surface: hands its routes the ground, and the client the request's id. */

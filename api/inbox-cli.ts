@@ -110,7 +110,7 @@ async function main() {
   }
   const { DATABASE_URL: databaseUrl, DATA_DIR: dataDir, ...settings } = await readSettings(apiSettings)
   // Nobody logs in here: the secrets of logins are not asked for.
-  const config = apiConfig(settings, { jwtSecret: '', keysSecret: '' })
+  const config = apiConfig(settings, { jwtSecret: '', keysSecret: '', cardKey: Buffer.alloc(0) })
   const { db, stop } = await open({ databaseUrl, dataDir, log: jsonLog({ level: 'error' }) })
   try {
     process.exitCode = await run(asked, db, config)

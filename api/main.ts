@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { type HttpBindings, serve } from '@hono/node-server'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { answers } from '../db/devices/answer-listener.ts'
-import { databaseRule, describeSettings, readSettings, secret, startOrExit } from '../db/platform/config.ts'
+import { cardKey, databaseRule, describeSettings, readSettings, secret, startOrExit } from '../db/platform/config.ts'
 import { jsonLog, type Log } from '../db/platform/log.ts'
 import { endOnSignals } from '../db/platform/signals.ts'
 import type { Db } from '../db/postgres/connect.ts'
@@ -98,7 +98,9 @@ async function main() {
   const { db, embedded, stop } = await open({ databaseUrl, dataDir, log })
   const start = () => {
     const keep = (name: string) => secret(name, dataDir, embedded)
-    const config = apiConfig(settings, { jwtSecret: keep('JWT_SECRET'), keysSecret: keep('KEYS_SECRET') })
+    const keysSecret = keep('KEYS_SECRET')
+    const secrets = { jwtSecret: keep('JWT_SECRET'), keysSecret, cardKey: cardKey(keysSecret) }
+    const config = apiConfig(settings, secrets)
     const metrics = new Registry()
     collectDefaultMetrics({ register: metrics })
     return startApi({ config, db, log, metrics })

@@ -8,10 +8,11 @@ import { Refused } from '../../db/loyalty/refused.ts'
 import type { ApiConfig } from '../config.ts'
 import type { Env } from '../context.ts'
 import { perMinute, slowDown } from '../limit.ts'
+import { open, renew } from '../session-tokens.ts'
 import { Email, FullName, Password, Phone } from '../user-fields.ts'
 import { misshapen, missing } from './refusals.ts'
 import { json, jsonBody, no, router, textOrNull } from './surface.ts'
-import { open, renew, Tokens, User, user } from './tokens.ts'
+import { lasting, Tokens, tokens, User, user } from './tokens.ts'
 
 const tags = ['Лояльность: авторизация']
 const nameCharactersMax = 254
@@ -75,7 +76,7 @@ const refreshRoute = createRoute({
   tags,
   summary: 'Обновление токенов',
   description:
-    'Меняются оба токена. Старый refresh-токен, предъявленный ещё раз, завершает весь сеанс. Токен принимается и в теле: `{"refresh_token": …}`.',
+    'Меняются оба токена. Старый refresh-токен, предъявленный ещё раз сразу после обмена (вторая вкладка), получает те же новые; позже — завершает весь сеанс. Токен принимается и в теле: `{"refresh_token": …}`.',
   security: [],
   request: {
     query: z.object({ refresh_token: token.optional() }),
@@ -122,7 +123,7 @@ function tokenIn(body: string): string | null {
 
 /** Where a session comes from. */
 const about = (c: Context<Env>) => ({
-  config: c.var.config,
+  ...lasting(c.var.config),
   ip: c.env.address,
   userAgent: c.req.header('user-agent'),
 })
@@ -143,12 +144,12 @@ export function auth(config: ApiConfig) {
     slowDown(c, attempts.take(c.env.address))
     const { email, full_name: fullName, phone, password: plain, referral_code: code } = c.req.valid('json')
     const passwordHash = await password.hash(plain)
-    const { userId, tokens } = await c.var.db.transaction(async (tx) => {
+    const { userId, sign } = await c.var.db.transaction(async (tx) => {
       const userId = await loyalty.addPatient(tx, null, { email, fullName, phone, passwordHash })
       if (code) await referrals.registered(tx, code, userId, config.loyalty.rules)
-      return { userId, tokens: await open(tx, userId, about(c)) }
+      return { userId, sign: await open(tx, userId, about(c)) }
     })
-    return c.json({ ...(await tokens()), user: await shown(c, userId) }, 201)
+    return c.json({ ...tokens(await sign()), user: await shown(c, userId) }, 201)
   })
 
   app.openapi(loginRoute, async (c) => {
@@ -164,22 +165,22 @@ export function auth(config: ApiConfig) {
     if (!right || !found) throw new Refused('unauthenticated', 'login refused', { text: 'Неверный email или пароль' })
     failures.clear(key)
     if (found.status !== 'active') throw new Refused('conflict', 'not active', { reason: 'user_inactive' })
-    const tokens = await db.transaction(async (tx) => {
+    const sign = await db.transaction(async (tx) => {
       await loyalty.openAccount(tx, found.id)
       return await open(tx, found.id, about(c))
     })
-    return c.json({ ...(await tokens()), user: await shown(c, found.id) }, 200)
+    return c.json({ ...tokens(await sign()), user: await shown(c, found.id) }, 200)
   })
 
   app.openapi(refreshRoute, async (c) => {
     slowDown(c, attempts.take(c.env.address))
     const old = c.req.valid('query').refresh_token ?? tokenIn(await c.req.text())
     if (old === null) throw misshapen(missing('query', 'refresh_token'))
-    const renewed = await renew(old, { config, transaction: c.var.db.transaction })
+    const renewed = await renew(old, lasting(config), c.var.db.transaction)
     // Somebody has a token that was traded already: the operator should know.
     if (renewed && 'reused' in renewed) c.var.log('session.reused', { sessionId: renewed.reused })
     if (!renewed || 'reused' in renewed) throw new Refused('unauthenticated', 'no refresh token of ours')
-    return c.json({ ...renewed.tokens, user: await shown(c, renewed.userId) }, 200)
+    return c.json({ ...tokens(renewed.tokens), user: await shown(c, renewed.userId) }, 200)
   })
 
   return app

@@ -3,8 +3,8 @@ import type { Context } from 'hono'
 import type * as certificates from '../../db/loyalty/certificates.ts'
 import { certificateStatuses } from '../../db/loyalty/words.ts'
 import type { Env } from '../context.ts'
+import { toUnits, Units } from '../money.ts'
 import { published } from '../resource.ts'
-import { toUnits, Units } from './money.ts'
 import { shown, Time } from './surface.ts'
 
 /** What anybody may see who has the code: nothing of its owner, and not the words of the gift (docs/contracts.md 3.3). */

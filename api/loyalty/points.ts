@@ -3,8 +3,8 @@ import * as points from '../../db/loyalty/points.ts'
 import { Refused } from '../../db/loyalty/refused.ts'
 import { cardTiers, currencies, transactionTypes } from '../../db/loyalty/words.ts'
 import { may } from '../auth.ts'
+import { Amount, toUnits, Units } from '../money.ts'
 import { published } from '../resource.ts'
-import { Amount, toUnits, Units } from './money.ts'
 import {
   idBody,
   json,

@@ -3,9 +3,9 @@ import * as verbs from '../../db/loyalty/referrals.ts'
 import * as events from '../../db/loyalty/referrals-events.ts'
 import { eventTypes, rewardTypes } from '../../db/loyalty/words.ts'
 import { may } from '../auth.ts'
+import { AmountOrZero, toUnits, toUnitsOrNull, Units } from '../money.ts'
 import { published } from '../resource.ts'
 import { wholeQuery } from '../surface.ts'
-import { AmountOrZero, toUnits, toUnitsOrNull, Units } from './money.ts'
 import { idBody, json, jsonBody, no, router, rowsOf, shown, Time, textOrNull } from './surface.ts'
 
 const tags = ['Лояльность: рефералы']

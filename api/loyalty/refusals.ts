@@ -1,6 +1,6 @@
 import type { LoyaltyCode, LoyaltyReason } from '../../db/loyalty/refused.ts'
+import { toUnitsText } from '../money.ts'
 import { type Failure, type Issue, Misshapen, type Target, type Words } from '../surface.ts'
-import { toUnitsText } from './money.ts'
 
 /** Every refusal on this surface: its status (docs/contracts.md 3, "Коды ошибок") and its words. */
 export const words: Words<LoyaltyCode> = {

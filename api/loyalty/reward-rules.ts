@@ -2,8 +2,8 @@ import { createRoute, z } from '@hono/zod-openapi'
 import * as rules from '../../db/loyalty/reward-rules.ts'
 import { rewardTypes } from '../../db/loyalty/words.ts'
 import { may } from '../auth.ts'
+import { AmountOrZero, toUnits, Units } from '../money.ts'
 import { published } from '../resource.ts'
-import { AmountOrZero, toUnits, Units } from './money.ts'
 import { idParam, json, jsonBody, no, router, shown, Time } from './surface.ts'
 
 const tags = ['Лояльность: администрирование']

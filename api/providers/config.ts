@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { address, type Rule, refuse } from '../../db/platform/config.ts'
+import { address, type Rule, refuse, timeZone } from '../../db/platform/config.ts'
 import type { BitrixConfig } from './bitrix.ts'
 import type { OnecConfig } from './onec.ts'
 import { type PaymentConfig, paymentConfig, paymentRules, paymentSettings } from './payment-settings.ts'
@@ -8,23 +8,13 @@ const secretCharsMin = 16
 
 const webhookToken = () => z.string().min(secretCharsMin, `must have at least ${secretCharsMin} characters`).optional()
 
-const isTimeZone = (name: string) => {
-  try {
-    return Boolean(new Intl.DateTimeFormat('en-US', { timeZone: name }))
-  } catch {
-    return false
-  }
-}
-
 /** Who may tell us things, and by which secrets (docs/providers.md 10). */
 export const providerSettings = {
   ONEC_WEBHOOK_TOKEN: webhookToken().describe('what 1C sends as X-Webhook-Token; unset: 1C is not heard'),
   ONEC_WEBHOOK_TOKEN_PREVIOUS: webhookToken().describe(
     'the token before it, good as well while 1C is told the new one',
   ),
-  ONEC_TIME_ZONE: z
-    .string()
-    .refine(isTimeZone, 'must be a time zone like Europe/Moscow')
+  ONEC_TIME_ZONE: timeZone()
     .default('Europe/Moscow')
     .describe('what dates of 1C without a zone mean, and when its day begins'),
   BITRIX_AUTH_MODE: z

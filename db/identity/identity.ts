@@ -112,6 +112,8 @@ export interface LoginAbout {
   userAgent: string | null
   /** Of the session's refresh token, where the surface has any. */
   refreshHash?: string
+  /** It was no password that let them in. */
+  isWithoutPassword?: boolean
 }
 
 const userAgentCharactersMax = 300
@@ -125,50 +127,77 @@ export async function login(
   userId: number,
   about: LoginAbout,
 ): Promise<{ sessionId: string; expiresAt: Date }> {
-  const { surface, hours, ip, userAgent, refreshHash = null } = about
+  const { surface, hours, ip, userAgent, refreshHash = null, isWithoutPassword = false } = about
   const active = await tx`
     update users set last_login_at = now() where id = ${userId} and status = 'active' and deleted_at is null returning id`
   if (active.length === 0) throw new Refused('unauthenticated', `user ${userId} is not active`)
   const [session] = await tx<{ sessionId: string; expiresAt: Date }[]>`
-    insert into sessions (user_id, surface, expires_at, ip, user_agent, refresh_hash)
+    insert into sessions (user_id, surface, expires_at, ip, user_agent, refresh_hash, hours, password_at)
     values (${userId}, ${surface}, date_trunc('second', now()) + make_interval(secs => ${hours * 3600}), ${ip},
-      ${userAgent?.slice(0, userAgentCharactersMax) ?? null}, ${refreshHash})
+      ${userAgent?.slice(0, userAgentCharactersMax) ?? null}, ${refreshHash}, ${hours},
+      ${isWithoutPassword ? null : tx`now()`})
     returning id as session_id, expires_at`
   return session!
 }
+
+/** So many of a session's last trades are remembered; who is further behind is no other tab. */
+export const TRADES_MAX = 8
 
 /** A refresh token that came, as its session knows it. */
 export interface Refresh {
   userId: number
   sessionId: string
-  refreshHash: string
-  /** Of the token that is good from now on, and for how long. */
-  nextHash: string
+  /**
+   * Hashes of the token, of the one it is traded for, of the one that is traded for, …: as many as `TRADES_MAX` says, and
+   * the token's own.
+   */
+  hashes: readonly string[]
+  /** How long a session lives on of which that is not known. */
   hours: number
+  /** How long after its trade a token still stands for what it was traded for. */
+  graceSeconds: number
+}
+
+/** What a refresh came to: the session's new end, and which of `hashes` is that of the token that is good now. */
+export interface Refreshed {
+  expiresAt: Date
+  steps: number
 }
 
 /**
- * Trades a session's refresh token for the next one; the session lives on from now. An older token is a stolen one,
- * or its next was stolen: the session ends, and with it every token of it. Throws nothing, for that must be committed.
- * @returns the session's new end; `reused` when that ended it; null when it is over, or its user blocked or deleted
+ * Trades a session's refresh token for the next one; the session lives on from now. One that was traded a moment ago is
+ * another tab's, and is given what it was traded for. An older one is a stolen one, or its next was stolen: the session
+ * ends, and with it every token of it. Throws nothing, for that must be committed.
+ * @returns `reused` when that ended the session; null when it is over, or its user blocked or deleted
  */
-export async function refresh(tx: Tx, given: Refresh): Promise<{ expiresAt: Date } | 'reused' | null> {
-  const { userId, sessionId, refreshHash, nextHash, hours } = given
-  const [session] = await tx<{ refreshHash: string | null }[]>`
-    select s.refresh_hash from sessions s join users u on u.id = s.user_id
-    where s.id = ${sessionId} and u.id = ${userId} and s.revoked_at is null and s.expires_at > now()
-      and u.status = 'active' and u.deleted_at is null for no key update of s`
-  if (!session?.refreshHash) return null
-  if (session.refreshHash !== refreshHash) {
-    await tx`update sessions set revoked_at = now() where id = ${sessionId}`
-    await record(tx, 'user.signed_out', { userId })
+export async function refresh(tx: Tx, given: Refresh): Promise<Refreshed | 'reused' | null> {
+  const { userId, sessionId, hashes, hours, graceSeconds } = given
+  const [session] = await tx<{ expiresAt: Date; steps: number | null; isSpared: boolean | null }[]>`
+    select s.expires_at, known.steps,
+      s.refreshed_at[known.steps] > now() - make_interval(secs => ${graceSeconds}) as is_spared
+    from sessions s join users u on u.id = s.user_id,
+      lateral (select array_position(${[...hashes]}::text[], s.refresh_hash) - 1 as steps) known
+    where s.id = ${sessionId} and u.id = ${userId} and s.refresh_hash is not null and s.revoked_at is null
+      and s.expires_at > now() and u.status = 'active' and u.deleted_at is null for no key update of s`
+  if (!session) return null
+  const { steps, isSpared } = session
+  if (steps !== null && steps > 0 && isSpared) return { expiresAt: session.expiresAt, steps }
+  if (steps !== 0) {
+    await revoke(tx, userId, sessionId)
     return 'reused'
   }
   const [renewed] = await tx<{ expiresAt: Date }[]>`
-    update sessions set refresh_hash = ${nextHash},
-      expires_at = date_trunc('second', now()) + make_interval(secs => ${hours * 3600})
+    update sessions set refresh_hash = ${hashes[1]!}, refreshed_at = (array[now()] || refreshed_at)[:${TRADES_MAX}],
+      expires_at = date_trunc('second', now()) + make_interval(secs => coalesce(hours, ${hours}) * 3600)
     where id = ${sessionId} returning expires_at`
-  return renewed!
+  return { expiresAt: renewed!.expiresAt, steps: 1 }
+}
+
+/** Ends one session of a user, if it is theirs and not over. */
+export async function revoke(tx: Tx, userId: number, sessionId: string): Promise<void> {
+  const ended = await tx`
+    update sessions set revoked_at = now() where id = ${sessionId} and user_id = ${userId} and revoked_at is null`
+  if (ended.count > 0) await record(tx, 'user.signed_out', { userId })
 }
 
 /**
@@ -189,9 +218,11 @@ export async function actor(
   return row ?? null
 }
 
-/** Ends every session of a user at once; the event ends the streams that are open. */
-export async function revokeSessions(tx: Tx, userId: number): Promise<void> {
-  await tx`update sessions set revoked_at = now() where user_id = ${userId} and revoked_at is null`
+/** Ends every session of a user at once, but the one that is kept; the event ends the streams that are open. */
+export async function revokeSessions(tx: Tx, userId: number, keptId: string | null = null): Promise<void> {
+  await tx`
+    update sessions set revoked_at = now()
+    where user_id = ${userId} and revoked_at is null and id is distinct from ${keptId}::uuid`
   await record(tx, 'user.signed_out', { userId })
 }
 

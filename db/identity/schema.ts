@@ -124,6 +124,12 @@ export const sessions = pgTable(
     revokedAt: at(),
     /** SHA-256 of the one refresh token that is good now; null: the surface has none. An older one is a stolen one. */
     refreshHash: text(),
+    /** When the last refresh tokens were traded, the latest first: another tab may still come with one of them. */
+    refreshedAt: at().array(),
+    /** How long it lives on from a refresh; null: from before this was kept. */
+    hours: integer(),
+    /** When it was opened with a password; null: with something else, or before this was kept. */
+    passwordAt: at(),
     ip: text(),
     userAgent: text(),
     createdAt: createdAt(),

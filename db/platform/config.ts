@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { hkdfSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import * as fs from 'node:fs'
 import { createServer } from 'node:net'
@@ -58,6 +58,17 @@ export const address = (protocols: string[], example: string) =>
     return url !== null && protocols.includes(url.protocol.slice(0, -1)) && url.hostname !== '' && isDecodable(text)
   }, `must look like ${example}`)
 
+const isTimeZone = (name: string) => {
+  try {
+    return Boolean(new Intl.DateTimeFormat('en-US', { timeZone: name }))
+  } catch {
+    return false
+  }
+}
+
+/** A time zone by its IANA name. */
+export const timeZone = () => z.string().refine(isTimeZone, 'must be a time zone like Europe/Moscow')
+
 const isDecodable = (text: string) => {
   try {
     return Boolean(decodeURIComponent(text))
@@ -81,7 +92,10 @@ export const databaseSettings = {
     .describe('PostgreSQL (15 or newer) to use; unset: an embedded one in DATA_DIR'),
   DATA_DIR: z.string().default('./data').describe('where the embedded database and generated secrets are kept'),
   JWT_SECRET: long().optional().describe('signs logins; unset: made in DATA_DIR, required beside DATABASE_URL'),
-  KEYS_SECRET: long().optional().describe("closes the cabinets' keys at rest; unset: the same"),
+  KEYS_SECRET: long().optional().describe("closes the devices' keys at rest; unset: the same"),
+  PAYMENT_CARD_KEY: long()
+    .optional()
+    .describe('tells that two card numbers are one, without keeping any; unset: derived from KEYS_SECRET'),
 }
 
 /**
@@ -253,4 +267,17 @@ export function secret(name: string, dataDir: string, embedded: boolean, env: En
     }
   }
   return fs.readFileSync(file, 'utf8')
+}
+
+const cardKeyBytes = 32
+
+/**
+ * The key under which card numbers and biometric templates are fingerprinted (`PAYMENT_CARD_KEY`), the same for the API and
+ * the gateways; unless it is set it follows from KEYS_SECRET, which they share.
+ * @throws BadSettings
+ */
+export function cardKey(keysSecret: string, env: Environment = process.env): Buffer {
+  const given = env.PAYMENT_CARD_KEY
+  if (given && given.length < secretCharsMin) throw new BadSettings([`PAYMENT_CARD_KEY ${tooShort}`])
+  return Buffer.from(hkdfSync('sha256', given || keysSecret, '', 'voltbay payment cards', cardKeyBytes))
 }

@@ -9,7 +9,7 @@ import { config } from './server.ts'
 
 const { db } = await testDb()
 const log = () => {}
-const secrets = { jwtSecret: 'a'.repeat(32), keysSecret: 'b'.repeat(32) }
+const secrets = { jwtSecret: 'a'.repeat(32), keysSecret: 'b'.repeat(32), cardKey: Buffer.alloc(32) }
 
 test('the API listens, answers over a real socket, and stops when told', async () => {
   const { port, close } = await startApi({ config, db, log })

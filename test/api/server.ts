@@ -7,6 +7,7 @@ import { api } from '../../api/surfaces.ts'
 import { sign } from '../../api/token.ts'
 import { answers } from '../../db/devices/answer-listener.ts'
 import * as identity from '../../db/identity/identity.ts'
+import { cardKey } from '../../db/platform/config.ts'
 import type { Log } from '../../db/platform/log.ts'
 import { testDb } from '../postgres.ts'
 
@@ -20,10 +21,20 @@ export const config: ApiConfig = {
   publicUrl: null,
   jwtSecret: 'a secret of the tests, long enough for HS256',
   keysSecret: 'another secret of the tests, long enough',
+  cardKey: cardKey('another secret of the tests, long enough', {}),
   trustedProxies: [],
   tokenHours: 24,
   accessMinutes: 30,
   refreshDays: 30,
+  refreshGraceSeconds: 30,
+  timeZone: 'Europe/Moscow',
+  paygo: {
+    requestsPerMinute: 100_000,
+    refreshDays: 7,
+    isLuhnChecked: false,
+    isExpiryChecked: false,
+    ownersRefund: true,
+  },
   loyalty: {
     requestsPerSecond: 100_000,
     loginsPerMinute: 100_000,

@@ -46,7 +46,11 @@ const skills = {
     const gateway = await startGateway({ config: gatewayConfig(settings, keysSecret), db, log })
     const ports = { cabinetPort: gateway.ports.cabinet, mqttPort: gateway.ports.mqtt!, apiPort: 0 }
     if (!hasApi) return ports
-    const config = apiConfig(parseSettings(apiSettings, environment), { jwtSecret, keysSecret })
+    const config = apiConfig(parseSettings(apiSettings, environment), {
+      jwtSecret,
+      keysSecret,
+      cardKey: Buffer.alloc(32),
+    })
     const { port: apiPort } = await startApi({ config, db, log, metrics: gateway.registry })
     return { ...ports, apiPort }
   },

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Amount, AmountOrZero, toMinor, toUnits, toUnitsText } from '../../../api/loyalty/money.ts'
+import { Amount, AmountOrZero, toMinor, toUnits, toUnitsText } from '../../../api/money.ts'
 
 test.each([
   ['0', 0],
