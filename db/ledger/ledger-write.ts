@@ -5,9 +5,9 @@ import { Refused } from './refused.ts'
 /** What is counted. Minor units: hundredths of RUB, KGS, points and cashback; XTR has none. */
 export type Unit = 'points' | 'cashback' | 'RUB' | 'KGS' | 'XTR'
 
-/** Whose money it is: `id` is that of the user, of the certificate, or of the 2GETPRO account. */
+/** Whose money it is: `id` is that of the user, the certificate, the 2GETPRO account, or the terminal where it was paid. */
 export interface Owner {
-  kind: 'user' | 'certificate' | 'getpro'
+  kind: 'user' | 'certificate' | 'getpro' | 'terminal'
   id: number
 }
 

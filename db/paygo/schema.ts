@@ -16,6 +16,7 @@ import {
   unique,
   uniqueIndex,
 } from '../postgres/drizzle.ts'
+import type { Spoken } from './acquirer.ts'
 import type { Answer, Figures } from './decide/snapshot.ts'
 import {
   type ActResult,
@@ -279,6 +280,20 @@ export const acquirerActs = pgTable(
     check('acquirer_acts_amount', sql`${t.amountMinor} > 0`),
   ],
 )
+
+/**
+ * What the simulated acquirer remembers of a transaction: its own memory, as another house would have it. Nothing of ours
+ * reads it but through the port.
+ */
+export const simulatedAcquirer = pgTable('simulated_acquirer', {
+  transactionId: ref().primaryKey(),
+  heldMinor: minor().notNull().default(0),
+  takenMinor: minor().notNull().default(0),
+  refundedMinor: minor().notNull().default(0),
+  isReversed: boolean().notNull().default(false),
+  /** What was said to each number: a number is done once. */
+  replies: jsonb().$type<Record<string, Spoken>>().notNull().default({}),
+})
 
 /** Where money and books may differ, and people have to look. */
 export const paymentExceptions = pgTable(

@@ -10,6 +10,9 @@ export const INBOX_CHANNEL = 'voltbay_inbox'
 /** Payload: a device's id. What a gateway knows of it, its keys, has changed. */
 export const DEVICE_CHANNEL = 'voltbay_station'
 
+/** Payload: `terminalId:messageId`. What a terminal said has its answer now. */
+export const TERMINAL_ANSWER_CHANNEL = 'terminal_answers'
+
 /** What somebody may wait for. */
 export type Subject = `command ${number}` | `order ${number}`
 

@@ -1,5 +1,6 @@
 import { type Change, type Progress, told } from './changes.ts'
 import {
+  isAnswered,
   isWaiting,
   type OutcomeReport,
   type RefundReport,
@@ -22,7 +23,7 @@ function booked({ id, kind, act, amountMinor, isCounted }: Transaction): Change[
     idle(id, {
       status: isHold ? 'authorised' : 'completed',
       bookedMinor: amountMinor,
-      isCounted: isCounted || !isHold,
+      isCounted: isCounted || kind === 'purchase',
     }),
     { kind: 'post', id, entry: isHold ? 'hold' : 'take', amountMinor },
   ]
@@ -35,19 +36,20 @@ const undone = ({ id, amountMinor }: Transaction): Change[] => told(id, 'reverse
 
 /** An approval of what the terminal waits for, or no longer wants. */
 function approved(transaction: Transaction, { approval, rrn }: OutcomeReport): Change[] {
-  const { id, kind, status, isGivenUp } = transaction
+  const { id, status, isGivenUp } = transaction
   if (status === 'cancelled' || isGivenUp) return undone(transaction)
-  if (kind === 'advice') return booked(transaction)
+  if (!isAnswered(transaction)) return booked(transaction)
   const words = { ...(approval !== undefined && { approval }), ...(rrn !== undefined && { rrn }) }
   return [...booked(transaction), { kind: 'answer', to: id, code: '00', ...words }]
 }
 
 /** A refusal, or the proof that nothing is there. `code`: what the terminal hears, if it still waits. */
-function refused({ id, kind, status, isGivenUp }: Transaction, code: string): Change[] {
+function refused(transaction: Transaction, code: string): Change[] {
+  const { id, kind, status, isGivenUp } = transaction
   if (status === 'cancelled') return [idle(id)]
   const changes = [idle(id, { status: 'failed' })]
   if (kind === 'advice') return [...changes, exception(id, 'the acquirer refuses what a terminal approved')]
-  return isGivenUp ? changes : [...changes, { kind: 'answer', to: id, code }]
+  return isGivenUp || !isAnswered(transaction) ? changes : [...changes, { kind: 'answer', to: id, code }]
 }
 
 /** So much of the hold is taken, and the rest let go. */
@@ -116,7 +118,7 @@ export function outcome({ transaction }: Snapshot, report: OutcomeReport): Chang
 /** What the acquirer has, once asked: it settles what is in doubt. */
 export function state({ transaction }: Snapshot, report: StateReport): Change[] {
   const known = transaction!
-  const { id, act, kind, status, refundedMinor, actMinor } = known
+  const { id, act, status, refundedMinor, actMinor } = known
   // Settled meanwhile.
   if (act === null) return []
   if (report.known === 'silent') return [{ kind: 'ask', id }]
@@ -125,7 +127,8 @@ export function state({ transaction }: Snapshot, report: StateReport): Change[] 
   switch (act) {
     case 'purchase':
     case 'authorise':
-      if (kind === 'advice' && status !== 'cancelled' && isThere) return booked(known)
+      // Nobody was told that it came to nothing.
+      if (!isAnswered(known) && status !== 'cancelled' && isThere) return booked(known)
       return [...undone(known), ...unanswered(known)]
     case 'capture':
       return report.known === 'taken' ? captured(known, report.amountMinor) : again

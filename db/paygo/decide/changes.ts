@@ -22,7 +22,7 @@ export type Change =
   | { kind: 'post'; id: number; entry: 'hold' | 'take' | 'capture' | 'give_back'; amountMinor: number }
   /** A figure of the terminal's batch goes up. */
   | { kind: 'count'; figure: 'debits' | 'debitsReversed' | 'credits'; amountMinor: number }
-  /** A reversal whose original nobody knows: should it still come, it is refused. */
+  /** A reversal is accepted. Said again it does nothing, and its original, should it only come now, is refused. */
   | { kind: 'remember'; original: Original; amountMinor: number }
   /** Both have counted the same: what follows is a new batch. */
   | { kind: 'close_batch' }
@@ -30,6 +30,8 @@ export type Change =
   | { kind: 'exception'; id: number | null; what: string }
   /** A refund is refused: why. */
   | { kind: 'refused'; reason: 'reversed' | 'not_completed' | 'under_way' | 'too_much' }
+
+export type ChangeOf<K extends Change['kind']> = Extract<Change, { kind: K }>
 
 /** The message at hand is answered with a code. */
 export const answered = (code: string): Change => ({ kind: 'answer', to: 'this', code })

@@ -1,4 +1,4 @@
-import type { Act, TransactionStatus } from '../words.ts'
+import type { Act, TransactionKind, TransactionStatus } from '../words.ts'
 
 /** The message that another one is about (docs/protocol.md 7.5, 0400): MTI, STAN and field 7 as it said them. */
 export interface Original {
@@ -84,9 +84,9 @@ export type Report = TerminalReport | RefundReport | OutcomeReport | StateReport
 /** A transaction as it stands. */
 export interface Transaction {
   id: number
-  /** What the terminal first said. An advice has been answered already. */
-  kind: 'purchase' | 'authorisation' | 'advice'
-  /** What the terminal first said. */
+  /** What it began as. An advice has been answered already, and no terminal waits for what is paid over HTTP (`stored`). */
+  kind: TransactionKind
+  /** What was first said. */
   saidMinor: number
   /** What is to be taken: of a hold, once it is completed, what is due. */
   amountMinor: number
@@ -131,6 +131,9 @@ export interface Snapshot {
   figures: Figures | null
 }
 
-/** The terminal that said it still waits for its answer. An advice was answered when it was stored. */
-export const isWaiting = ({ kind, status, isGivenUp }: Transaction) =>
-  status === 'pending' && kind !== 'advice' && !isGivenUp
+/** A terminal is told what comes of it. An advice was answered when it was stored; who pays over HTTP looks at the row. */
+export const isAnswered = ({ kind }: Pick<Transaction, 'kind'>) => kind === 'purchase' || kind === 'authorisation'
+
+/** The terminal that said it still waits for its answer. */
+export const isWaiting = (transaction: Transaction) =>
+  transaction.status === 'pending' && isAnswered(transaction) && !transaction.isGivenUp

@@ -67,10 +67,10 @@ const counted = (isDebit: boolean, isCounted: boolean, amountMinor: number): Cha
 
 /** The original shall not have happened. Said again, or of what is not there any more, it changes nothing. */
 export function reversal({ transaction, isReversed }: Snapshot, { amountMinor, original }: ReversalReport): Change[] {
+  const remembered: Change[] = [answered('00'), { kind: 'remember', original, amountMinor }]
   if (!transaction) {
     if (isReversed) return [answered('00')]
-    const isDebit = original.mti !== '0100'
-    return [answered('00'), { kind: 'remember', original, amountMinor }, ...counted(isDebit, false, amountMinor)]
+    return [...remembered, ...counted(original.mti !== '0100', false, amountMinor)]
   }
   const { id, kind, status, act, saidMinor, refundedMinor, isCounted } = transaction
   if (amountMinor !== transaction.amountMinor && amountMinor !== saidMinor) return [answered('13')]
@@ -78,7 +78,7 @@ export function reversal({ transaction, isReversed }: Snapshot, { amountMinor, o
   // Money goes back once: what people have given back, or are giving back, is not given back again.
   if (refundedMinor > 0 || act === 'refund') return [answered('21'), exception(id, 'reversal of what is refunded')]
   const isDebit = kind !== 'authorisation' || isCounted
-  const changes = [answered('00'), ...counted(isDebit, isCounted, transaction.amountMinor)]
+  const changes = [...remembered, ...counted(isDebit, isCounted, transaction.amountMinor)]
   if (status === 'failed' || status === 'cancelled') return [...changes, { kind: 'move', id, isCounted: isDebit }]
   changes.push({ kind: 'move', id, status: 'cancelled', isCounted: isDebit })
   // Whoever still waits for its answer hears that nothing was done; what the acquirer has not answered is reversed when it has.

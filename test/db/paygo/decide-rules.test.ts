@@ -128,7 +128,7 @@ test.each<[string, Partial<Snapshot>, Report, string[]]>([
     'a purchase that is reversed goes back',
     { transaction: completed },
     reversal,
-    ['answer 00', 'count debitsReversed 15000', 'move cancelled', 'move -', 'tell reverse 15000'],
+    ['answer 00', 'remember', 'count debitsReversed 15000', 'move cancelled', 'move -', 'tell reverse 15000'],
   ],
   [
     'said again it is done already',
@@ -147,7 +147,7 @@ test.each<[string, Partial<Snapshot>, Report, string[]]>([
     'of a purchase under way it is done when the acquirer has answered; the purchase hears that nothing was done',
     { transaction: row() },
     reversal,
-    ['answer 00', 'count debits 15000', 'count debitsReversed 15000', 'move cancelled', 'answer first 21'],
+    ['answer 00', 'remember', 'count debits 15000', 'count debitsReversed 15000', 'move cancelled', 'answer first 21'],
   ],
   [
     'then the approval goes straight back',
@@ -214,7 +214,7 @@ test.each<[string, Partial<Snapshot>, Report, string[]]>([
     'a hold is released',
     { transaction: held },
     { ...reversal, original: { ...original, mti: '0100' } } as Report,
-    ['answer 00', 'move cancelled', 'move -', 'tell reverse 15000'],
+    ['answer 00', 'remember', 'move cancelled', 'move -', 'tell reverse 15000'],
   ],
   [
     'an approval of the terminal’s own is stored first',
@@ -233,6 +233,36 @@ test.each<[string, Partial<Snapshot>, Report, string[]]>([
     { said: said({ isSame: false }), transaction: completed },
     advice,
     ['answer 00'],
+  ],
+  [
+    'what is paid over HTTP is booked, answered to no terminal and counted in no batch',
+    { transaction: row({ kind: 'stored' }) },
+    outcome('purchase', 'approved'),
+    ['move completed', 'post take 15000'],
+  ],
+  [
+    'or refused, and that is all',
+    { transaction: row({ kind: 'stored' }) },
+    outcome('purchase', 'declined', { code: '51' }),
+    ['move failed'],
+  ],
+  [
+    'nobody answers: it stays in doubt',
+    { transaction: row({ kind: 'stored' }) },
+    outcome('purchase', 'silent'),
+    ['ask'],
+  ],
+  [
+    'asked, it has taken the money: it is paid',
+    { transaction: row({ kind: 'stored' }) },
+    has('taken'),
+    ['move completed', 'post take 15000'],
+  ],
+  [
+    'asked, it has nothing: it is reversed, for it may still be on its way',
+    { transaction: row({ kind: 'stored' }) },
+    has('none'),
+    ['move cancelled', 'tell reverse 15000'],
   ],
   ['an advice about nothing that is known is for people', {}, completion, ['answer 00', 'exception']],
 ])('%s', (_, snapshot, report, expected) => {

@@ -147,7 +147,7 @@ function apply(state: State, changes: Change[], at?: { key: string; name: string
         bump(state.ours, change.figure, change.amountMinor)
         break
       case 'remember':
-        // The reversal itself is on file (say).
+        state.reversed.set(nameOf(change.original), change.amountMinor)
         break
       case 'close_batch':
         state.ours = noFigures()
@@ -191,8 +191,6 @@ export function say(state: State, saying: Saying): Answer | null {
   const changes = decide(snapshot, report)
   apply(state, changes, { key, name, saying }, !isNew)
   const answered = changes.find((change) => change.kind === 'answer' && change.to === 'this')
-  if (isNew && report.kind === 'reversal' && answered?.kind === 'answer' && answered.code === '00')
-    state.reversed.set(original, state.reversed.get(original) ?? report.amountMinor)
   return answered?.kind === 'answer' ? answered : ((own ?? state.messages.get(key))?.answer ?? null)
 }
 

@@ -1,0 +1,69 @@
+import type { Queryable, Tx } from '../postgres/connect.ts'
+import type { Order } from './acquirer.ts'
+import type { ActResult } from './words.ts'
+
+/** Whoever tells or asks the acquirer has so long, which is longer than it can take; then anybody goes on with it. */
+export const LEASE_SECONDS = 60
+/** Where it does not even say what it has, it is asked again after this, each time twice as long. */
+const ASK_AGAIN_SECONDS = 30
+const ASK_AGAIN_SECONDS_MAX = 3_600
+
+/** Who wants a refund, why, and by which key. */
+export interface Request {
+  requestedBy: number
+  reason: string | null
+  idempotencyKey: string | null
+  requestHash: string | null
+}
+
+/** SQL: the end of the lease of whoever does it now. */
+export const lease = (q: Queryable) => q`now() + make_interval(secs => ${LEASE_SECONDS})`
+
+/** An act is a row before the acquirer is told. @returns its number */
+export async function tell(
+  tx: Tx,
+  { id, act, amountMinor }: { id: number; act: string; amountMinor: number },
+  request: Request | null,
+): Promise<number> {
+  const [row] = await tx<{ id: number }[]>`
+    insert into acquirer_acts (transaction_id, act, amount_minor, due_at, requested_by, reason, idempotency_key, request_hash)
+    values (${id}, ${act}, ${amountMinor}, ${lease(tx)}, ${request?.requestedBy ?? null}, ${request?.reason ?? null},
+      ${request?.idempotencyKey ?? null}, ${request?.requestHash ?? null})
+    returning id`
+  return row!.id
+}
+
+/** It is told again, under its number. */
+export const tellAgain = (tx: Tx, id: number) => tx`
+  update acquirer_acts set result = null, attempts = attempts + 1, due_at = ${lease(tx)} where id = ${id}`
+
+/** It is in doubt: the acquirer is asked now, or later where it has just been silent. */
+export const ask = (tx: Tx, id: number, isLater: boolean) => tx`
+  update acquirer_acts set result = 'silent', attempts = attempts + 1, due_at = now() + make_interval(secs =>
+    case when ${isLater} then least(${ASK_AGAIN_SECONDS} * 2 ^ least(attempts, 20), ${ASK_AGAIN_SECONDS_MAX})
+      else ${LEASE_SECONDS} end)
+  where id = ${id}`
+
+/** Nothing is to be done about it any more. */
+export const close = (tx: Tx, id: number, result: ActResult, code: string | null) => tx`
+  update acquirer_acts set result = ${result}, code = ${code}, due_at = null, answered_at = now() where id = ${id}`
+
+/**
+ * What the acquirer is told under this number, or asked for; null: there is nothing to do about it. What is in doubt is
+ * never told before it was asked for.
+ */
+export async function orderOf(q: Queryable, id: number, isAsked: boolean): Promise<Order | null> {
+  const [row] = await q<Order[]>`
+    select a.id as number, a.transaction_id, a.act, a.amount_minor, c.token as card_token, t.card_fingerprint
+    from acquirer_acts a join transactions t on t.id = a.transaction_id left join payment_cards c on c.id = t.card_id
+    where a.id = ${id} and a.due_at is not null and (a.result is null or ${isAsked})`
+  return row ?? null
+}
+
+/** Takes acts whose time is over, each for one worker only. `result` null: told or not, nobody knows. */
+export const claim = (q: Queryable, limit: number) => q<
+  { id: number; transactionId: number; result: ActResult | null }[]
+>`
+  update acquirer_acts set due_at = ${lease(q)} where id in (
+    select id from acquirer_acts where due_at <= now() order by due_at, id limit ${limit} for update skip locked)
+  returning id, transaction_id, result`

@@ -1,0 +1,115 @@
+import type { Db } from '../postgres/connect.ts'
+import type { Acquirer, AcquirerState, Reply, Spoken } from './acquirer.ts'
+import * as acts from './acts.ts'
+import type { Answered } from './answers.ts'
+import { type Outcome, type Written, write } from './change-writer.ts'
+import type { Change } from './decide/changes.ts'
+import { decide } from './decide/decide.ts'
+import type { Report } from './decide/snapshot.ts'
+import { type ActAtHand, about, actAtHand } from './snapshot-loader.ts'
+
+/** So many things are told and asked of one act and what follows from it, at most; the rest is `sweep`'s. */
+const STEPS_MAX = 6
+
+/** Something to be done with the acquirer: an act is told, or it is asked what became of it. */
+interface Step {
+  kind: 'tell' | 'ask'
+  actId: number
+}
+
+const silent = { result: 'silent', known: 'silent' } as const
+
+/** What is said in time; nothing counts as silence. What cannot be asked at all is thrown, and `sweep` comes back to it. */
+async function inTime<T>({ limitMs }: Acquirer, said: Promise<T>): Promise<T | typeof silent> {
+  const { promise, resolve } = Promise.withResolvers<typeof silent>()
+  const timer = setTimeout(resolve, limitMs, silent)
+  return await Promise.race([said, promise]).finally(() => clearTimeout(timer))
+}
+
+/** What was said of an act becomes rows, if it still means something. */
+const work = (db: Db, actId: number, reportOf: (act: ActAtHand) => Report, outcomeOf: OutcomeOf): Promise<Written> =>
+  db.transaction(async (tx) => {
+    const act = await actAtHand(tx, actId)
+    const { transaction } = act
+    // What the acquirer says of the whole may be about what was told after this.
+    const report = reportOf(act)
+    const changes = act.isOpen || report.kind !== 'state' ? decide(about(transaction), report) : []
+    const outcome = { actId, ...outcomeOf(act, changes) }
+    return await write(tx, { terminalId: transaction.terminalId, transaction, outcome }, changes)
+  })
+
+type OutcomeOf = (act: ActAtHand, changes: Change[]) => Omit<Outcome, 'actId'>
+
+/** The acquirer has answered, or not. */
+const replied = (db: Db, actId: number, reply: Reply): Promise<Written> =>
+  work(
+    db,
+    actId,
+    ({ act, amountMinor, isOpen }) => ({ ...reply, kind: 'outcome', act, amountMinor, isOpen }),
+    () => reply,
+  )
+
+/** What it says it has shows what became of an act: of a purchase that is reversed now, nobody will know. */
+const stated = (db: Db, actId: number, state: AcquirerState): Promise<Written> =>
+  work(
+    db,
+    actId,
+    () => ({ kind: 'state', amountMinor: 0, refundedMinor: 0, ...state }),
+    ({ act }, changes) => {
+      const isInDoubt = (act === 'purchase' || act === 'authorise') && !changes.some(({ kind }) => kind === 'post')
+      return { result: isInDoubt ? 'silent' : 'approved', isSilent: state.known === 'silent' }
+    },
+  )
+
+async function take(db: Db, acquirer: Acquirer, { kind, actId }: Step): Promise<Written> {
+  const order = await acts.orderOf(db.sql, actId, kind === 'ask')
+  if (order === null) return { told: [], asked: [], answers: [] }
+  if (kind === 'tell') return await replied(db, actId, await inTime(acquirer, acquirer.tell(order)))
+  return await stated(db, actId, await inTime(acquirer, acquirer.stateOf(order.transactionId)))
+}
+
+/** One step after the other, as each is written: what waits for a lease that is over is done by `sweep`. */
+async function follow(db: Db, acquirer: Acquirer, begin: Step): Promise<Answered[]> {
+  const steps = [begin]
+  const answers: Answered[] = []
+  for (let taken = 0; steps.length > 0 && taken < STEPS_MAX; taken++) {
+    const written = await take(db, acquirer, steps.shift()!)
+    answers.push(...written.answers)
+    steps.push(...written.told.map((actId) => ({ kind: 'tell' as const, actId })))
+    steps.push(...written.asked.map((actId) => ({ kind: 'ask' as const, actId })))
+  }
+  return answers
+}
+
+/**
+ * Tells the acquirer what these acts say, writes what comes of it and goes on with what follows, until nothing is to be
+ * done now. Outside any transaction. An act that is being settled by somebody else as well is done once all the same.
+ * @returns the answers that terminals have got by it; each is told by TERMINAL_ANSWER_CHANNEL as soon as it is written
+ */
+export async function settle(db: Db, acquirer: Acquirer, actIds: readonly number[]): Promise<Answered[]> {
+  const answers = await Promise.all(actIds.map((actId) => follow(db, acquirer, { kind: 'tell', actId })))
+  return answers.flat()
+}
+
+/** What the acquirer says of a number without being asked: too late, or once more. */
+export async function answered(db: Db, acquirer: Acquirer, actId: number, reply: Spoken): Promise<Answered[]> {
+  const { told, answers } = await replied(db, actId, reply)
+  return [...answers, ...(await settle(db, acquirer, told))]
+}
+
+/**
+ * Goes on with acts whose time is over, because whoever told them died or the acquirer was silent: in any process, in
+ * several at once, each act in one. Nobody knows whether they were told: that is asked, never told again.
+ */
+export async function sweep(db: Db, acquirer: Acquirer, limit: number): Promise<Answered[]> {
+  const claimed = await acts.claim(db.sql, limit)
+  const answers = await Promise.all(
+    claimed.map(async ({ id, result }) => {
+      if (result !== null) return await follow(db, acquirer, { kind: 'ask', actId: id })
+      const { asked, answers } = await replied(db, id, { result: 'silent' })
+      const further = await Promise.all(asked.map((actId) => follow(db, acquirer, { kind: 'ask', actId })))
+      return [...answers, ...further.flat()]
+    }),
+  )
+  return answers.flat()
+}
