@@ -117,6 +117,8 @@ export interface Limits {
   /** An unreadable frame may mean new keys; for its sake they are looked up at most this often. */
   identifyAgainMsMin: number
   seenIntervalMs: number
+  /** After being away from a foreign broker for longer, nobody knows what it kept for us. */
+  brokerAwayMsMax: number
   /** How often deadlines are looked at and due commands expired. */
   tickMs: number
 }
@@ -168,6 +170,7 @@ const fixed = {
   unauthorisedLinesPerTickMax: 10,
   identifyAgainMs: 600_000,
   identifyAgainMsMin: 5_000,
+  brokerAwayMsMax: 60_000,
   tickMs: 1_000,
 }
 

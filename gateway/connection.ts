@@ -1,11 +1,10 @@
-import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { TLSSocket } from 'node:tls'
 import type { AnyCommand } from '../protocol/any-device.ts'
 import type { MalformedBody } from '../protocol/errors.ts'
 import { count } from './counts.ts'
 import type { DeviceHandlers } from './device-handlers.ts'
 import type { GatewayNode } from './node.ts'
+import { resetStream } from './raw-socket.ts'
 import type { Session } from './sessions.ts'
 
 /** Of an unreadable frame this much goes to the log. */
@@ -163,15 +162,10 @@ export function drop(connection: Connection, reason: string): void {
   connection.stream.destroy()
 }
 
-/**
- * Ends at once and by a reset: what was written and is under way must not arrive any more. Under TLS and WebSocket the
- * stream is not the socket, and is only closed.
- */
+/** Ends at once and by a reset: what was written and is under way must not arrive any more. */
 export function reset(connection: Connection, reason: string): void {
-  const { stream } = connection
   if (connection.ending === null) ending(connection, reason)
-  if (stream instanceof Socket && !(stream instanceof TLSSocket)) stream.resetAndDestroy()
-  else stream.destroy()
+  resetStream(connection.stream)
 }
 
 /** Notes why it ends, where that is known before the stream closes. */
