@@ -15,12 +15,16 @@ export interface Transport {
   name: 'tcp' | 'mqtt'
   /** False while nobody listens at the other end of a connection that holds. */
   isListening(connection: Connection): boolean
+  /** Says what answers the device. */
+  say(connection: Connection, bytes: Buffer): void
   /** Writes one frame. A broker carries each `command` as it must be carried: movements never twice. */
   send(connection: Connection, bytes: Buffer, command: AnyCommand): void
   /** Reads nothing until `readOn`. */
   pause(connection: Connection): void
   /** Reads on where reading was stopped, once there is room. */
   readOn(connection: Connection): void
+  /** Its stream is closed. */
+  gone?(connection: Connection): void
   /** Once a tick, as long as it lives: whoever missed a deadline is dropped. */
   tick(connection: Connection): void
 }
@@ -117,8 +121,9 @@ export function goOn(connection: Connection): void {
 }
 
 /** A frame we cannot take: the stream is still in step, so it goes on, unless it is one after another. */
-export function unreadable(connection: Connection, frame: Buffer, { message }: MalformedBody): void {
+export function unreadable(connection: Connection, frame: Buffer, { message, answer }: MalformedBody): void {
   const { node } = connection
+  if (answer) connection.transport.say(connection, answer)
   node.counts.malformed += 1
   connection.malformedInARow += 1
   const hex = frame.toString('hex', 0, hexBytesMax).toUpperCase()
@@ -194,6 +199,7 @@ export function tick(connection: Connection): void {
 async function gone(connection: Connection): Promise<void> {
   const { node } = connection
   node.connections.delete(connection)
+  connection.transport.gone?.(connection)
   if (connection.ending === null) ending(connection, 'closed')
   if (connection.session) node.sessions.remove(connection.session)
   await connection.running
