@@ -1,10 +1,6 @@
-import type { DeviceKind } from '../db/devices/words.ts'
-import type { AnyCommand, AnyReport, AnyVerdict, Codec, Secrets } from '../protocol/any-device.ts'
+import type { Codec, Secrets } from '../protocol/any-device.ts'
 import { type Connection, finish } from './connection.ts'
 import type { DeviceHandlers } from './device-handlers.ts'
-
-/** The codec of any kind of device: what it decodes is what it is given back. */
-export type AnyCodec = Codec<AnyReport, AnyCommand, AnyVerdict>
 
 /** A device that commands are brought to. */
 export interface Addressee {
@@ -12,7 +8,7 @@ export interface Addressee {
   /** What it calls itself. */
   serial: string
   handlers: DeviceHandlers
-  codec: AnyCodec
+  codec: Codec
   /** The number of this connection among all the device ever had; the newest owns it. */
   epoch: number
   heartbeatSeconds: number
@@ -29,7 +25,7 @@ export interface Session extends Addressee {
   identifiedAt: number
   /** The keys its frames may be signed with, as of then, and what makes a codec of newer ones; null: it signs nothing. */
   keys: readonly string[]
-  bind: ((secrets: Secrets) => AnyCodec) | null
+  bind: ((secrets: Secrets) => Codec) | null
   /** The look-up under way, if one is. */
   looking: Promise<void> | null
   /** Something changed since the last look-up began. */
@@ -48,8 +44,7 @@ export interface Sessions {
   register(session: Session): void
   remove(session: Session): void
   all(): IterableIterator<Session>
-  /** All of them, or those of one kind. */
-  count(kind?: DeviceKind): number
+  count(): number
 }
 
 export function sessions(): Sessions {
@@ -66,9 +61,6 @@ export function sessions(): Sessions {
       if (byDevice.get(session.deviceId) === session) byDevice.delete(session.deviceId)
     },
     all: () => byDevice.values(),
-    count: (kind) =>
-      kind === undefined
-        ? byDevice.size
-        : [...byDevice.values()].filter(({ handlers }) => handlers.kind === kind).length,
+    count: () => byDevice.size,
   }
 }

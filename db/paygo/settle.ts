@@ -91,6 +91,25 @@ export async function settle(db: Db, acquirer: Acquirer, actIds: readonly number
   return answers.flat()
 }
 
+/**
+ * The same for somebody who waits so long at most: it goes on beyond that, and whoever looks at the rows later sees what it
+ * came to. `failed` hears what went wrong then.
+ */
+export async function settleWithin(
+  db: Db,
+  acquirer: Acquirer,
+  actIds: readonly number[],
+  waitMs: number,
+  failed: (error: unknown) => void,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, waitMs)
+  const settled = settle(db, acquirer, actIds)
+    .catch(failed)
+    .finally(() => clearTimeout(timer))
+  await Promise.race([settled, promise])
+}
+
 /** What the acquirer says of a number without being asked: too late, or once more. */
 export async function answered(db: Db, acquirer: Acquirer, actId: number, reply: Spoken): Promise<Answered[]> {
   const { told, answers } = await replied(db, actId, reply)

@@ -61,8 +61,10 @@ export interface AtHand {
   isAbout: boolean
 }
 
-const lockTerminal = (tx: Tx, terminalId: number) => tx`
-  select 1 from terminals where id = ${terminalId} for no key update`
+/** SQL: the terminal that is locked. Sent when it is called: a statement of the driver's own waits until somebody awaits it. */
+async function lockTerminal(tx: Tx, id: Fragment): Promise<void> {
+  await tx`select 1 from terminals where id = ${id} for no key update`
+}
 
 /** What a reversal, or a purchase that may have been reversed before it came, is matched by. */
 function namedBy(message: TerminalMessage): { mti: string; stan: string; sentAt: string } {
@@ -131,7 +133,7 @@ function transactionOf(tx: Tx, terminalId: number, message: TerminalMessage, day
 /** What is known of all that a message names, held until the transaction ends. Sent at once: one round trip. */
 export async function atHand(tx: Tx, terminalId: number, message: TerminalMessage, day: string): Promise<AtHand> {
   const [, { said, isReversed }, transaction, figures] = await Promise.all([
-    lockTerminal(tx, terminalId),
+    lockTerminal(tx, tx`${terminalId}`),
     saidBefore(tx, terminalId, message, day),
     transactionOf(tx, terminalId, message, day),
     message.kind === 'totals' ? openFigures(tx, terminalId) : null,
@@ -177,10 +179,10 @@ type ActRow = KnownTransaction & {
 /** The same for what the acquirer says of an act. */
 export async function actAtHand(tx: Tx, actId: number): Promise<ActAtHand> {
   const [, [row]] = await Promise.all([
-    tx`
-      select 1 from terminals where id = (
-        select t.terminal_id from acquirer_acts a join transactions t on t.id = a.transaction_id where a.id = ${actId})
-      for no key update`,
+    lockTerminal(
+      tx,
+      tx`(select t.terminal_id from acquirer_acts a join transactions t on t.id = a.transaction_id where a.id = ${actId})`,
+    ),
     tx<ActRow[]>`
       select ${columnsOf(tx, 't', COLUMNS)}, a.id as act_id, a.act as told, a.amount_minor as told_minor, a.result, a.attempts,
         a.id = (select max(id) from acquirer_acts where transaction_id = t.id) as is_last
@@ -194,9 +196,7 @@ export async function actAtHand(tx: Tx, actId: number): Promise<ActAtHand> {
 /** The same for what people want of a transaction; null: there is none. */
 export async function transactionAtHand(tx: Tx, transactionId: number): Promise<KnownTransaction | null> {
   const [, [row]] = await Promise.all([
-    tx`
-      select 1 from terminals where id = (select terminal_id from transactions where id = ${transactionId})
-      for no key update`,
+    lockTerminal(tx, tx`(select terminal_id from transactions where id = ${transactionId})`),
     tx<KnownTransaction[]>`
       select ${columnsOf(tx, 't', COLUMNS)} from transactions t where t.id = ${transactionId} for update of t`,
   ])

@@ -1,11 +1,12 @@
 import * as ledger from '../../../db/ledger/ledger.ts'
 import { answersOf } from '../../../db/paygo/answers.ts'
 import { bookOf } from '../../../db/paygo/books.ts'
-import type { Original } from '../../../db/paygo/decide/snapshot.ts'
+import type { Figures, Original } from '../../../db/paygo/decide/snapshot.ts'
 import { hear } from '../../../db/paygo/hear.ts'
 import { settle } from '../../../db/paygo/settle.ts'
 import { simulatedAcquirer } from '../../../db/paygo/simulated-acquirer.ts'
-import type { AdviceMessage, SaleMessage, TerminalMessage } from '../../../db/paygo/terminal-messages.ts'
+import { noFigures } from '../../../db/paygo/snapshot-loader.ts'
+import type { AdviceMessage, SaleMessage, TerminalMessage, TotalsMessage } from '../../../db/paygo/terminal-messages.ts'
 import type { Db } from '../../../db/postgres/connect.ts'
 import { act, next } from '../world.ts'
 
@@ -56,6 +57,14 @@ export const reversal = (stan: string, original: Partial<Original>, amountMinor 
   original: { mti: '0200', stan: '', sentAt, ...original },
 })
 
+export const totals = (stan: string, figures: Partial<Figures>): TotalsMessage => ({
+  kind: 'totals',
+  stan,
+  sentAt,
+  localDate: '1128',
+  totals: { ...noFigures, ...figures },
+})
+
 /** Says it, and nobody goes on with it. */
 export const says = (db: Db, id: number, message: TerminalMessage) => act(db, (tx) => hear(tx, id, message))
 
@@ -99,3 +108,17 @@ export async function money(db: Db, id: number) {
 /** Time passes: whoever was to do something had until now. */
 export const overdue = (db: Db) => db.sql`
   update acquirer_acts set due_at = now() - interval '1 second' where due_at is not null`
+
+/** What people have to look at. */
+export const exceptions = async (db: Db, id: number) => {
+  const rows = await db.sql<{ what: string }[]>`
+    select what from payment_exceptions where terminal_id = ${id} order by id`
+  return rows.map(({ what }) => what)
+}
+
+/** What happened at a terminal, by its kinds. */
+export const events = async (db: Db, id: number) => {
+  const rows = await db.sql<{ kind: string }[]>`
+    select kind from events where data->>'terminalId' = ${String(id)} order by id`
+  return rows.map(({ kind }) => kind)
+}
