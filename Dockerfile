@@ -17,7 +17,7 @@ COPY api api
 COPY simulators simulators
 RUN mkdir data && chown node:node data
 USER node
-EXPOSE 8000 9066 9090 1883 8083 9068
+EXPOSE 8000 9066 9067 9090 1883 8083 9068
 STOPSIGNAL SIGTERM
 # Both halves answer /health: the API on its own port, a gateway beside its metrics.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \

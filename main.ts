@@ -46,10 +46,11 @@ function startFleet(known: Demo, host: string, ports: Gateway['ports'], apiUrl: 
 async function startHalves(settings: z.output<typeof shape>, { db, embedded }: Opened, log: Log) {
   const keep = (name: string) => secret(name, settings.DATA_DIR, embedded)
   const [jwtSecret, keysSecret] = [keep('JWT_SECRET'), keep('KEYS_SECRET')]
-  const gateway = await startGateway({ config: gatewayConfig(settings, keysSecret), db, log })
+  const secrets = { jwtSecret, keysSecret, cardKey: cardKey(keysSecret) }
+  const gateway = await startGateway({ config: gatewayConfig(settings, secrets), db, log })
   // Where the cabinets really are, when the setting asked for any free port.
   const config = {
-    ...apiConfig(settings, { jwtSecret, keysSecret, cardKey: cardKey(keysSecret) }),
+    ...apiConfig(settings, secrets),
     cabinetPort: gateway.ports.cabinet,
   }
   const api = await startApi({ config, db, log, metrics: gateway.registry })
@@ -79,6 +80,7 @@ async function main() {
     docs: `${url}/api/docs`,
     metrics: `http://${host}:${gateway.ports.metrics}/metrics`,
     cabinets: `tcp://${host}:${gateway.ports.cabinet}`,
+    ...(gateway.ports.terminal !== null && { terminals: `tcp://${host}:${gateway.ports.terminal}` }),
     ...(gateway.ports.mqtt !== null && { broker: `mqtt://${host}:${gateway.ports.mqtt}` }),
     ...(gateway.ports.mqttWs !== null && { brokerWebSocket: `ws://${host}:${gateway.ports.mqttWs}` }),
     ...(gateway.ports.calls !== null && { bootstrap: `http://${host}:${gateway.ports.calls}` }),

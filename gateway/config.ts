@@ -1,10 +1,10 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { address, flag, hostRule, port, type Rule, readBy, refuse, whole } from '../db/platform/config.ts'
+import { address, flag, hostRule, port, type Rule, readBy, whole } from '../db/platform/config.ts'
 import { type Rules, usualRules } from '../db/powerbank/decide/snapshot.ts'
 import type { BrokerAccess } from './mqtt-cluster/broker-client.ts'
 import { networks } from './networks.ts'
+import { type TerminalConfig, terminalConfig, terminalSettings } from './terminal/config.ts'
+import { pairMistakes, type Tls, tlsOf, tlsPorts } from './tls-files.ts'
 
 const list = (text: string) => text.split(/[\s,]+/).filter(Boolean)
 
@@ -81,6 +81,7 @@ export const gatewaySettings = {
     .default(usualRules.lookLentSeconds)
     .describe('the same while it has open orders'),
   CABINET_SEEN_SECONDS: whole(1, 60).default(5).describe('how often the times of the last sign of life are written'),
+  ...terminalSettings,
 }
 
 /** The same, read. */
@@ -117,6 +118,8 @@ export interface Limits {
   /** An unreadable frame may mean new keys; for its sake they are looked up at most this often. */
   identifyAgainMsMin: number
   seenIntervalMs: number
+  /** After being away from a foreign broker for longer, nobody knows what it kept for us. */
+  brokerAwayMsMax: number
   /** How often deadlines are looked at and due commands expired. */
   tickMs: number
 }
@@ -125,7 +128,7 @@ export interface Limits {
 export interface MqttConfig {
   port: number
   wsPort: number
-  tls: { port: number; cert: Buffer; key: Buffer } | null
+  tls: Tls | null
   /** Where cabinets ask for the broker. */
   httpPort: number
   /** What they are told; null: the name by which they call us, the port we listen on. */
@@ -144,7 +147,7 @@ export interface MqttConfig {
 export interface GatewayConfig {
   host: string
   cabinetPort: number
-  tls: { port: number; cert: Buffer; key: Buffer } | null
+  tls: Tls | null
   allow: string[]
   reusePort: boolean
   metricsPort: number
@@ -152,6 +155,8 @@ export interface GatewayConfig {
   mqtt: MqttConfig | null
   /** A broker of somebody else, instead of ours. */
   broker?: BrokerAccess | null
+  /** Payment terminals; null: none are listened for. */
+  terminal?: TerminalConfig | null
   /** Opens the station keys at rest. */
   keysSecret: string
   limits: Limits
@@ -168,6 +173,7 @@ const fixed = {
   unauthorisedLinesPerTickMax: 10,
   identifyAgainMs: 600_000,
   identifyAgainMsMin: 5_000,
+  brokerAwayMsMax: 60_000,
   tickMs: 1_000,
 }
 
@@ -179,7 +185,11 @@ const mqttSilentMs = 1_215_000
  * The gateway's configuration out of its settings; reads the TLS files.
  * @throws BadSettings
  */
-export function gatewayConfig(settings: GatewaySettings & Public, keysSecret: string): GatewayConfig {
+export function gatewayConfig(
+  settings: GatewaySettings & Public,
+  secrets: Pick<GatewayConfig, 'keysSecret'> & { cardKey: Buffer },
+): GatewayConfig {
+  const { keysSecret, cardKey } = secrets
   return {
     host: settings.HOST,
     cabinetPort: settings.CABINET_PORT,
@@ -189,6 +199,7 @@ export function gatewayConfig(settings: GatewaySettings & Public, keysSecret: st
     metricsPort: settings.METRICS_PORT,
     mqtt: mqttOf(settings),
     broker: brokerOf(settings),
+    terminal: terminalConfig(settings, cardKey),
     keysSecret,
     rules: {
       takingSeconds: settings.CABINET_TAKING_SECONDS,
@@ -241,40 +252,11 @@ function mqttOf(settings: GatewaySettings & Public): MqttConfig {
   }
 }
 
-function tlsOf(settings: GatewaySettings, name: TlsPort): GatewayConfig['tls'] {
-  const { [name]: tlsPort, CABINET_TLS_CERT: cert, CABINET_TLS_KEY: key } = settings
-  if (tlsPort === undefined) return null
-  refuse(pairMistakes(name, cert, key))
-  return { port: tlsPort, cert: readFileSync(cert!), key: readFileSync(key!) }
-}
-
-type TlsPort = 'CABINET_TLS_PORT' | 'MQTT_TLS_PORT'
-
-/** What is wrong with the two files a TLS port needs. */
-function pairMistakes(name: TlsPort, certFile: string | undefined, keyFile: string | undefined): string[] {
-  if (!certFile || !keyFile) return [`${name} needs CABINET_TLS_CERT and CABINET_TLS_KEY`]
-  const mistakes: string[] = []
-  const read = <T>(setting: string, path: string, parse: (pem: string) => T, wanted: string) => {
-    try {
-      return parse(readFileSync(path, 'utf8'))
-    } catch (error) {
-      const { code, syscall } = error as NodeJS.ErrnoException
-      mistakes.push(`${setting} ${syscall === undefined ? `holds no ${wanted} in PEM` : `cannot be read: ${code}`}`)
-      return null
-    }
-  }
-  const cert = read('CABINET_TLS_CERT', certFile, (pem) => new X509Certificate(pem), 'certificate')
-  const key = read('CABINET_TLS_KEY', keyFile, createPrivateKey, 'private key without a password')
-  if (cert && key && !cert.checkPrivateKey(key)) mistakes.push('CABINET_TLS_KEY is not the key of CABINET_TLS_CERT')
-  return mistakes
-}
-
 /** What is wrong between the gateway's settings. */
 export const gatewayRules: Rule<GatewaySettings>[] = [
   hostRule,
-  ({ CABINET_TLS_PORT, MQTT_TLS_PORT, CABINET_TLS_CERT, CABINET_TLS_KEY }) => {
-    const name = CABINET_TLS_PORT === undefined ? 'MQTT_TLS_PORT' : 'CABINET_TLS_PORT'
-    const isAsked = CABINET_TLS_PORT !== undefined || MQTT_TLS_PORT !== undefined
-    return isAsked ? pairMistakes(name, CABINET_TLS_CERT, CABINET_TLS_KEY) : []
+  ({ CABINET_TLS_CERT, CABINET_TLS_KEY, ...settings }) => {
+    const asked = tlsPorts.find((name) => settings[name] !== undefined)
+    return asked === undefined ? [] : pairMistakes(asked, CABINET_TLS_CERT, CABINET_TLS_KEY)
   },
 ]

@@ -1,11 +1,10 @@
-import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { TLSSocket } from 'node:tls'
 import type { AnyCommand } from '../protocol/any-device.ts'
 import type { MalformedBody } from '../protocol/errors.ts'
 import { count } from './counts.ts'
 import type { DeviceHandlers } from './device-handlers.ts'
 import type { GatewayNode } from './node.ts'
+import { resetStream } from './raw-socket.ts'
 import type { Session } from './sessions.ts'
 
 /** Of an unreadable frame this much goes to the log. */
@@ -16,12 +15,16 @@ export interface Transport {
   name: 'tcp' | 'mqtt'
   /** False while nobody listens at the other end of a connection that holds. */
   isListening(connection: Connection): boolean
+  /** Says what answers the device. */
+  say(connection: Connection, bytes: Buffer): void
   /** Writes one frame. A broker carries each `command` as it must be carried: movements never twice. */
   send(connection: Connection, bytes: Buffer, command: AnyCommand): void
   /** Reads nothing until `readOn`. */
   pause(connection: Connection): void
   /** Reads on where reading was stopped, once there is room. */
   readOn(connection: Connection): void
+  /** Its stream is closed. */
+  gone?(connection: Connection): void
   /** Once a tick, as long as it lives: whoever missed a deadline is dropped. */
   tick(connection: Connection): void
 }
@@ -118,8 +121,9 @@ export function goOn(connection: Connection): void {
 }
 
 /** A frame we cannot take: the stream is still in step, so it goes on, unless it is one after another. */
-export function unreadable(connection: Connection, frame: Buffer, { message }: MalformedBody): void {
+export function unreadable(connection: Connection, frame: Buffer, { message, answer }: MalformedBody): void {
   const { node } = connection
+  if (answer) connection.transport.say(connection, answer)
   node.counts.malformed += 1
   connection.malformedInARow += 1
   const hex = frame.toString('hex', 0, hexBytesMax).toUpperCase()
@@ -163,15 +167,10 @@ export function drop(connection: Connection, reason: string): void {
   connection.stream.destroy()
 }
 
-/**
- * Ends at once and by a reset: what was written and is under way must not arrive any more. Under TLS and WebSocket the
- * stream is not the socket, and is only closed.
- */
+/** Ends at once and by a reset: what was written and is under way must not arrive any more. */
 export function reset(connection: Connection, reason: string): void {
-  const { stream } = connection
   if (connection.ending === null) ending(connection, reason)
-  if (stream instanceof Socket && !(stream instanceof TLSSocket)) stream.resetAndDestroy()
-  else stream.destroy()
+  resetStream(connection.stream)
 }
 
 /** Notes why it ends, where that is known before the stream closes. */
@@ -200,6 +199,7 @@ export function tick(connection: Connection): void {
 async function gone(connection: Connection): Promise<void> {
   const { node } = connection
   node.connections.delete(connection)
+  connection.transport.gone?.(connection)
   if (connection.ending === null) ending(connection, 'closed')
   if (connection.session) node.sessions.remove(connection.session)
   await connection.running

@@ -2,7 +2,7 @@ import type { Ended, Hold } from '../db/devices/commands.ts'
 import type { Departure } from '../db/devices/connections.ts'
 import type { DeviceKind } from '../db/devices/words.ts'
 import type { Db, Tx } from '../db/postgres/connect.ts'
-import type { AnyReport, Verdict } from '../protocol/any-device.ts'
+import type { AnyReport, AnyVerdict, Verdict } from '../protocol/any-device.ts'
 import type { GatewayNode } from './node.ts'
 import type { Addressee, Session } from './sessions.ts'
 
@@ -12,10 +12,14 @@ export const silent: Verdict = { kind: 'silent' }
 
 /** What a report came to: what to say back, and the command it answered. */
 export interface Outcome {
-  verdict: Verdict
+  verdict: AnyVerdict
   commandId?: number
   /** From now on it says heartbeats so far apart. */
   heartbeatSeconds?: number
+  /** It is answered later, and nothing else waits for that: called once it is committed, with what says the answer. */
+  later?(say: (verdict: AnyVerdict) => void): void
+  /** Its connection ends with the answer: why, as `noun_or_verb`. */
+  ends?: string
 }
 
 /** What the gateway asks of a kind of device: what that says means, and what it means that it says nothing. */
@@ -23,6 +27,8 @@ export interface DeviceHandlers {
   kind: DeviceKind
   /** Does what a report means. A device's reports come one at a time. */
   handle(tx: Tx, deviceId: number, report: AnyReport, hex: string): Promise<Outcome>
+  /** Without any frame for this many of its heartbeats it is gone; absent: as the limits of the node say. */
+  silentHeartbeats?: number
   /** False for commands that nothing comes back of: that they were said is all there is to know. Absent: of all comes something. */
   isAnswered?(command: string): boolean
   /** Fails queued commands that its wire has no word for. */
@@ -73,15 +79,14 @@ export async function receive(
   device: Pick<Addressee, 'deviceId' | 'handlers' | 'heartbeatSeconds' | 'movement'>,
   report: AnyReport,
   hex: string,
-): Promise<Verdict> {
+): Promise<Outcome> {
   const { deviceId, handlers } = device
-  const { verdict, commandId, heartbeatSeconds } = await node.db.transaction((tx) =>
-    handlers.handle(tx, deviceId, report, hex),
-  )
+  const outcome = await node.db.transaction((tx) => handlers.handle(tx, deviceId, report, hex))
+  const { verdict, commandId, heartbeatSeconds } = outcome
   if (heartbeatSeconds !== undefined) device.heartbeatSeconds = heartbeatSeconds
   if (commandId !== undefined) node.dispatcher.answered(commandId)
   if (commandId === device.movement?.commandId) device.movement = null
   // What was under way is over: the next of its kind may go. Also without a command: a late one may have made room.
   if (verdict.kind === 'silent') node.dispatcher.ring(deviceId)
-  return verdict
+  return outcome
 }

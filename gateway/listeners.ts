@@ -5,6 +5,7 @@ import type { MayEnter } from './connection-guard.ts'
 import { count } from './counts.ts'
 import { plain } from './networks.ts'
 import type { GatewayNode } from './node.ts'
+import { pairs } from './raw-socket.ts'
 
 /** Connections the kernel holds for us when all cabinets dial at once. */
 const backlog = 4_096
@@ -49,9 +50,13 @@ export async function listen(
   if (tls) {
     const { cert, key } = tls
     const secure = createTlsServer({ ...line, cert, key, handshakeTimeout: handshakeMs })
+    const { came, secured } = pairs()
     // Counted before the handshake, which costs more than all that follows.
-    secure.on('connection', mayEnter)
-    secure.on('secureConnection', admit)
+    secure.on('connection', (socket: Socket) => mayEnter(socket) && came(socket))
+    secure.on('secureConnection', (socket) => {
+      secured(socket)
+      admit(socket)
+    })
     secure.on('tlsClientError', () => count(node.counts.turnedAway, 'tls_failed'))
     servers.push(secure)
   }

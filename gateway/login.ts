@@ -1,6 +1,6 @@
 import { quarantine, type Unauthorised } from '../db/devices/quarantine.ts'
 import type { Tx } from '../db/postgres/connect.ts'
-import { type Connection, drop, finish, goOn, settled, write } from './connection.ts'
+import { type Connection, drop, finish, goOn, settled } from './connection.ts'
 import { count } from './counts.ts'
 import type { GatewayNode } from './node.ts'
 import { within } from './patience.ts'
@@ -73,7 +73,7 @@ export async function admit(
   connection.serial = serial
   node.counts.logins += 1
   const said = answer()
-  if (said) write(connection, said)
+  if (said) connection.transport.say(connection, said)
   if (connection.ending === null && !connection.stream.destroyed) node.sessions.register(session)
   // Hung up meanwhile: no command may be written into the void. The older one owns nothing any more all the same.
   else if (before) finish(before, 'superseded')

@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client'
 import { z } from 'zod'
 import {
+  cardKey,
   databaseRule,
   databaseSettings,
   describeSettings,
@@ -25,14 +26,16 @@ import { type Cluster, joinCluster } from './mqtt-cluster/membership.ts'
 import { type GatewayNode, type NodeParts, newName, newNode } from './node.ts'
 import { shutDown } from './shutdown.ts'
 import { serve } from './tcp/tcp-frames.ts'
+import { listenTerminals, terminalsOf } from './terminal/terminal-listener.ts'
 import { startTimers } from './timers.ts'
 
 /** A running gateway. */
 export interface Gateway {
   /** `calls`: where MQTT cabinets ask for the broker. */
-  ports: { cabinet: number; cabinetTls: number | null; metrics: number; calls: number | null } & {
-    [Door in keyof MqttListeners['ports']]: number | null
-  }
+  ports: Record<'cabinet' | 'metrics', number> &
+    Record<'cabinetTls' | 'terminal' | 'terminalTls' | 'calls', number | null> & {
+      [Door in keyof MqttListeners['ports']]: number | null
+    }
   node: GatewayNode
   /** Its part in a broker that is not ours; null: the broker is embedded. */
   cluster: Cluster | null
@@ -75,11 +78,23 @@ interface Open {
   cluster?: Cluster
   calls?: BootstrapListener
   tcp?: Listener
+  terminals?: Listener
 }
 
 /** Closes what is open, in the order in which nothing is lost. */
-async function shut({ node, deafen, stopTimers, metrics, broker, cluster, calls, tcp }: Open): Promise<void> {
+async function shut({
+  node,
+  deafen,
+  stopTimers,
+  metrics,
+  broker,
+  cluster,
+  calls,
+  tcp,
+  terminals,
+}: Open): Promise<void> {
   tcp?.close()
+  terminals?.close()
   broker?.close()
   await calls?.close()
   await cluster?.close()
@@ -95,7 +110,12 @@ async function shut({ node, deafen, stopTimers, metrics, broker, cluster, calls,
 async function openPorts(open: Open, config: GatewayConfig): Promise<Gateway['ports']> {
   const { node } = open
   const { host, reusePort, cabinetPort: port, tls } = config
-  const health = () => ({ node: node.name, database: node.isDatabaseThere, cabinets: node.sessions.count() })
+  const health = () => ({
+    node: node.name,
+    database: node.isDatabaseThere,
+    cabinets: node.sessions.count('cabinet'),
+    terminals: node.sessions.count('terminal'),
+  })
   let more: More = async () => false
   open.metrics = await serveMetrics({ host, port: config.metricsPort }, node.metrics.registry, health, (...asked) =>
     more(...asked),
@@ -111,8 +131,11 @@ async function openPorts(open: Open, config: GatewayConfig): Promise<Gateway['po
   open.tcp = await listen(node, { host, reusePort, port, tls }, mayEnter, (socket, address) =>
     serve(node, cabinets, socket, address),
   )
+  if (config.terminal) open.terminals = await listenTerminals(node, config, config.terminal)
   const { port: cabinet, tlsPort: cabinetTls } = open.tcp
-  return { cabinet, cabinetTls, metrics: open.metrics.port, calls: open.calls?.port ?? null, ...brokerPorts }
+  const { port: terminal = null, tlsPort: terminalTls = null } = open.terminals ?? {}
+  const own = { cabinet, cabinetTls, terminal, terminalTls, metrics: open.metrics.port }
+  return { ...own, calls: open.calls?.port ?? null, ...brokerPorts }
 }
 
 /**
@@ -120,8 +143,8 @@ async function openPorts(open: Open, config: GatewayConfig): Promise<Gateway['po
  * @throws RangeError | the system's error when a port is taken
  */
 export async function startGateway({ name = newName(), ...parts }: GatewayOptions): Promise<Gateway> {
-  const { rules } = parts.config
-  const node = newNode({ name, kinds: [tcpCabinet(rules)], ...parts })
+  const { config } = parts
+  const node = newNode({ name, kinds: [tcpCabinet(config.rules), ...terminalsOf(config)], ...parts })
   const open: Open = { node, deafen: await hear(node), stopTimers: startTimers(node) }
   try {
     const ports = await openPorts(open, parts.config)
@@ -146,8 +169,9 @@ async function main() {
   const log = jsonLog()
   const ending = endOnSignals()
   const { db, embedded, stop } = await openDatabase({ databaseUrl: DATABASE_URL, dataDir: DATA_DIR, log })
+  const keysSecret = secret('KEYS_SECRET', DATA_DIR, embedded)
   const gateway = await startGateway({
-    config: gatewayConfig(settings, secret('KEYS_SECRET', DATA_DIR, embedded)),
+    config: gatewayConfig(settings, { keysSecret, cardKey: cardKey(keysSecret) }),
     db,
     log,
   }).catch(async (error) => {

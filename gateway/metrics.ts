@@ -1,11 +1,12 @@
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { DeviceKind } from '../db/devices/words.ts'
 import type { Counts, Tally } from './counts.ts'
 
 /** What the registry asks when it is scraped. */
 interface Sources {
   counts: Counts
-  cabinets(): number
+  connected(kind: DeviceKind): number
   connections(transport: 'tcp' | 'mqtt'): number
   reportsWaiting(): number
   isDatabaseThere(): boolean
@@ -114,9 +115,10 @@ function processGauges(registry: Registry): () => void {
 }
 
 /** The registry of one node. */
-export function metrics({ counts, cabinets, connections, reportsWaiting, isDatabaseThere }: Sources): Metrics {
+export function metrics({ counts, connected, connections, reportsWaiting, isDatabaseThere }: Sources): Metrics {
   const registry = new Registry()
-  gauge(registry, 'voltbay_cabinets_connected', 'Cabinets logged in on this node', cabinets)
+  gauge(registry, 'voltbay_cabinets_connected', 'Cabinets logged in on this node', () => connected('cabinet'))
+  gauge(registry, 'voltbay_terminals_connected', 'Terminals signed on at this node', () => connected('terminal'))
   const open = (transport: 'tcp' | 'mqtt') => () => connections(transport)
   gauge(registry, 'voltbay_cabinet_connections', 'Open connections, logged in or not', open('tcp'))
   gauge(registry, 'voltbay_mqtt_connections', 'Open connections to the broker, logged in or not', open('mqtt'))

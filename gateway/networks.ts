@@ -23,3 +23,12 @@ export function networks(entries: readonly string[]): BlockList | null {
   }
   return list
 }
+
+/** Loopback, link-local and the ranges that are nobody's on the Internet (RFC 1918, RFC 4193). */
+const nearby = networks([
+  ...['127.0.0.0/8', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16'],
+  ...['::1', 'fc00::/7', 'fe80::/10'],
+])!
+
+/** Is this an address of this machine or of a network of ours? */
+export const isNearby = (address: string): boolean => address !== '' && nearby.check(address, family(address))

@@ -67,7 +67,7 @@ export function newNode({ config, db, log, name, kinds }: NodeParts): GatewayNod
   const throttle = logThrottle(log, limits.unauthorisedLinesPerTickMax)
   const numbers = metrics({
     counts,
-    cabinets: here.count,
+    connected: here.count,
     connections: (transport) => [...node.connections].filter((one) => one.transport.name === transport).length,
     reportsWaiting: reports.waiting,
     isDatabaseThere: () => node.isDatabaseThere,

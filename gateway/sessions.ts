@@ -1,6 +1,10 @@
-import type { Codec, Secrets } from '../protocol/any-device.ts'
+import type { DeviceKind } from '../db/devices/words.ts'
+import type { AnyCommand, AnyReport, AnyVerdict, Codec, Secrets } from '../protocol/any-device.ts'
 import { type Connection, finish } from './connection.ts'
 import type { DeviceHandlers } from './device-handlers.ts'
+
+/** The codec of any kind of device: what it decodes is what it is given back. */
+export type AnyCodec = Codec<AnyReport, AnyCommand, AnyVerdict>
 
 /** A device that commands are brought to. */
 export interface Addressee {
@@ -8,7 +12,7 @@ export interface Addressee {
   /** What it calls itself. */
   serial: string
   handlers: DeviceHandlers
-  codec: Codec
+  codec: AnyCodec
   /** The number of this connection among all the device ever had; the newest owns it. */
   epoch: number
   heartbeatSeconds: number
@@ -25,7 +29,7 @@ export interface Session extends Addressee {
   identifiedAt: number
   /** The keys its frames may be signed with, as of then, and what makes a codec of newer ones; null: it signs nothing. */
   keys: readonly string[]
-  bind: ((secrets: Secrets) => Codec) | null
+  bind: ((secrets: Secrets) => AnyCodec) | null
   /** The look-up under way, if one is. */
   looking: Promise<void> | null
   /** Something changed since the last look-up began. */
@@ -44,7 +48,8 @@ export interface Sessions {
   register(session: Session): void
   remove(session: Session): void
   all(): IterableIterator<Session>
-  count(): number
+  /** All of them, or those of one kind. */
+  count(kind?: DeviceKind): number
 }
 
 export function sessions(): Sessions {
@@ -61,6 +66,9 @@ export function sessions(): Sessions {
       if (byDevice.get(session.deviceId) === session) byDevice.delete(session.deviceId)
     },
     all: () => byDevice.values(),
-    count: () => byDevice.size,
+    count: (kind) =>
+      kind === undefined
+        ? byDevice.size
+        : [...byDevice.values()].filter(({ handlers }) => handlers.kind === kind).length,
   }
 }

@@ -22,6 +22,11 @@ export type Verdict =
   /** The report was an answer; there is nothing to say back. */
   | { kind: 'silent' }
 
+/** A verdict of any kind of device: some answers say more than yes or no. */
+export interface AnyVerdict {
+  kind: string
+}
+
 /** The secret half of a conversation, known once the login's serial has been looked up. */
 export interface Secrets {
   /** Keys that verify what the device says, newest first (two during a key change). Empty: the dialect needs none. */
@@ -58,6 +63,8 @@ export interface Codec<
   encode(command: Command, when?: When): Buffer
   /** The acknowledgement of a report, or null where the wire has none. @param entropy for TCP-B's login answer (0x60) */
   answer(frame: Buffer, verdict: Decided, entropy: Entropy): Buffer | null
+  /** A copy of a frame that was decoded, to be answered later and as it would be now. Absent: nothing here is. */
+  keep?(frame: Buffer): Buffer
 }
 
 /** Cuts the stream of one connection into frames. */

@@ -7,7 +7,10 @@ import { onTestFinished } from 'vitest'
 
 const root = join(import.meta.dirname, '..')
 /** Every port any that is free. */
-const ports = ['API', 'CABINET', 'METRICS', 'MQTT', 'MQTT_WS', 'CABINET_HTTP'].map((name) => [`${name}_PORT`, '0'])
+const ports = ['API', 'CABINET', 'METRICS', 'MQTT', 'MQTT_WS', 'CABINET_HTTP', 'TERMINAL'].map((name) => [
+  `${name}_PORT`,
+  '0',
+])
 
 /** What a person started in a shell, and npm beneath it. */
 export interface NpmChild {

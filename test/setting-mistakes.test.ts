@@ -135,6 +135,10 @@ const wrong: Record<keyof typeof everything.shape, string | Environment | null> 
   CABINET_LOOK_SECONDS: '59',
   CABINET_LOOK_LENT_SECONDS: '29',
   CABINET_SEEN_SECONDS: '61',
+  TERMINAL_PORT: '99999',
+  TERMINAL_TLS_PORT: { TERMINAL_TLS_PORT: '9443' },
+  TERMINAL_PLAIN: 'yes',
+  TERMINAL_HEARTBEAT_SECONDS: '4',
 }
 
 async function mistakes(env: Environment): Promise<string[]> {

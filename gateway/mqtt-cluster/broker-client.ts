@@ -25,8 +25,6 @@ const sessionSeconds = 600
  * not sent (MQTT 5, 3.8.3.1). Said of shared subscriptions too: Mosquitto 2.0.11 sends what it keeps to every member.
  */
 const nothingRetained = 2
-/** After being away for longer nobody knows what was kept. */
-const awayMsMax = 60_000
 /** Mosquitto (2.0: max_queued_messages) and EMQX keep a thousand messages, throw the others away, and acknowledge all. */
 const keptMax = 1_000
 /** What comes within this after we are back was kept for us. */
@@ -71,6 +69,8 @@ interface BrokerClient {
 
 interface BrokerClientOptions {
   access: BrokerAccess
+  /** After being away for longer nobody knows what was kept. */
+  awayMsMax: number
   filters: readonly string[]
   log: Log
   onMessage(message: Incoming): void
@@ -86,7 +86,8 @@ interface BrokerClientOptions {
 const shared = (group: string, filter: string) => `$share/${group}/${filter}`
 
 /** Subscribes on every connection that `client` makes, after a look whether the broker shares. */
-function subscriptions(client: MqttClient, id: string, { access, filters, log, onReady }: BrokerClientOptions) {
+function subscriptions(client: MqttClient, id: string, options: BrokerClientOptions) {
+  const { access, awayMsMax, filters, log, onReady } = options
   const helloTopic = `voltbay/${id}/hello`
   const state = {
     isShared: null as boolean | null,

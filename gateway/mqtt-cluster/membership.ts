@@ -91,7 +91,7 @@ function startWriting(member: Member): () => Promise<void> {
  * broker's: where it can share by topic or by client, it should.)
  */
 export async function joinCluster(node: GatewayNode, access: BrokerAccess): Promise<Cluster> {
-  const { db, log, counts } = node
+  const { db, log, counts, limits } = node
   const { observe, registry } = node.metrics
   const name = nameOf(access)
   const known = devices(node, name)
@@ -111,7 +111,8 @@ export async function joinCluster(node: GatewayNode, access: BrokerAccess): Prom
     if (!isKept) missed()
     bell.ringAll()
   }
-  const client = brokerClient({ access, filters, log, onReady, onMessage: work.take, onFlood: missed })
+  const awayMsMax = limits.brokerAwayMsMax
+  const client = brokerClient({ access, awayMsMax, filters, log, onReady, onMessage: work.take, onFlood: missed })
   gauge(registry, 'voltbay_broker_up', '1 while this node is subscribed at the broker', () => Number(client.isOpen()))
   gauge(registry, 'voltbay_broker_cabinets', 'Cabinets behind the broker that this node remembers', known.count)
   const stopWriting = startWriting(member)

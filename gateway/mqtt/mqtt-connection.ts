@@ -146,6 +146,9 @@ function send(connection: MqttConnection, payload: Buffer, command: Command): vo
   tell(connection, { topic, channel: 'get', payload, qos: qosOf(command) })
 }
 
+/** Nothing that a cabinet says is answered on its own topic but heartbeats, which go back on theirs. */
+const say = () => {}
+
 /** A new share to read, and whoever has been silent for too long goes (docs/protocol.md 5.6). */
 function tick(connection: MqttConnection): void {
   const { node, stream, config, keepAliveMs, readAt } = connection
@@ -167,6 +170,7 @@ function tick(connection: MqttConnection): void {
 const mqtt: Transport = {
   name: 'mqtt',
   isListening: ({ granted }: MqttConnection) => granted.get !== null,
+  say,
   send,
   // Every read looks whether it may.
   pause: () => {},

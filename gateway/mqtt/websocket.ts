@@ -5,6 +5,7 @@ import type { MqttConfig } from '../config.ts'
 import { count } from '../counts.ts'
 import { plain } from '../networks.ts'
 import type { GatewayNode } from '../node.ts'
+import { carries } from '../raw-socket.ts'
 
 /** An upgrade has so long to be asked for. */
 const upgradeMs = 10_000
@@ -37,6 +38,7 @@ export function webSocketServer(
     const address = plain(request.socket.remoteAddress ?? '')
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       const stream = createWebSocketStream(webSocket, { allowHalfOpen: true })
+      carries(request.socket, stream)
       // Before the stream hears it (MQTT-6.0.0-1).
       webSocket.prependListener('message', (_, isBinary) => {
         if (!isBinary) stream.destroy(Object.assign(new Error('a text frame'), { code: 'TEXT_FRAME' }))

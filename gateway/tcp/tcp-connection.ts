@@ -1,19 +1,13 @@
 import type { Duplex } from 'node:stream'
-import type { Codec, Framer } from '../../protocol/any-device.ts'
+import type { Framer } from '../../protocol/any-device.ts'
 import { type Connection, drop, newConnection, type Transport, write } from '../connection.ts'
-import type { DeviceHandlers } from '../device-handlers.ts'
-import type { Newcomer } from '../login.ts'
+import type { Speaker } from '../conversation.ts'
 import type { GatewayNode } from '../node.ts'
+import type { AnyCodec } from '../sessions.ts'
 
 /** What the gateway asks of a kind of device that speaks over TCP. */
-export interface TcpHandlers extends DeviceHandlers {
+export interface TcpHandlers extends Speaker {
   newFramer(): Framer
-  /**
-   * Who is this, by its first frame or a later login?
-   * @returns null: it is not let in, and has been told
-   * @throws MalformedBody the frame is no login
-   */
-  identify(connection: TcpConnection, frame: Buffer): Promise<Newcomer | null>
 }
 
 /** A connection over TCP. */
@@ -27,7 +21,7 @@ export interface TcpConnection extends Connection {
   beatHead: number
   beatTail: number
   beatEnd: number
-  beatCodec: Codec | null
+  beatCodec: AnyCodec | null
   /** The node's clock when the connection came, or when the frame under way began (0: none is). */
   openedAt: number
   partialAt: number
@@ -55,10 +49,10 @@ function readOn(connection: TcpConnection): void {
 }
 
 /** Which deadline it has missed (docs/protocol.md 4), or null. */
-function missed({ node: { limits, clock }, session, partialAt, openedAt }: TcpConnection): string | null {
+function missed({ node: { limits, clock }, handlers, session, partialAt, openedAt }: TcpConnection): string | null {
   if (partialAt > 0 && clock.now - partialAt > limits.partialFrameDeadlineMs) return 'partial_frame'
   if (session === null) return clock.now - openedAt > limits.loginDeadlineMs ? 'no_login' : null
-  const silentMs = limits.silentHeartbeats * session.heartbeatSeconds * 1000
+  const silentMs = (handlers.silentHeartbeats ?? limits.silentHeartbeats) * session.heartbeatSeconds * 1000
   return clock.now - session.heardAt > silentMs ? 'silent' : null
 }
 
@@ -66,9 +60,12 @@ function missed({ node: { limits, clock }, session, partialAt, openedAt }: TcpCo
 const tcp: Transport = {
   name: 'tcp',
   isListening: () => true,
+  say: write,
   send: write,
   pause,
   readOn,
+  // What was begun may be a secret.
+  gone: ({ framer }: TcpConnection) => void framer.rest().fill(0),
   tick(connection: TcpConnection) {
     connection.frames = 0
     readOn(connection)

@@ -1,12 +1,11 @@
-import { randomInt } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import type { AnyReport } from '../../protocol/any-device.ts'
 import { BrokenStream, MalformedBody } from '../../protocol/errors.ts'
 import { drop, fail, finish, inTurn, unreadable, write } from '../connection.ts'
+import { act, hear } from '../conversation.ts'
 import { count } from '../counts.ts'
-import { accepted, receive } from '../device-handlers.ts'
+import { accepted } from '../device-handlers.ts'
 import { isDue, isWorthALook, lookAgain } from '../identity-check.ts'
-import { admit } from '../login.ts'
 import type { GatewayNode } from '../node.ts'
 import type { Session } from '../sessions.ts'
 import { isTooFast, newTcpConnection, pause, type TcpConnection, type TcpHandlers } from './tcp-connection.ts'
@@ -15,12 +14,6 @@ import { isTooFast, newTcpConnection, pause, type TcpConnection, type TcpHandler
 const beatBytes = 9
 /** Heartbeats are answered with neither (docs/protocol.md 0x61). */
 const noEntropy = { nonce: 0, unixSeconds: 0 }
-const nonceMax = 2 ** 32
-const msPerSecond = 1_000
-
-/** TCP-B's login answer carries a random number and the time (docs/protocol.md 0x60); other answers look at neither. */
-export const entropy = () => ({ nonce: randomInt(nonceMax), unixSeconds: Math.floor(Date.now() / msPerSecond) })
-
 const later = 'later'
 
 /**
@@ -30,7 +23,7 @@ const later = 'later'
 export function serve(node: GatewayNode, handlers: TcpHandlers, stream: Duplex, address: string): TcpConnection {
   const connection = newTcpConnection(node, handlers, stream, address)
   stream.on('data', (chunk: Buffer) => read(connection, chunk))
-  stream.on('end', () => finish(connection, 'closed_by_cabinet'))
+  stream.on('end', () => finish(connection, `closed_by_${handlers.kind}`))
   stream.on('error', (error: NodeJS.ErrnoException) => drop(connection, error.code?.toLowerCase() ?? 'error'))
   return connection
 }
@@ -69,9 +62,10 @@ function beatAgain(connection: TcpConnection, session: Session, chunk: Buffer): 
 }
 
 function read(connection: TcpConnection, chunk: Buffer): void {
-  if (connection.ending !== null) return
   const { session } = connection
-  if (session !== null && repeats(connection, session, chunk)) beatAgain(connection, session, chunk)
+  // Nobody looks at it any more, and nobody knows what is in it.
+  if (connection.ending !== null) chunk.fill(0)
+  else if (session !== null && repeats(connection, session, chunk)) beatAgain(connection, session, chunk)
   else readFrames(connection, chunk)
 }
 
@@ -125,7 +119,10 @@ function hearNow(connection: TcpConnection, session: Session, frame: Buffer): An
     return hear(connection, session, frame)
   } catch (error) {
     if (!(error instanceof MalformedBody)) throw error
-    if (isWorthALook(session)) return later
+    const mayBeNew = isWorthALook(session)
+    // What has an answer is overwritten, and is said again.
+    if (mayBeNew && error.answer === undefined) return later
+    if (mayBeNew) void lookAgain(session)
     unreadable(connection, frame, error)
     return null
   }
@@ -135,7 +132,7 @@ function hearNow(connection: TcpConnection, session: Session, frame: Buffer): An
 function enqueue(connection: TcpConnection, frame: Buffer, report: AnyReport | null): void {
   void inTurn(connection, async () => {
     // Dropped: one before it was not stored, so it is said again behind that, on the next connection.
-    if (connection.stream.destroyed) return
+    if (connection.stream.destroyed) return void frame.fill(0)
     try {
       await act(connection, frame, report)
     } catch (error) {
@@ -143,52 +140,4 @@ function enqueue(connection: TcpConnection, frame: Buffer, report: AnyReport | n
       else fail(connection, error)
     }
   })
-}
-
-/** One frame that could not be answered at once: a login, a report, or the first one after a doubt. */
-async function act(connection: TcpConnection, frame: Buffer, heard: AnyReport | null): Promise<void> {
-  const { session, node } = connection
-  const report = session && (heard ?? (await hearAgain(connection, session, frame)))
-  if (session === null || report === null || report.kind === 'login') {
-    if (connection.ending === null) await login(connection, frame)
-    return
-  }
-  const verdict =
-    report.kind === 'heartbeat'
-      ? accepted
-      : await node.limiter.run(() => receive(node, session, report, frame.toString('hex').toUpperCase()))
-  const answer = session.codec.answer(frame, verdict, entropy())
-  if (!answer) return
-  count(node.counts.acknowledged, report.kind)
-  write(connection, answer)
-}
-
-/** Answers a login once it is committed; its commands follow it. @throws MalformedBody the frame is no login */
-async function login(connection: TcpConnection, frame: Buffer): Promise<void> {
-  const { node, handlers, session } = connection
-  const newcomer = await handlers.identify(connection, frame)
-  if (!newcomer) return
-  if (session && session.deviceId !== newcomer.deviceId) return finish(connection, 'other_box_id')
-  connection.session = await admit(connection, newcomer, () => newcomer.codec.answer(frame, accepted, entropy()))
-  count(node.counts.acknowledged, 'login')
-  node.dispatcher.ring(newcomer.deviceId)
-}
-
-/** A frame that came before the login was done, or that nothing we knew could read. */
-async function hearAgain(connection: TcpConnection, session: Session, frame: Buffer): Promise<AnyReport> {
-  try {
-    return hear(connection, session, frame)
-  } catch (error) {
-    if (!(error instanceof MalformedBody && isWorthALook(session))) throw error
-    await lookAgain(session)
-    return hear(connection, session, frame)
-  }
-}
-
-function hear(connection: TcpConnection, session: Session, frame: Buffer): AnyReport {
-  if (isDue(session)) void lookAgain(session)
-  const report = session.codec.decode(frame)
-  connection.malformedInARow = 0
-  count(connection.node.counts.heard, report.kind)
-  return report
 }

@@ -6,7 +6,7 @@ import { answerTo, definitionOf, isAnswer, isRepeat, mtiText, told } from './dia
 import { fieldAt } from './fields.ts'
 import { type Carrier, headOf, open, sealed, swapped } from './frame.ts'
 import { decodeBody, encodeBody, type Layout } from './layout.ts'
-import { hmacOf, type Ring, ringOf } from './mac.ts'
+import { hmacOf, type Ring, ringOf, type Sign } from './mac.ts'
 import { forget, join, type Message, noMac, type Part, partOf, rawOf, spanOf, split } from './message.ts'
 import { network } from './network.ts'
 
@@ -95,6 +95,18 @@ function believed(frame: Buffer, ring: ReturnType<typeof ringOf>, carrier: Carri
   return { message, tpdu }
 }
 
+/** With which of two keys a frame was signed; another one may be in use by the time it is answered. */
+const signers = new WeakMap<Buffer, Sign>()
+
+function keep(frame: Buffer): Buffer {
+  // Not from the pool: it may be kept for half a minute, and would keep kilobytes of others alive.
+  const copy = Buffer.allocUnsafeSlow(frame.length)
+  copy.set(frame)
+  const signer = signers.get(frame)
+  if (signer) signers.set(copy, signer)
+  return copy
+}
+
 function codec(terminalCode: string, carrier: Carrier, { keys, cardKey }: Secrets): Codec {
   const ring = ringOf(keys)
   const fingerprint = hmacOf(cardKey, 'hex')
@@ -103,6 +115,7 @@ function codec(terminalCode: string, carrier: Carrier, { keys, cardKey }: Secret
   function decode(frame: Buffer): Report {
     const { message, tpdu } = believed(frame, ring, carrier)
     lastTpdu = tpdu && Buffer.from(tpdu)
+    if (keys.length > 1) signers.set(frame, ring.current())
     const report = understood(message, terminalCode, fingerprint)
     if (report === '12' && isAnswer(message.mti)) throw malformed(message, 'an answer to nothing')
     forget(message, mayStay(definitionOf(message.mti)))
@@ -137,8 +150,9 @@ function codec(terminalCode: string, carrier: Carrier, { keys, cardKey }: Secret
       const parts = encodeBody((definition?.down ?? outcome) as Layout, said(verdict))
       const head = headOf(tpdu && swapped(tpdu), carrier)
       const all = [...echoed(message, definition?.echo ?? bareEcho), ...parts]
-      return sealed(join(answerTo(message.mti), all, head, ring.sign), carrier)
+      return sealed(join(answerTo(message.mti), all, head, signers.get(frame) ?? ring.sign), carrier)
     },
+    keep,
   }
 }
 

@@ -43,11 +43,16 @@ function isEqual(mac: string, bytes: Buffer, at: number): boolean {
   return difference === 0
 }
 
+/** Makes the MAC of what precedes it. */
+export type Sign = (bytes: Buffer) => string
+
 /** How a conversation signs and believes. */
 export interface Ring {
   /** True when the last eight bytes are the MAC of what precedes them. The key that made it signs from now on. */
   accepts(message: Buffer): boolean
-  sign(bytes: Buffer): string
+  sign: Sign
+  /** Signs with the key in use, whichever is used from now on. */
+  current(): Sign
 }
 
 /**
@@ -57,6 +62,10 @@ export interface Ring {
 export function ringOf(keys: readonly string[]): Ring {
   const ring = keys.map((key) => hmacOf(key, 'binary'))
   let current = ring[0]
+  const inUse = () => {
+    if (!current) throw new RangeError('a terminal without a key cannot be spoken to')
+    return current
+  }
   return {
     accepts(message) {
       const end = message.length - macBytes
@@ -65,9 +74,7 @@ export function ringOf(keys: readonly string[]): Ring {
       if (found) current = found
       return found !== undefined
     },
-    sign(bytes) {
-      if (!current) throw new RangeError('a terminal without a key cannot be spoken to')
-      return current(bytes)
-    },
+    sign: (bytes) => inUse()(bytes),
+    current: inUse,
   }
 }

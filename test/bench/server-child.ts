@@ -31,6 +31,7 @@ const environment = {
   MQTT_PORT: '0',
   MQTT_WS_PORT: '0',
   CABINET_HTTP_PORT: '0',
+  TERMINAL_PORT: '0',
   API_PORT: '0',
   CABINET_FRAMES_PER_SECOND: '1000000',
   MQTT_PACKETS_PER_SECOND: '1000000',
@@ -43,7 +44,11 @@ const skills = {
     const log = jsonLog({ level: 'error' })
     const db = connect(url)
     const settings = parseSettings(z.object(gatewaySettings), environment)
-    const gateway = await startGateway({ config: gatewayConfig(settings, keysSecret), db, log })
+    const gateway = await startGateway({
+      config: gatewayConfig(settings, { keysSecret, cardKey: Buffer.alloc(32) }),
+      db,
+      log,
+    })
     const ports = { cabinetPort: gateway.ports.cabinet, mqttPort: gateway.ports.mqtt!, apiPort: 0 }
     if (!hasApi) return ports
     const config = apiConfig(parseSettings(apiSettings, environment), {

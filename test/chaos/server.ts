@@ -52,6 +52,7 @@ export async function startWholeServer(
       MQTT_PORT: '0',
       MQTT_WS_PORT: '0',
       CABINET_HTTP_PORT: '0',
+      TERMINAL_PORT: '0',
       ...settings,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

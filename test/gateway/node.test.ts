@@ -137,6 +137,7 @@ test('its numbers can be read', async () => {
     node: gateway.node.name,
     database: true,
     cabinets: 1,
+    terminals: 0,
   })
   expect((await get(gateway, '/anything')).status).toBe(404)
   expect((await get(gateway, '/metrics', 'POST')).status).toBe(404)
@@ -144,15 +145,16 @@ test('its numbers can be read', async () => {
 
 test('settings become a configuration, and a mistake one clear line', () => {
   const schema = z.object(gatewaySettings)
+  const secrets = { keysSecret: 'x', cardKey: Buffer.alloc(32) }
   const config = gatewayConfig(
     parseSettings(schema, { CABINET_PORT: '0', CABINET_ALLOW: '10.0.0.0/8, 192.0.2.1' }),
-    'x',
+    secrets,
   )
   expect(config).toMatchObject({ cabinetPort: 0, metricsPort: 9090, tls: null, allow: ['10.0.0.0/8', '192.0.2.1'] })
   expect(config.limits).toMatchObject({ loginDeadlineMs: 15_000, partialFrameDeadlineMs: 5_000, silentHeartbeats: 4 })
-  expect(() => gatewayConfig(parseSettings(schema, { CABINET_TLS_PORT: '9443' }), 'x')).toThrow(BadSettings)
+  expect(() => gatewayConfig(parseSettings(schema, { CABINET_TLS_PORT: '9443' }), secrets)).toThrow(BadSettings)
   const files = { CABINET_TLS_PORT: '9443', CABINET_TLS_CERT: '/nowhere/cert.pem', CABINET_TLS_KEY: '/nowhere/key.pem' }
-  expect(() => gatewayConfig(parseSettings(schema, files), 'x')).toThrow('CABINET_TLS_CERT cannot be read: ENOENT')
+  expect(() => gatewayConfig(parseSettings(schema, files), secrets)).toThrow('CABINET_TLS_CERT cannot be read: ENOENT')
   expect(() => parseSettings(schema, { CABINET_CONNECTIONS: 'many' })).toThrow('CABINET_CONNECTIONS')
 })
 

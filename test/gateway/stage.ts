@@ -33,6 +33,7 @@ export const limits: Limits = {
   identifyAgainMs: 600_000,
   identifyAgainMsMin: 5_000,
   seenIntervalMs: 40,
+  brokerAwayMsMax: 60_000,
   tickMs: 20,
 }
 

@@ -2,7 +2,7 @@ import { type AddressInfo, createServer, connect as dial, type Socket } from 'no
 import { generate, type Packet, parser } from 'mqtt-packet'
 import { inject, onTestFinished } from 'vitest'
 import { connect, type Db } from '../../../db/postgres/connect.ts'
-import type { GatewayConfig } from '../../../gateway/config.ts'
+import type { GatewayConfig, Limits } from '../../../gateway/config.ts'
 import type { BrokerAccess } from '../../../gateway/mqtt-cluster/broker-client.ts'
 import { brokerOn, credentialOf, device, type mqtt, mqttStation } from '../mqtt/mqtt-stage.ts'
 import { gatewayOn } from '../stage.ts'
@@ -22,8 +22,13 @@ export const accessTo = (url: string, change: Partial<BrokerAccess> = {}): Broke
 })
 
 /** A gateway behind somebody else's broker, subscribed. */
-export async function nodeBehind(db: Db, access: BrokerAccess, config: Partial<GatewayConfig> = {}): Promise<Running> {
-  const gateway = await gatewayOn(db, {}, { broker: access, ...config })
+export async function nodeBehind(
+  db: Db,
+  access: BrokerAccess,
+  config: Partial<GatewayConfig> = {},
+  limits: Partial<Limits> = {},
+): Promise<Running> {
+  const gateway = await gatewayOn(db, limits, { broker: access, ...config })
   await until(() => gateway.cluster!.isOpen())
   return gateway
 }

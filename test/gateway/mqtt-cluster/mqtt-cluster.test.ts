@@ -230,7 +230,10 @@ describe.skipIf(missing)(missing ? 'behind Mosquitto (not installed here: not ru
 
 test('the name and password of a broker come from settings or its URL, and stay out of the name of the nodes', () => {
   const config = (settings: Record<string, string>) =>
-    gatewayConfig(parseSettings(z.object(gatewaySettings), settings), 'secret').broker
+    gatewayConfig(parseSettings(z.object(gatewaySettings), settings), {
+      keysSecret: 'secret',
+      cardKey: Buffer.alloc(32),
+    }).broker
   expect(config({})).toBeNull()
   expect(config({ MQTT_URL: 'mqtts://me:p%40ss@broker:8883', MQTT_SHARE_GROUP: 'north' })).toEqual({
     url: 'mqtts://broker:8883',

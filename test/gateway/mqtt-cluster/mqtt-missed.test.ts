@@ -57,27 +57,31 @@ describe.skipIf(missing)(missing ? 'behind Mosquitto (not installed here: not ru
   })
 
   test.for([
-    ['a node that keeps its name', 'the-same', 0],
-    ['any other', null, 1],
-  ] as const)('when the connection to the broker broke, %s asks all again: %s, %i', async ([, clientId, questions]) => {
-    const broker = await mosquitto()
-    const line = await tap(broker.port)
-    const gateway = await nodeBehind(db, accessTo(line.url, { clientId }))
-    const box = await attentive(broker.url, newBank())
-    const before = await questionsTo(box.id)
-    line.cut()
-    await until(() => gateway.said('broker.subscribed').length === 2)
-    // The clock goes round: it writes who was heard, after it has looked whom to ask.
-    await db.sql`update device_sessions set seen_at = now() - interval '1 minute' where device_id = ${box.id}`
-    await box.say({ kind: 'heartbeat' })
-    await expect
-      .poll(
-        () => db.sql`
+    ['a node that keeps its name', 'the-same', 60_000, 0],
+    ['the same, away for longer than a broker keeps all', 'the-same-late', 0, 1],
+    ['any other', null, 60_000, 1],
+  ] as const)(
+    'when the connection to the broker broke, %s asks all again: %s, %i, %i',
+    async ([, clientId, brokerAwayMsMax, questions]) => {
+      const broker = await mosquitto()
+      const line = await tap(broker.port)
+      const gateway = await nodeBehind(db, accessTo(line.url, { clientId }), {}, { brokerAwayMsMax })
+      const box = await attentive(broker.url, newBank())
+      const before = await questionsTo(box.id)
+      line.cut()
+      await until(() => gateway.said('broker.subscribed').length === 2)
+      // The clock goes round: it writes who was heard, after it has looked whom to ask.
+      await db.sql`update device_sessions set seen_at = now() - interval '1 minute' where device_id = ${box.id}`
+      await box.say({ kind: 'heartbeat' })
+      await expect
+        .poll(
+          () => db.sql`
         select 1 from device_sessions where device_id = ${box.id} and seen_at > now() - interval '30 seconds'`,
-      )
-      .toHaveLength(1)
-    expect((await questionsTo(box.id)) - before).toBe(questions)
-  })
+        )
+        .toHaveLength(1)
+      expect((await questionsTo(box.id)) - before).toBe(questions)
+    },
+  )
 })
 
 test.skipIf(missing)('what a broker has thrown away because it kept too much is asked for', async () => {

@@ -1,0 +1,51 @@
+import { type Ended, fail } from '../devices/commands.ts'
+import * as connections from '../devices/connections.ts'
+import { recordAll } from '../messages/events.ts'
+import type { Tx } from '../postgres/connect.ts'
+
+// A terminal's lines, and what ends with them.
+
+/** Holds a terminal until the transaction ends. */
+export const hold = (tx: Tx, terminalId: number) => tx`select 1 from devices where id = ${terminalId} for no key update`
+
+/** Tells what became of commands that ended without an answer; those that are said once more have not. */
+export async function ended(tx: Tx, some: readonly Ended[]): Promise<void> {
+  const over = some.filter(({ status }) => status !== 'queued')
+  if (over.length === 0) return
+  await recordAll(
+    tx,
+    over.map(({ id, deviceId, kind, status }) => ({
+      kind: 'terminal.command_ended',
+      data: { terminalId: deviceId, commandId: id, command: kind, status },
+    })),
+  )
+}
+
+/** A terminal has signed on: its newest line owns it. */
+export async function open(
+  tx: Tx,
+  { terminalId, ...arrival }: Omit<connections.Arrival, 'deviceId'> & { terminalId: number },
+): Promise<{ epoch: number; heartbeatSeconds: number }> {
+  await hold(tx, terminalId)
+  const { ended: over, ...opened } = await connections.open(tx, { deviceId: terminalId, ...arrival })
+  const { dialect, address } = arrival
+  await recordAll(tx, [{ kind: 'terminal.connected', data: { terminalId, dialect, address } }])
+  await ended(tx, over)
+  return opened
+}
+
+/** A terminal's line is gone. Does nothing when a newer one owns it already. */
+export async function close(tx: Tx, departure: connections.Departure): Promise<void> {
+  const { deviceId: terminalId, reason } = departure
+  await hold(tx, terminalId)
+  const over = await connections.close(tx, departure)
+  if (over === null) return
+  await recordAll(tx, [{ kind: 'terminal.disconnected', data: { terminalId, reason } }])
+  await ended(tx, over)
+}
+
+/** Fails commands that no message can carry. */
+export async function unspeakable(tx: Tx, terminalId: number, commandIds: number[]): Promise<void> {
+  await hold(tx, terminalId)
+  await ended(tx, await fail(tx, terminalId, commandIds, 'no message can carry it'))
+}
