@@ -1,0 +1,22 @@
+import type { LedgerCode } from '../ledger/refused.ts'
+import { refusals } from '../platform/refused.ts'
+
+/** The codes of 2GETPRO are the generic ones and the ledger's; the rest is said by reasons. */
+export type GetproCode = LedgerCode
+export type GetproReason =
+  | 'account_unknown'
+  | 'inviter_unknown'
+  | 'plan_unknown'
+  | 'plan_without_stars'
+  | 'payment_unknown'
+  | 'payment_state'
+  | 'subscription_unknown'
+  | 'method_unknown'
+  | 'trial_used'
+  | 'promo_unknown'
+  | 'promo_used_up'
+  | 'promo_used'
+  | 'webhook_event_unknown'
+  | 'match_of_another'
+
+export const Refused = refusals<GetproCode, GetproReason>()
