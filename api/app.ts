@@ -4,7 +4,7 @@ import { RegExpRouter } from 'hono/router/reg-exp-router'
 import { SmartRouter } from 'hono/router/smart-router'
 import { TrieRouter } from 'hono/router/trie-router'
 import { Histogram } from 'prom-client'
-import { clientIp, proxies } from './client-ip.ts'
+import { addressList, clientIp } from './client-ip.ts'
 import type { AppContext, Arrival, Env } from './context.ts'
 import { readBytes } from './limit.ts'
 import { loggedPath } from './logged-path.ts'
@@ -40,7 +40,7 @@ export const neutral = (status: number, error: string) =>
  */
 export function apiRouter(ground: AppContext, surfaces: Surface[]): ApiRouter {
   const { match, methods, shared } = owners(surfaces)
-  const trusted = proxies(ground.config.trustedProxies)
+  const trusted = addressList(ground.config.trustedProxies)
   const measure = meter(ground)
 
   async function answer(request: Request, url: URL, path: string, bindings: Arrival) {

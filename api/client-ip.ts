@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 
-/** The addresses of `TRUSTED_PROXIES`: single ones and networks (`10.0.0.0/8`). Throws on anything else. */
-export function proxies(list: readonly string[]): BlockList {
+/** Addresses of a setting: single ones and networks (`10.0.0.0/8`). Throws on anything else. */
+export function addressList(list: readonly string[]): BlockList {
   const trusted = new BlockList()
   for (const entry of list) {
     const [address = '', prefix] = entry.split('/')
@@ -17,9 +17,10 @@ export function proxies(list: readonly string[]): BlockList {
 /** `::ffff:10.0.0.1` is 10.0.0.1 on a dual-stack socket. */
 const plain = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '')
 
-const isTrusted = (trusted: BlockList, address: string) => {
+/** Whether an address is one of the list's, or in one of its networks. */
+export const isWithin = (list: BlockList, address: string): boolean => {
   const version = isIP(address)
-  return version !== 0 && trusted.check(address, version === 6 ? 'ipv6' : 'ipv4')
+  return version !== 0 && list.check(address, version === 6 ? 'ipv6' : 'ipv4')
 }
 
 /**
@@ -29,7 +30,7 @@ const isTrusted = (trusted: BlockList, address: string) => {
 export function clientIp(peer: string | undefined, forwardedFor: string | null, trusted: BlockList): string {
   let address = plain(peer ?? '')
   const hops = (forwardedFor ?? '').split(',').map((hop) => plain(hop.trim()))
-  while (hops.length > 0 && isTrusted(trusted, address)) {
+  while (hops.length > 0 && isWithin(trusted, address)) {
     const hop = hops.pop()!
     if (isIP(hop) === 0) break
     address = hop

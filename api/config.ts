@@ -12,7 +12,7 @@ import {
   timeZone,
   whole,
 } from '../db/platform/config.ts'
-import { proxies } from './client-ip.ts'
+import { addressList } from './client-ip.ts'
 import { type ProviderConfig, providerConfig, providerRules, providerSettings } from './providers/config.ts'
 import type { Smtp } from './tasks/mailer.ts'
 
@@ -32,7 +32,7 @@ export const apiSettings = z.object({
   PUBLIC_URL: address(['http', 'https'], 'https://voltbay.example.org')
     .optional()
     .describe('what the API calls itself in links and in its description; unset: relative'),
-  TRUSTED_PROXIES: readBy((text) => proxies(list(text)))
+  TRUSTED_PROXIES: readBy((text) => addressList(list(text)))
     .optional()
     .describe('addresses and networks whose X-Forwarded-For is believed, as 127.0.0.1,10.0.0.0/8'),
   TOKEN_HOURS: whole(1, 8_760).default(24).describe('how long a login lasts'),

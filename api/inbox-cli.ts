@@ -7,19 +7,22 @@ import { Refused } from '../db/platform/refused.ts'
 import type { Db } from '../db/postgres/connect.ts'
 import { open } from '../db/postgres/open.ts'
 import { apiConfig, apiSettings } from './config.ts'
-import { Unreadable } from './providers/provider.ts'
+import { type Match, Unreadable } from './providers/provider.ts'
 import { providersOf, replay } from './providers/webhook-events.ts'
 
 const usage = `npm run -s inbox -- list [--state STATE] [--provider NAME] [--limit N]
 npm run -s inbox -- show ID [--raw]
 npm run -s inbox -- replay ID
+npm run -s inbox -- match ID payment:N|account:N
 
-What 1C and Bitrix24 told us, as it was stored, newest first; one JSON object a line. The bytes themselves, which may
-name people, are printed by --raw only. "replay" works a webhook event again that is not done; one that is done stays as it
-is. Also beside a running house. Ends with 0 when it is done (or was), 1 when it is not, 2 when asked wrongly.
+What providers told us, as it was stored, newest first; one JSON object a line. The bytes themselves, which may name
+people, are printed by --raw only. "replay" works a webhook event again that is not done; one that is done stays as it is.
+"match" does the same, and says which payment, or whose account, it is about: one that names nothing we know is unmatched.
+Its amount has to fit all the same. Also beside a running house. Ends with 0 when it is done (or was), 1 when it is not,
+2 when asked wrongly.
 
   STATE  received unmatched failed ignored done
-  NAME   1c bitrix24
+  NAME   1c bitrix24 yookassa cryptopay freekassa tribute stars panel
 `
 
 const listRows = 20
@@ -37,13 +40,19 @@ type Asked =
   | { command: 'help' }
   | { command: 'list'; state: InboxState | undefined; provider: string | undefined; limit: number }
   | { command: 'show'; id: number; raw: boolean }
-  | { command: 'replay'; id: number }
+  | { command: 'replay'; id: number; match: Match | undefined }
+
+/** `payment:17`; null: no match of anything. */
+function matchOf(text: string | undefined): Match | null {
+  const [, kind, id] = /^(payment|account):(\d{1,15})$/.exec(text ?? '') ?? []
+  return kind ? { kind: kind as Match['kind'], id: Number(id) } : null
+}
 
 /** Reads the command line. Null: it asks for nothing there is. */
 function parse(args: string[]): Asked | null {
   try {
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
-    const [command, id, ...rest] = positionals
+    const [command, id, to, ...rest] = positionals
     const { provider, raw } = values
     const limit = Number(values.limit)
     const state = inboxStates.find((one) => one === values.state)
@@ -51,7 +60,13 @@ function parse(args: string[]): Asked | null {
     if (rest.length > 0 || (values.state && !state) || !(limit >= 1 && limit <= listRowsMax)) return null
     if (command === 'list' && id === undefined) return { command, state, provider, limit }
     if (!/^\d{1,15}$/.test(id ?? '')) return null
-    return command === 'show' || command === 'replay' ? { command, id: Number(id), raw } : null
+    if (command === 'match') {
+      const match = matchOf(to)
+      return match && { command: 'replay', id: Number(id), match }
+    }
+    if (to !== undefined) return null
+    if (command === 'replay') return { command, id: Number(id), match: undefined }
+    return command === 'show' ? { command, id: Number(id), raw } : null
   } catch {
     // An option there is not.
     return null
@@ -89,7 +104,7 @@ async function run(asked: Exclude<Asked, { command: 'help' }>, db: Db, config: R
     return 0
   }
   try {
-    const { webhookEvent, isWorked } = await replay(db, providersOf(config.providers, config.loyalty.rules), asked.id)
+    const { webhookEvent, isWorked } = await replay(db, providersOf(config), asked.id, asked.match)
     const said = isWorked ? 'worked' : `nothing was done: it is ${webhookEvent.state} already`
     print({ ...line(webhookEvent), result: webhookEvent.result, replay: said })
     return webhookEvent.state === 'done' || webhookEvent.state === 'ignored' ? 0 : 1

@@ -61,7 +61,7 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
     throw error
   }
   const mail = await startMail({ db, log, smtp: config.smtp })
-  const inbox = await startInbox({ db, log, providers: providersOf(config.providers, config.loyalty.rules) })
+  const inbox = await startInbox({ db, log, providers: providersOf(config) })
   const schedule = startSchedule({ db, log, rules: config.loyalty.rules }, [
     prover({ db, log, metrics, hour: config.ledgerVerifyHour }),
   ])

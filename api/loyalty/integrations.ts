@@ -2,7 +2,6 @@ import { type RouteConfig, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { WebhookEvent } from '../../db/messages/inbox.ts'
-import type { ApiConfig } from '../config.ts'
 import type { Env } from '../context.ts'
 import { type Limiter, limitBody, perMinute, slowDown } from '../limit.ts'
 import { toUnits, Units } from '../money.ts'
@@ -34,7 +33,7 @@ function receiver(
     if (!provider) return answer(c, 503, 'Интеграция не настроена')
     const raw = Buffer.from(await c.req.arrayBuffer())
     const { address } = c.env
-    if (!provider.isAuthentic(raw, c.req.raw.headers)) {
+    if (!provider.isAuthentic(raw, c.req.raw.headers, address)) {
       c.var.log('webhook.forged', { provider: name, address })
       slowDown(c, config.forgeries.take(address))
       return answer(c, 401, 'Неверный токен')
@@ -154,10 +153,10 @@ const contactRoute: RouteConfig = {
 }
 
 /** Webhook events of 1C and Bitrix24 (docs/contracts.md 3.6): stored before they are answered, worked once (db/messages/inbox.ts). */
-export function integrations({ providers, loyalty }: Pick<ApiConfig, 'providers' | 'loyalty'>) {
+export function integrations(config: webhookEvents.Hearing) {
   const app = router()
   const known = {
-    providers: webhookEvents.providersOf(providers, loyalty.rules),
+    providers: webhookEvents.providersOf(config),
     forgeries: perMinute(forgeriesPerMinute),
   }
   app.openAPIRegistry.registerComponent('securitySchemes', 'webhookToken', {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { address, type Rule, refuse, timeZone } from '../../db/platform/config.ts'
 import type { BitrixConfig } from './bitrix.ts'
+import { type NoticeConfig, noticeConfig, noticeRules, noticeSettings } from './notice-settings.ts'
 import type { OnecConfig } from './onec.ts'
 import { type PaymentConfig, paymentConfig, paymentRules, paymentSettings } from './payment-settings.ts'
 
@@ -33,6 +34,7 @@ export const providerSettings = {
     .optional()
     .describe('incoming webhook of the portal, to ask for contacts that native webhooks only name'),
   ...paymentSettings,
+  ...noticeSettings,
 }
 
 export interface ProviderConfig {
@@ -43,6 +45,7 @@ export interface ProviderConfig {
   /** The same. */
   bitrix: BitrixConfig | null
   payments: PaymentConfig
+  notices: NoticeConfig
 }
 
 const given = (...tokens: (string | undefined)[]) => tokens.filter((token) => token !== undefined)
@@ -55,7 +58,7 @@ const memberMistakes = (given: Partial<ProviderSettings>) =>
     : []
 
 /** What is wrong between the providers' settings. */
-export const providerRules: Rule<ProviderSettings>[] = [memberMistakes, ...paymentRules]
+export const providerRules: Rule<ProviderSettings>[] = [memberMistakes, ...paymentRules, ...noticeRules]
 
 function bitrixConfig(settings: ProviderSettings): BitrixConfig | null {
   if (settings.BITRIX_AUTH_MODE === 'header') {
@@ -80,5 +83,6 @@ export function providerConfig(settings: ProviderSettings): ProviderConfig {
     onec: token ? { tokens: given(token, previous), timeZone } : null,
     bitrix: bitrixConfig(settings),
     payments: paymentConfig(settings),
+    notices: noticeConfig(settings),
   }
 }

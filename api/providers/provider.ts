@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { z } from 'zod'
 import type { Outcome } from '../../db/messages/inbox.ts'
+import { Refused } from '../../db/platform/refused.ts'
 import type { Tx } from '../../db/postgres/connect.ts'
 
 /** A webhook event in our words. */
@@ -16,11 +17,29 @@ export interface ReadEvent<W> {
   isLater: boolean
 }
 
+/** What an operator says a webhook event is about, where it names nothing that we know. */
+export interface Match {
+  kind: 'payment' | 'account'
+  id: number
+}
+
+const only = (match: Match | undefined, kind: Match['kind']): number | undefined => {
+  if (match === undefined || match.kind === kind) return match?.id
+  throw new Refused('invalid', `it is matched with a ${kind}, not with a ${match.kind}`)
+}
+
+/** The payment that an operator named. @throws Refused invalid another thing was named */
+export const paymentOf = (match: Match | undefined) => only(match, 'payment')
+/** The account that an operator named. @throws Refused invalid another thing was named */
+export const accountOf = (match: Match | undefined) => only(match, 'account')
+
 /** One who tells us things over HTTP: what is theirs ends here (docs/decisions.md "Three translators, one middle"). */
 export interface Provider<W = any> {
-  name: '1c' | 'bitrix24'
-  /** Whether whoever sent these bytes knows the secret. In constant time. */
-  isAuthentic(raw: Buffer, headers: Headers): boolean
+  name: '1c' | 'bitrix24' | 'yookassa' | 'cryptopay' | 'freekassa' | 'tribute' | 'stars' | 'panel'
+  /** Whether whoever sent these bytes knows the secret, or is where only the provider is. In constant time. */
+  isAuthentic(raw: Buffer, headers: Headers, address: string): boolean
+  /** Whether that is where the provider is known to speak from; what is authentic is heard anyway, and it is written down. */
+  isExpected?(address: string): boolean
   /** The bytes as they may be stored: secrets that travel in the body are masked. */
   keep(raw: Buffer, contentType: string | undefined): Buffer
   /**
@@ -30,8 +49,8 @@ export interface Provider<W = any> {
   hear(raw: Buffer, headers: Record<string, string>): ReadEvent<W>
   /** Asks the outside for what the webhook event does not say; never within a transaction. */
   look?(words: W): Promise<W>
-  /** Does what the webhook event asks for. */
-  act(tx: Tx, words: W): Promise<Outcome>
+  /** Does what the webhook event asks for. `match`: what it is about, where an operator says so. */
+  act(tx: Tx, words: W, match?: Match): Promise<Outcome>
 }
 
 /** Bytes that are no webhook event of this provider. `issues`: it is JSON, but not with the fields it must have. */

@@ -1,19 +1,41 @@
-import type { PointRules } from '../../db/loyalty/points.ts'
 import * as inbox from '../../db/messages/inbox.ts'
 import { Refused } from '../../db/platform/refused.ts'
 import type { Db } from '../../db/postgres/connect.ts'
+import type { ApiConfig } from '../config.ts'
 import { bitrix } from './bitrix.ts'
-import type { ProviderConfig } from './config.ts'
+import { cryptopay } from './cryptopay.ts'
+import { freekassa } from './freekassa.ts'
 import { onec } from './onec.ts'
-import { type Provider, type ReadEvent, Unreadable } from './provider.ts'
+import { panel } from './panel.ts'
+import { type Match, type Provider, type ReadEvent, Unreadable } from './provider.ts'
+import { starsProvider } from './stars.ts'
+import { tribute } from './tribute.ts'
+import { yookassa } from './yookassa.ts'
+import { yookassaApi } from './yookassa-api.ts'
 
 /** Everyone who may be heard, by the name their webhook events are stored under. */
 export type Providers = Partial<Record<Provider['name'], Provider>>
 
-export const providersOf = (config: ProviderConfig, rules: PointRules): Providers => ({
-  ...(config.onec ? { '1c': onec(config.onec, rules) } : {}),
-  ...(config.bitrix ? { bitrix24: bitrix(config.bitrix) } : {}),
-})
+/** What of the settings says who is heard, and what their words mean. */
+export type Hearing = Pick<ApiConfig, 'providers' | 'loyalty' | 'timeZone'>
+
+/** Whoever the settings know. */
+export function providersOf({ providers, loyalty, timeZone }: Hearing): Providers {
+  const { onec: clinic, bitrix: portal, notices, payments } = providers
+  const rules = { timeZone, isTestAllowed: false }
+  const shop = notices.yookassa
+  const api = shop?.isVerified && payments.yookassa ? yookassaApi(payments.yookassa) : null
+  return {
+    ...(clinic && { '1c': onec(clinic, loyalty.rules) }),
+    ...(portal && { bitrix24: bitrix(portal) }),
+    ...(shop && { yookassa: yookassa({ ...shop, api }, rules) }),
+    ...(notices.cryptopay && { cryptopay: cryptopay(notices.cryptopay, rules) }),
+    ...(notices.freekassa && { freekassa: freekassa(notices.freekassa, rules) }),
+    ...(notices.tribute && { tribute: tribute(notices.tribute, rules) }),
+    ...(notices.stars && { stars: starsProvider(notices.stars, rules) }),
+    ...(notices.panel && { panel: panel(notices.panel) }),
+  }
+}
 
 /** An authentic request as it came. */
 export interface Told {
@@ -65,27 +87,28 @@ function providerOf(providers: Providers, { provider }: inbox.WebhookEvent): Pro
 
 /**
  * Works a stored webhook event: reads it again, asks the outside where it must, and acts. One that is done stays as it is.
+ * @param match what it is about, where an operator says so
  * @throws Refused not_found, invalid (its provider is not configured), or what acting on it throws
  */
-export const work = (db: Db, providers: Providers, id: number) =>
+export const work = (db: Db, providers: Providers, id: number, match?: Match) =>
   inbox.work(db, id, async (stored) => {
     const provider = providerOf(providers, stored)
     const { words } = provider.hear(stored.raw, stored.headers)
     const known = provider.look ? await provider.look(words) : words
-    return (tx) => provider.act(tx, known)
+    return (tx) => provider.act(tx, known, match)
   })
 
 /**
- * Works a webhook event again that an operator names. One that could not be read, or contradicted another, is received anew
+ * Works a webhook event again that an operator names, and with `match` says what it is about. One that could not be read, or contradicted another, is received anew
  * first: it may be readable by now.
  * @throws Unreadable, Refused conflict (it still contradicts), and as `work` does
  */
-export async function replay(db: Db, providers: Providers, id: number) {
+export async function replay(db: Db, providers: Providers, id: number, match?: Match) {
   const stored = await inbox.get(db.sql, id)
   if (!stored) throw new Refused('not_found', `webhook event ${id}`)
   if (!inbox.isOpen(stored)) return { webhookEvent: stored as inbox.WebhookEvent, isWorked: false }
   const { dedupKey, content, isState } = providerOf(providers, stored).hear(stored.raw, stored.headers)
-  if (dedupKey === stored.dedupKey) return await work(db, providers, id)
+  if (dedupKey === stored.dedupKey) return await work(db, providers, id, match)
   const { provider, raw, headers, address } = stored
   const anew = await db.transaction(async (tx) => {
     const given = { provider, raw, headers, address, dedupKey, content, isState }
@@ -94,5 +117,5 @@ export async function replay(db: Db, providers: Providers, id: number) {
     await inbox.supersede(tx, id, received.webhookEvent.id)
     return received.webhookEvent
   })
-  return await work(db, providers, anew.id)
+  return await work(db, providers, anew.id, match)
 }

@@ -7,6 +7,8 @@ import { startRounds } from './rounds.ts'
 
 /** Looked up at once; the next look takes the next. */
 const ROUND_NOTICES = 20
+/** Of one provider: while one is asked about, others are worked. */
+const ATTEMPTS_AT_ONCE = 4
 
 export interface InboxOptions {
   db: Db
@@ -16,7 +18,8 @@ export interface InboxOptions {
 
 /**
  * Works the webhook events nobody waits for: those answered before they were worked, those whose first attempt failed, and
- * those that named somebody unknown. Any number of processes may: what a webhook event causes, it causes once.
+ * those that named somebody unknown. Any number of processes may: what a webhook event causes, it causes once. Each provider has
+ * rounds of its own: one that cannot be asked delays no other.
  */
 export async function startInbox({ db, log, providers }: InboxOptions): Promise<{ close(): Promise<void> }> {
   async function attempt(id: number): Promise<void> {
@@ -30,15 +33,22 @@ export async function startInbox({ db, log, providers }: InboxOptions): Promise<
     }
   }
 
-  return await startRounds({
-    db,
-    bell: INBOX_CHANNEL,
-    async round(isClosed) {
-      for (const id of await inbox.due(db.sql, ROUND_NOTICES)) {
-        if (isClosed()) return
-        await attempt(id)
-      }
-    },
-    failed: (error) => log('inbox.failed', { error }),
-  })
+  const roundsOf = (provider: string) =>
+    startRounds({
+      db,
+      bell: INBOX_CHANNEL,
+      async round(isClosed) {
+        const ids = (await inbox.due(db.sql, provider, ROUND_NOTICES)).values()
+        const work = async () => {
+          for (const id of ids) {
+            if (isClosed()) return
+            await attempt(id)
+          }
+        }
+        await Promise.all(Array.from({ length: ATTEMPTS_AT_ONCE }, work))
+      },
+      failed: (error) => log('inbox.failed', { provider, error }),
+    })
+  const rounds = await Promise.all(Object.keys(providers).map(roundsOf))
+  return { close: async () => void (await Promise.all(rounds.map((one) => one.close()))) }
 }

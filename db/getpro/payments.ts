@@ -171,15 +171,16 @@ export async function record(
   tx: Tx,
   given: Pick<Payment, 'accountId' | 'provider' | 'amountKopecks' | 'chargedAmount' | 'chargedCurrency' | 'months'> & {
     purpose: Purpose
+    planId?: number | null
     providerPaymentId: string
     isRenewal: boolean
   },
 ): Promise<Payment> {
   const [payment] = await tx<Payment[]>`
     insert into subscription_payments
-      (account_id, purpose, months, provider, provider_payment_id, reference, amount_kopecks, charged_amount, charged_currency,
-       is_renewal)
-    values (${given.accountId}, ${given.purpose}, ${given.months}, ${given.provider}, ${given.providerPaymentId},
+      (account_id, purpose, plan_id, months, provider, provider_payment_id, reference, amount_kopecks, charged_amount,
+       charged_currency, is_renewal)
+    values (${given.accountId}, ${given.purpose}, ${given.planId ?? null}, ${given.months}, ${given.provider}, ${given.providerPaymentId},
       ${randomUUID()}, ${given.amountKopecks}, ${given.chargedAmount}, ${given.chargedCurrency}, ${given.isRenewal})
     returning ${tx(COLUMNS)}`
   return payment!

@@ -9,14 +9,10 @@ export type GetproReason =
   | 'plan_unknown'
   | 'plan_without_stars'
   | 'payment_unknown'
-  | 'payment_state'
   | 'subscription_unknown'
-  | 'method_unknown'
   | 'trial_used'
   | 'promo_unknown'
   | 'promo_used_up'
   | 'promo_used'
-  | 'webhook_event_unknown'
-  | 'match_of_another'
 
 export const Refused = refusals<GetproCode, GetproReason>()

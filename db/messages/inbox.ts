@@ -180,14 +180,14 @@ export async function fail(db: Db, id: number, error: Error): Promise<void> {
   )
 }
 
-/** Which webhook events are due: never tried, failed a while ago, or naming what we may know by now. Oldest first. */
-export async function due(q: Queryable, limit: number): Promise<number[]> {
+/** Which webhook events of a provider are due: never tried, failed a while ago, or naming what we may know by now. Oldest first. */
+export async function due(q: Queryable, provider: string, limit: number): Promise<number[]> {
   const rows = await q<{ id: number }[]>`
     select id from inbox
-    where (state = 'received' and (attempts = 0
+    where provider = ${provider} and ((state = 'received' and (attempts = 0
         or worked_at <= now() - make_interval(secs => ${BACKOFF_SECONDS} * power(${BACKOFF_FACTOR}, attempts - 1))))
       or (state = 'unmatched' and received_at > now() - make_interval(hours => ${REMATCH_HOURS})
-        and worked_at <= now() - make_interval(mins => ${REMATCH_MINUTES}))
+        and worked_at <= now() - make_interval(mins => ${REMATCH_MINUTES})))
     order by id limit ${limit}`
   return rows.map(({ id }) => id)
 }

@@ -2,7 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import { apiRouter, type Surface } from '../../api/app.ts'
-import { clientIp, proxies } from '../../api/client-ip.ts'
+import { addressList, clientIp } from '../../api/client-ip.ts'
 import type { Env } from '../../api/context.ts'
 import { limiter } from '../../api/limit.ts'
 import { type LoginDialect, loginDialect } from '../../api/login-dialect.ts'
@@ -202,7 +202,7 @@ test('a bug is a 500 that shows nothing of itself, and is logged with the reques
 })
 
 test('the client’s address is the last one no proxy of ours vouches for', () => {
-  const trusted = proxies(['10.0.0.0/8', '192.168.1.1', 'fd00::/8'])
+  const trusted = addressList(['10.0.0.0/8', '192.168.1.1', 'fd00::/8'])
   expect(clientIp('203.0.113.9', '1.1.1.1', trusted)).toBe('203.0.113.9')
   expect(clientIp('10.0.0.1', '1.1.1.1, 198.51.100.7', trusted)).toBe('198.51.100.7')
   expect(clientIp('::ffff:10.0.0.1', '198.51.100.7, 192.168.1.1', trusted)).toBe('198.51.100.7')
@@ -210,7 +210,7 @@ test('the client’s address is the last one no proxy of ours vouches for', () =
   expect(clientIp('10.0.0.1', null, trusted)).toBe('10.0.0.1')
   expect(clientIp('fd00::1', '2001:db8::5', trusted)).toBe('2001:db8::5')
   expect(clientIp(undefined, null, trusted)).toBe('unknown')
-  expect(() => proxies(['somewhere'])).toThrow('somewhere')
+  expect(() => addressList(['somewhere'])).toThrow('somewhere')
 })
 
 test('a limiter counts per key and window, and forgets the oldest before it grows', () => {

@@ -28,7 +28,13 @@ const loyalty: Dialect = {
   words: ({ detail }) => (typeof detail === 'string' ? detail : detail.map(({ loc }: any) => loc.join('.')).join()),
   size: 'page_size',
 }
-const dialects: Record<string, Dialect> = { powerbank, loyalty, site: powerbank }
+const getpro: Dialect = {
+  shape: 422,
+  format: { status: 'error', error: { code: expect.any(String), message: expect.any(String), details: {} } },
+  words: ({ error }) => JSON.stringify(error.details),
+  size: 'page_size',
+}
+const dialects: Record<string, Dialect> = { powerbank, loyalty, getpro, site: powerbank }
 
 const surfacesOf = ({ operation }: Route): string[] => operation['x-surfaces']
 
@@ -44,6 +50,8 @@ export const inFormat = (route: Route, body: unknown) => {
 }
 
 export const isWebhook = ({ operation }: Route) => 'webhookToken' in (operation.security?.[0] ?? {})
+/** Where a payment provider speaks: what it may say is its own, and its proof is over bytes (test/api/getpro/webhooks*.test.ts). */
+export const isNotice = ({ path }: Route) => path.startsWith('/webhook/')
 /** A body that is no JSON at all is told apart only where a machine sends it. */
 export const brokenStatus = (route: Route) => (isWebhook(route) ? 400 : dialectOf(route).shape)
 

@@ -46,6 +46,11 @@ export const config: ApiConfig = {
     onec: { tokens: [webhookToken], timeZone: 'Europe/Moscow' },
     bitrix: { mode: 'header', tokens: [webhookToken] },
     payments: { yookassa: null, cryptopay: null, freekassa: null, tribute: null, telegram: null, panel: null },
+    notices: {
+      bodyBytesMax: 262_144,
+      limit: null,
+      ...{ yookassa: null, cryptopay: null, freekassa: null, tribute: null, stars: null, panel: null },
+    },
   },
   returnConfirmationTimeoutSeconds: 1,
   borrowWaitSeconds: 1,
@@ -89,7 +94,7 @@ async function groundOf(change: Partial<ApiConfig>) {
 /** The whole API over this file's own database: call it, and make people to call it as. */
 export async function startApiServer(change: Partial<ApiConfig> = {}) {
   const { db, url, stage, lines } = await groundOf(change)
-  const { request } = api(stage)
+  const { request, fetch } = api(stage)
 
   /** One request; `body` goes as JSON, or as it is when it is a text or a form. */
   async function call(method: string, path: string, given: { token?: string; body?: unknown; headers?: object } = {}) {
@@ -143,5 +148,5 @@ export async function startApiServer(change: Partial<ApiConfig> = {}) {
     return row!.id
   }
 
-  return { db, url, stage, lines, request, call, person, unit }
+  return { db, url, stage, lines, request, fetch, call, person, unit }
 }

@@ -185,5 +185,5 @@ test.each([
 test('a person of the power banks keeps their place when a contact has their phone', async () => {
   const user = await person('user')
   expect(await made({ ...fresh(), phone: user.phone })).toBe(user.id)
-  expect(await inbox.due(sql, 10)).toEqual([])
+  expect(await inbox.due(sql, 'bitrix24', 10)).toEqual([])
 })

@@ -117,14 +117,14 @@ test('what an attempt did is undone with it, counted, and due again later; six f
     attempts: 1,
     lastError: 'our side failed',
   })
-  expect(await inbox.due(sql, 1_000)).not.toContain(webhookEvent.id)
+  expect(await inbox.due(sql, '1c', 1_000)).not.toContain(webhookEvent.id)
   await sql`update inbox set worked_at = now() - interval '10 seconds' where id = ${webhookEvent.id}`
-  expect(await inbox.due(sql, 1_000)).toContain(webhookEvent.id)
+  expect(await inbox.due(sql, '1c', 1_000)).toContain(webhookEvent.id)
   for (let attempt = 2; attempt <= 6; attempt++)
     await expect(inbox.work(db, webhookEvent.id, failing)).rejects.toThrow('our side failed')
   expect(await inbox.get(sql, webhookEvent.id)).toMatchObject({ state: 'failed', attempts: 6 })
   await sql`update inbox set worked_at = now() - interval '1 day' where id = ${webhookEvent.id}`
-  expect(await inbox.due(sql, 1_000)).not.toContain(webhookEvent.id)
+  expect(await inbox.due(sql, '1c', 1_000)).not.toContain(webhookEvent.id)
   await expect(inbox.work(db, webhookEvent.id, failing)).rejects.toThrow('our side failed')
   expect(await inbox.get(sql, webhookEvent.id)).toMatchObject({ state: 'failed', attempts: 7 })
   // An operator's replay.
@@ -151,11 +151,11 @@ test('what names somebody unknown is looked at again for a day', async () => {
     result: {},
     why: 'no such patient',
   }))
-  expect(await inbox.due(sql, 1_000)).not.toContain(webhookEvent.id)
+  expect(await inbox.due(sql, '1c', 1_000)).not.toContain(webhookEvent.id)
   await sql`update inbox set worked_at = now() - interval '10 minutes' where id = ${webhookEvent.id}`
-  expect(await inbox.due(sql, 1_000)).toContain(webhookEvent.id)
+  expect(await inbox.due(sql, '1c', 1_000)).toContain(webhookEvent.id)
   await sql`update inbox set received_at = now() - interval '24 hours' where id = ${webhookEvent.id}`
-  expect(await inbox.due(sql, 1_000)).not.toContain(webhookEvent.id)
+  expect(await inbox.due(sql, '1c', 1_000)).not.toContain(webhookEvent.id)
 })
 
 test('what could not be read is kept once, as failed, and takes nobody’s key', async () => {
