@@ -1,20 +1,25 @@
-/** Simulators by hand: `npm run sim -- cabinet|fleet|demo …`; each has its --help. */
+/** Simulators by hand: `npm run sim -- cabinet|fleet|demo|provider …`; each has its --help. */
 import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runMain } from 'citty'
 import { cabinetManual, cabinetTool } from './cabinet/cabinet-cli.ts'
 import { demoManual, demoTool } from './demo/demo-cli.ts'
 import { fleetManual, fleetTool } from './fleet/fleet-cli.ts'
 import { usageOutput } from './options.ts'
+import { providerManual, providerTool } from './provider/provider-cli.ts'
 
 // A subcommand more is a line more.
-const subCommands = { cabinet: cabinetTool, fleet: fleetTool, demo: demoTool }
+const subCommands = { cabinet: cabinetTool, fleet: fleetTool, demo: demoTool, provider: providerTool }
 const manuals = new Map<unknown, string>([
   [cabinetTool, cabinetManual],
   [fleetTool, fleetManual],
   [demoTool, demoManual],
+  [providerTool, providerManual],
 ])
 
 const main: CommandDef = defineCommand({
-  meta: { name: 'sim', description: 'Simulated hardware: real wires, no knowledge of any server' },
+  meta: {
+    name: 'sim',
+    description: 'Simulated hardware and payment providers: real wires, no knowledge of any server',
+  },
   subCommands,
 })
 

@@ -11,10 +11,19 @@ interface Tool<T extends ArgsDef> {
 
 // citty lets unknown options pass and keeps the last of several values; node's own parser does neither.
 function valuesOf(rawArgs: string[], args: ArgsDef): Record<string, unknown> {
-  const options = Object.entries(args).map(([name, { type }]) => {
+  const named = Object.entries(args).filter(([, { type }]) => type !== 'positional')
+  const options = named.map(([name, { type }]) => {
     return [name, { type: type === 'boolean' ? ('boolean' as const) : ('string' as const), multiple: true }] as const
   })
-  return parseArgs({ args: rawArgs, options: Object.fromEntries(options), allowNegative: true }).values
+  const placesMax = Object.keys(args).length - named.length
+  const { values, positionals } = parseArgs({
+    args: rawArgs,
+    options: Object.fromEntries(options),
+    allowNegative: true,
+    allowPositionals: placesMax > 0,
+  })
+  if (positionals.length > placesMax) throw new RangeError(`"${positionals[placesMax]}": one word too many`)
+  return values
 }
 
 const isMistake = (error: unknown): error is Error =>

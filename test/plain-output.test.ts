@@ -42,6 +42,7 @@ test.each([
   ['sim', ['cabinet']],
   ['sim', ['fleet']],
   ['sim', ['demo']],
+  ['sim', ['provider']],
   ['frame', []],
   ['frame', ['decode']],
   ['bench', []],

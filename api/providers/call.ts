@@ -41,6 +41,8 @@ export type Call = <T>(question: Question<T>) => Promise<Reply<T>>
 
 const answerBytesMax = 4_194_304
 const waitingMax = 1_000
+/** Of the time for a call, to wait for its turn. */
+const waitingShare = 0.5
 const whyCharactersMax = 200
 const secondsMax = 86_400
 const pauseSeconds = 5
@@ -73,7 +75,7 @@ export const map = <T, U>(reply: Reply<T>, change: (value: T) => Reply<U>): Repl
 function pauseOf(headers: Headers): number {
   const text = headers.get('retry-after')?.trim() ?? ''
   if (/^\d{1,9}$/.test(text)) return Number(text)
-  const until = Date.parse(text)
+  const until = text.endsWith('GMT') ? Date.parse(text) : Number.NaN
   return Number.isNaN(until) ? pauseSeconds : Math.ceil((until - Date.now()) / millisecondsPerSecond)
 }
 
@@ -179,8 +181,11 @@ export function caller(access: Access, headers: Record<string, string>, secrets:
       signal,
     })
   const ask = async (question: Question<unknown>) => {
-    const deadline = AbortSignal.timeout(access.timeoutSeconds * millisecondsPerSecond)
-    if (!(await door.enter(deadline))) return { reply: later('too many calls are open') }
+    const timeoutMs = access.timeoutSeconds * millisecondsPerSecond
+    const deadline = AbortSignal.timeout(timeoutMs)
+    // Whoever gets in late would only begin what cannot end.
+    if (!(await door.enter(AbortSignal.timeout(timeoutMs * waitingShare))))
+      return { reply: later('too many calls are open') }
     try {
       return await hear(await say(question, deadline))
     } catch (error) {

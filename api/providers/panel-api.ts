@@ -71,9 +71,10 @@ const reading =
     return status === 429 ? later(why) : refusal(status, data.errorCode ?? String(status), why)
   }
 
-/** Nobody of that name is an answer, no refusal. */
-const orNobody = <T>(reply: Reply<T>): Reply<T | null> =>
-  reply.kind === 'refused' && reply.status === 404 ? done(null) : reply
+/** Nobody of that name is an answer, no refusal. A path that is not there has no code of the panel's. */
+const isNobody = (reply: Reply<unknown>) =>
+  reply.kind === 'refused' && reply.status === 404 && /^[A-Z]\d+$/.test(reply.code)
+const orNobody = <T>(reply: Reply<T>): Reply<T | null> => (isNobody(reply) ? done(null) : reply)
 
 /** How versions differ. */
 interface Dialect {
@@ -146,7 +147,7 @@ export function panelApi(access: PanelAccess) {
     /** Everybody with that Telegram account: there may be several. */
     async byTelegram(telegramId: number): Promise<Reply<PanelUser[]>> {
       const reply = await send(call, { method: 'GET', path: dialect.byTelegram(telegramId) }, Many)
-      if (reply.kind === 'refused' && reply.status === 404) return done([])
+      if (isNobody(reply)) return done([])
       return map(reply, (users) => {
         const known = users.map(own)
         return (
