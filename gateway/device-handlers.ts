@@ -16,6 +16,8 @@ export interface Outcome {
   commandId?: number
   /** From now on it says heartbeats so far apart. */
   heartbeatSeconds?: number
+  /** Called once it is committed. Its line does not wait for what is begun there. */
+  committed?(): void
   /** It is answered later, and nothing else waits for that: called once it is committed, with what says the answer. */
   later?(say: (verdict: AnyVerdict) => void): void
   /** Its connection ends with the answer: why, as `noun_or_verb`. */
@@ -83,6 +85,7 @@ export async function receive(
   const { deviceId, handlers } = device
   const outcome = await node.db.transaction((tx) => handlers.handle(tx, deviceId, report, hex))
   const { verdict, commandId, heartbeatSeconds } = outcome
+  outcome.committed?.()
   if (heartbeatSeconds !== undefined) device.heartbeatSeconds = heartbeatSeconds
   if (commandId !== undefined) node.dispatcher.answered(commandId)
   if (commandId === device.movement?.commandId) device.movement = null

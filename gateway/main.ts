@@ -26,7 +26,8 @@ import { type Cluster, joinCluster } from './mqtt-cluster/membership.ts'
 import { type GatewayNode, type NodeParts, newName, newNode } from './node.ts'
 import { shutDown } from './shutdown.ts'
 import { serve } from './tcp/tcp-frames.ts'
-import { listenTerminals, terminalsOf } from './terminal/terminal-listener.ts'
+import { listenTerminals, terminals } from './terminal/terminal-listener.ts'
+import type { Till } from './terminal/till.ts'
 import { startTimers } from './timers.ts'
 
 /** A running gateway. */
@@ -79,6 +80,7 @@ interface Open {
   calls?: BootstrapListener
   tcp?: Listener
   terminals?: Listener
+  till?: Till | undefined
 }
 
 /** Closes what is open, in the order in which nothing is lost. */
@@ -92,6 +94,7 @@ async function shut({
   calls,
   tcp,
   terminals,
+  till,
 }: Open): Promise<void> {
   tcp?.close()
   terminals?.close()
@@ -101,6 +104,7 @@ async function shut({
   await deafen()
   await stopTimers()
   await shutDown(node)
+  await till?.close()
   await broker?.end()
   node.metrics.close()
   await metrics?.close()
@@ -144,8 +148,10 @@ async function openPorts(open: Open, config: GatewayConfig): Promise<Gateway['po
  */
 export async function startGateway({ name = newName(), ...parts }: GatewayOptions): Promise<Gateway> {
   const { config } = parts
-  const node = newNode({ name, kinds: [tcpCabinet(config.rules), ...terminalsOf(config)], ...parts })
-  const open: Open = { node, deafen: await hear(node), stopTimers: startTimers(node) }
+  const ours = await terminals(parts)
+  const kinds = [tcpCabinet(config.rules), ...(ours ? [ours.handlers] : [])]
+  const node = newNode({ name, kinds, ...parts })
+  const open: Open = { node, till: ours?.till, deafen: await hear(node), stopTimers: startTimers(node) }
   try {
     const ports = await openPorts(open, parts.config)
     const { cluster = null } = open

@@ -160,6 +160,7 @@ const wrong: Record<keyof typeof everything.shape, string | Environment | null> 
   TERMINAL_TLS_PORT: { TERMINAL_TLS_PORT: '9443' },
   TERMINAL_PLAIN: 'yes',
   TERMINAL_HEARTBEAT_SECONDS: '4',
+  ACQUIRER_SECONDS: '61',
 }
 
 async function mistakes(env: Environment): Promise<string[]> {

@@ -13,6 +13,9 @@ export const terminalSettings = {
   TERMINAL_HEARTBEAT_SECONDS: whole(5, 3_600)
     .default(60)
     .describe('how far apart terminals say their echo; two of them without a word and one is away'),
+  ACQUIRER_SECONDS: whole(1, 60)
+    .default(30)
+    .describe('how long the acquirer may take to answer; after that it is asked, and what is in doubt is reversed'),
 }
 
 type TerminalSettings = z.output<z.ZodObject<typeof terminalSettings>>
@@ -24,6 +27,8 @@ export interface TerminalConfig {
   /** Without TLS from anywhere. */
   isPlainAllowed: boolean
   heartbeatSeconds: number
+  /** The acquirer's time to answer. */
+  acquirerMs: number
   /** Cards are fingerprinted under it: 64 hex digits. */
   cardKey: string
 }
@@ -34,5 +39,6 @@ export const terminalConfig = (settings: TerminalSettings & TlsSettings, cardKey
   tls: tlsOf(settings, 'TERMINAL_TLS_PORT'),
   isPlainAllowed: settings.TERMINAL_PLAIN === 'allow',
   heartbeatSeconds: settings.TERMINAL_HEARTBEAT_SECONDS,
+  acquirerMs: settings.ACQUIRER_SECONDS * 1_000,
   cardKey: cardKey.toString('hex'),
 })

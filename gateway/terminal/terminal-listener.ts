@@ -1,17 +1,40 @@
+import type { Acquirer } from '../../db/paygo/acquirer.ts'
+import { answered } from '../../db/paygo/settle.ts'
+import { simulatedAcquirer } from '../../db/paygo/simulated-acquirer.ts'
 import type { GatewayConfig } from '../config.ts'
 import { connectionGuard } from '../connection-guard.ts'
 import { count } from '../counts.ts'
 import { type Listener, listen } from '../listeners.ts'
-import type { GatewayNode } from '../node.ts'
+import type { GatewayNode, NodeParts } from '../node.ts'
 import type { TcpHandlers } from '../tcp/tcp-connection.ts'
 import { serve } from '../tcp/tcp-frames.ts'
 import type { TerminalConfig } from './config.ts'
 import { mayCarryCards } from './plain-lines.ts'
 import { terminal } from './terminal.ts'
+import { openTill } from './till.ts'
 
-/** What the gateway knows of terminals; nothing where it listens for none. */
-export const terminalsOf = ({ terminal: config }: GatewayConfig): TcpHandlers[] =>
-  config ? [terminal({ ...config, carrier: 'tcp' })] : []
+/** The simulated acquirer says what it says too late after so many of its times (docs/protocol.md 7.10). */
+const lateTimes = 7 / 6
+
+/** The acquirer of a house that has none of its own; what it says late or twice is heard as well. */
+function acquirerOf({ db, log }: Pick<NodeParts, 'db' | 'log'>, { acquirerMs }: TerminalConfig): Acquirer {
+  const acquirer = simulatedAcquirer(db, {
+    limitMs: acquirerMs,
+    lateMs: acquirerMs * lateTimes,
+    unasked(number, reply) {
+      answered(db, acquirer, number, reply).catch((error) => log('settlement.failed', { error }))
+    },
+  })
+  return acquirer
+}
+
+/** What the gateway knows of terminals; null where it listens for none. */
+export async function terminals({ db, log, config }: Pick<NodeParts, 'db' | 'log' | 'config'>) {
+  const { terminal: settings } = config
+  if (!settings) return null
+  const till = await openTill({ db, log, acquirer: acquirerOf({ db, log }, settings) })
+  return { till, handlers: terminal({ ...settings, carrier: 'tcp' }, till) }
+}
 
 /** Opens the port of payment terminals, and its twin for TLS. Rejects with the system's error when it is taken. */
 export function listenTerminals(

@@ -1,42 +1,40 @@
 import * as sessions from '../../db/paygo/terminal-sessions.ts'
 import { identify } from '../../db/paygo/terminals.ts'
 import type { Tx } from '../../db/postgres/connect.ts'
-import type { Report, Verdict } from '../../protocol/terminal.ts'
+import type { Report } from '../../protocol/terminal.ts'
 import { newFramer } from '../../protocol/terminal-iso8583/index.ts'
 import { accepted, type Outcome, silent } from '../device-handlers.ts'
 import type { TcpHandlers } from '../tcp/tcp-connection.ts'
 import { type SignOn, signOn } from './sign-on.ts'
+import type { Till } from './till.ts'
 
 /** After so many of its heartbeats without a word a terminal is away (docs/protocol.md 7.8). */
 const silentHeartbeats = 2
 
-const answered = (code: Extract<Verdict, { kind: 'answered' }>['code']) =>
-  ({ kind: 'answered', code }) satisfies Verdict
-
 /** What a terminal says, inside the transaction of its message. */
-async function handle(_tx: Tx, _terminalId: number, report: Report): Promise<Outcome> {
+async function handle(tx: Tx, terminalId: number, report: Report, hex: string, till: Till): Promise<Outcome> {
   switch (report.kind) {
-    case 'sign_off':
-      return { verdict: accepted, ends: 'signed_off' }
-    case 'unacceptable':
-      return { verdict: answered(report.code) }
     case 'login':
     case 'heartbeat':
       return { verdict: accepted }
+    case 'sign_off':
+      return { verdict: accepted, ends: 'signed_off' }
+    case 'unacceptable':
+      return { verdict: { ...report, kind: 'answered' } }
     case 'result':
       return { verdict: silent }
     default:
-      return { verdict: answered('91') }
+      return await till.handle(tx, terminalId, report, hex)
   }
 }
 
 /** What a terminal says and does not say, over any transport. */
-export const terminal = (way: SignOn): TcpHandlers => ({
+export const terminal = (way: SignOn, till: Till): TcpHandlers => ({
   kind: 'terminal',
   silentHeartbeats,
   newFramer,
   identify: (connection, frame) => signOn(connection, frame, way),
-  handle: (tx, terminalId, report: Report) => handle(tx, terminalId, report),
+  handle: (tx, terminalId, report: Report, hex) => handle(tx, terminalId, report, hex, till),
   unspeakable: sessions.unspeakable,
   ended: sessions.ended,
   close: sessions.close,

@@ -5,7 +5,7 @@ import * as terminals from '../../../db/paygo/terminals.ts'
 import type { Db } from '../../../db/postgres/connect.ts'
 import type { GatewayConfig, Limits } from '../../../gateway/config.ts'
 import type { TerminalConfig } from '../../../gateway/terminal/config.ts'
-import type { Command, DeviceCodec, Heard, Presented, Saying } from '../../../protocol/terminal.ts'
+import type { Command, DeviceCodec, Heard, Presented, Saying, Totals } from '../../../protocol/terminal.ts'
 import { deviceCodec, newFramer } from '../../../protocol/terminal-iso8583/index.ts'
 import { gatewayOn, keysSecret } from '../stage.ts'
 
@@ -13,6 +13,7 @@ import { gatewayOn, keysSecret } from '../stage.ts'
 export const terminalConfig: TerminalConfig = {
   port: 0,
   tls: null,
+  acquirerMs: 30_000,
   isPlainAllowed: false,
   heartbeatSeconds: 60,
   cardKey: 'C0'.repeat(32),
@@ -163,3 +164,31 @@ export async function signedOn(
 /** What the rows say of its connection. */
 export const sessionOf = async (db: Db, { id }: Pick<Registered, 'id'>) =>
   (await db.sql`select node, epoch, dialect, heartbeat_seconds from device_sessions where device_id = ${id}`)[0]
+
+/** Invented, and of a range that is kept for tests. */
+export const pan = '4242424242424242'
+const track = `${pan}D29122010000000000`
+
+/** A purchase of now; what is named is changed. */
+export function sale(changes: Partial<Said> = {}): Said {
+  const [sentAt, stan] = [now(), newStan()]
+  const clock = { localTime: sentAt.slice(4), localDate: sentAt.slice(0, 4) }
+  const read = { entryMode: '051', condition: '00', card: { track2: track }, merchant: 'VOLTBAY' }
+  return { kind: 'purchase', stan, sentAt, amountMinor: 15_000, ...clock, ...read, ...changes }
+}
+
+/** What takes a sale back, or releases it. */
+export const reversalOf = ({ kind, stan, sentAt, amountMinor }: Said, changes: Partial<Said> = {}): Said => ({
+  kind: 'reversal',
+  amountMinor,
+  reason: '68',
+  original: { mti: kind === 'authorisation' ? '0100' : '0200', stan, sentAt },
+  ...changes,
+})
+
+/** Figures of a batch; what is not named is zero. */
+export const figures = (named: Partial<Totals> = {}): Totals => ({
+  ...{ credits: 0, creditsReversed: 0, debits: 0, debitsReversed: 0 },
+  ...{ creditsMinor: 0, creditsReversedMinor: 0, debitsMinor: 0, debitsReversedMinor: 0 },
+  ...named,
+})
