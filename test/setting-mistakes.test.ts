@@ -160,7 +160,8 @@ const wrong: Record<keyof typeof everything.shape, string | Environment | null> 
   TERMINAL_TLS_PORT: { TERMINAL_TLS_PORT: '9443' },
   TERMINAL_PLAIN: 'yes',
   TERMINAL_HEARTBEAT_SECONDS: '4',
-  ACQUIRER_SECONDS: '61',
+  ACQUIRER_SECONDS: '41',
+  ACQUIRER_LATE_SECONDS: '0',
 }
 
 async function mistakes(env: Environment): Promise<string[]> {

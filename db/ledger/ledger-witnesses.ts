@@ -48,16 +48,25 @@ const certificates = `
     select coalesce(sum(amount), 0) as amount from certificate_redemptions where certificate_id = c.id) r
   order by c.id`
 
+/** What was taken and is held at a terminal is what its transactions say. */
+const terminals = `
+  select t.id::text, coalesce((
+      select sum(l.balance) from ledger_books b join ledger_accounts l on l.book_id = b.id and l.name in ('balance', 'held')
+      where b.owner_kind = 'terminal' and b.owner_id = t.id and b.unit = 'RUB'), 0)
+    = coalesce((select sum(booked_minor) from transactions where terminal_id = t.id), 0) as is_whole
+  from terminals t order by t.id`
+
 const witnesses: [name: string, query: string, what: string][] = [
   ['transactions', transactions, 'loyalty transaction'],
   ['accounts', accounts, 'loyalty account'],
   ['redemptions', redemptions, 'redemption'],
   ['certificates', certificates, 'certificate'],
+  ['terminals', terminals, 'terminal'],
 ]
 
 /**
  * Holds what people are shown against the ledger: rows of points, cashback and certificates each have their posting,
- * of their owner and amount, and none is missing. So a book that was cut back to an earlier whole is noticed as well.
+ * of their owner and amount, and none is missing; what was paid at a terminal is in its book. So a book that was cut back to an earlier whole is noticed as well.
  * @throws BrokenError
  */
 export async function proveWitnesses(tx: Tx, signal?: AbortSignal): Promise<void> {

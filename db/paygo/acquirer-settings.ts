@@ -6,7 +6,7 @@ import { simulatedAcquirer } from './simulated-acquirer.ts'
 
 /** What every process may be told that asks the acquirer. Shorter than the lease of an act (`LEASE_SECONDS`). */
 export const acquirerSettings = {
-  ACQUIRER_SECONDS: whole(1, 50)
+  ACQUIRER_SECONDS: whole(1, 40)
     .default(30)
     .describe('how long the acquirer may take to answer; then a terminal hears 68 and the purchase is reversed'),
   ACQUIRER_LATE_SECONDS: whole(1, 300)
@@ -14,7 +14,7 @@ export const acquirerSettings = {
     .describe('when the simulated acquirer answers amounts that end in 69'),
 }
 
-interface AcquirerSettings {
+export interface AcquirerSettings {
   ACQUIRER_SECONDS: number
   ACQUIRER_LATE_SECONDS: number
 }

@@ -3,7 +3,7 @@ import type { Order } from './acquirer.ts'
 import type { ActResult } from './words.ts'
 
 /** Whoever tells or asks the acquirer has so long, which is longer than it can take; then anybody goes on with it. */
-export const LEASE_SECONDS = 60
+export const LEASE_SECONDS = 45
 /** Where it does not even say what it has, it is asked again after this, each time twice as long. */
 const ASK_AGAIN_SECONDS = 30
 const ASK_AGAIN_SECONDS_MAX = 3_600

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type AcquirerSettings, acquirerSettings } from '../../db/paygo/acquirer-settings.ts'
 import { port, whole } from '../../db/platform/config.ts'
 import { type Tls, type TlsSettings, tlsOf } from '../tls-files.ts'
 
@@ -13,9 +14,7 @@ export const terminalSettings = {
   TERMINAL_HEARTBEAT_SECONDS: whole(5, 3_600)
     .default(60)
     .describe('how far apart terminals say their echo; two of them without a word and one is away'),
-  ACQUIRER_SECONDS: whole(1, 60)
-    .default(30)
-    .describe('how long the acquirer may take to answer; after that it is asked, and what is in doubt is reversed'),
+  ...acquirerSettings,
 }
 
 type TerminalSettings = z.output<z.ZodObject<typeof terminalSettings>>
@@ -27,8 +26,7 @@ export interface TerminalConfig {
   /** Without TLS from anywhere. */
   isPlainAllowed: boolean
   heartbeatSeconds: number
-  /** The acquirer's time to answer. */
-  acquirerMs: number
+  acquirer: AcquirerSettings
   /** Cards are fingerprinted under it: 64 hex digits. */
   cardKey: string
 }
@@ -39,6 +37,6 @@ export const terminalConfig = (settings: TerminalSettings & TlsSettings, cardKey
   tls: tlsOf(settings, 'TERMINAL_TLS_PORT'),
   isPlainAllowed: settings.TERMINAL_PLAIN === 'allow',
   heartbeatSeconds: settings.TERMINAL_HEARTBEAT_SECONDS,
-  acquirerMs: settings.ACQUIRER_SECONDS * 1_000,
+  acquirer: { ACQUIRER_SECONDS: settings.ACQUIRER_SECONDS, ACQUIRER_LATE_SECONDS: settings.ACQUIRER_LATE_SECONDS },
   cardKey: cardKey.toString('hex'),
 })

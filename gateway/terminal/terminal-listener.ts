@@ -1,6 +1,4 @@
-import type { Acquirer } from '../../db/paygo/acquirer.ts'
-import { answered } from '../../db/paygo/settle.ts'
-import { simulatedAcquirer } from '../../db/paygo/simulated-acquirer.ts'
+import { acquirerOf } from '../../db/paygo/acquirer-settings.ts'
 import type { GatewayConfig } from '../config.ts'
 import { connectionGuard } from '../connection-guard.ts'
 import { count } from '../counts.ts'
@@ -13,26 +11,12 @@ import { mayCarryCards } from './plain-lines.ts'
 import { terminal } from './terminal.ts'
 import { openTill } from './till.ts'
 
-/** The simulated acquirer says what it says too late after so many of its times (docs/protocol.md 7.10). */
-const lateTimes = 7 / 6
-
-/** The acquirer of a house that has none of its own; what it says late or twice is heard as well. */
-function acquirerOf({ db, log }: Pick<NodeParts, 'db' | 'log'>, { acquirerMs }: TerminalConfig): Acquirer {
-  const acquirer = simulatedAcquirer(db, {
-    limitMs: acquirerMs,
-    lateMs: acquirerMs * lateTimes,
-    unasked(number, reply) {
-      answered(db, acquirer, number, reply).catch((error) => log('settlement.failed', { error }))
-    },
-  })
-  return acquirer
-}
-
 /** What the gateway knows of terminals; null where it listens for none. */
 export async function terminals({ db, log, config }: Pick<NodeParts, 'db' | 'log' | 'config'>) {
   const { terminal: settings } = config
   if (!settings) return null
-  const till = await openTill({ db, log, acquirer: acquirerOf({ db, log }, settings) })
+  const acquirer = acquirerOf(db, settings.acquirer, (error) => log('settlement.failed', { error }))
+  const till = await openTill({ db, log, acquirer })
   return { till, handlers: terminal({ ...settings, carrier: 'tcp' }, till) }
 }
 

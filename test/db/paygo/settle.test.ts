@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { verify } from '../../../db/ledger/ledger-verify.ts'
 import type { Acquirer } from '../../../db/paygo/acquirer.ts'
 import { answersOf } from '../../../db/paygo/answers.ts'
 import { hear } from '../../../db/paygo/hear.ts'
@@ -194,4 +195,12 @@ test('killed between any two steps, nothing is lost and nothing is done twice', 
   }
   expect(whole.steps()).toBeGreaterThan(25)
   expect(same).toBeGreaterThan(whole.steps() / 2)
+})
+
+test('books and transactions prove each other: a payment that was changed by hand is found', async () => {
+  const till = await terminal(db)
+  for (const message of day) await asks(db, till, message)
+  expect((await verify(db)).broken).toBe(null)
+  await db.sql`update transactions set booked_minor = 14_999 where terminal_id = ${till} and stan = '000001'`
+  expect((await verify(db)).broken).toMatch(`terminal ${till} is not what the ledger says`)
 })

@@ -113,7 +113,9 @@ export function countedBy(said: readonly { message: TerminalMessage; answer: Ans
   const debits = new Map<string, number>()
   const purchases = new Set(said.flatMap(({ message }) => (message.kind === 'purchase' ? [message.stan] : [])))
   for (const message of approved) {
-    if (message.kind === 'reversal') reversed.set(nameOf(message.original), message.amountMinor)
+    // The first counts, whatever a second says of the same.
+    if (message.kind === 'reversal' && !reversed.has(nameOf(message.original)))
+      reversed.set(nameOf(message.original), message.amountMinor)
     if (message.kind === 'purchase') debits.set(nameOf({ mti: mtis.purchase, stan: message.stan }), message.amountMinor)
     if (message.kind !== 'advice') continue
     if (message.original) debits.set(nameOf(message.original), message.amountMinor)

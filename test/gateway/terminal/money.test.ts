@@ -17,7 +17,7 @@ import {
 
 const { db } = await testDb()
 const bothHave = (taken: number, held = 0) => ({ books: { taken, held }, acquirer: { taken, held } })
-const quick = { acquirerMs: 300 }
+const quick = { acquirer: { ACQUIRER_SECONDS: 0.3, ACQUIRER_LATE_SECONDS: 0.35 } }
 
 /** A gateway, and a terminal that is signed on at it. */
 async function shop(settings: Parameters<typeof terminalGateway>[1] = {}) {
@@ -108,7 +108,7 @@ test('the line is lost before the answer: who asks again waits for it, who rever
 })
 
 test('a reversal ends the waiting of what it reverses, and beats a purchase that comes after it', async () => {
-  const { terminal, line } = await shop({ acquirerMs: 2_000 })
+  const { terminal, line } = await shop({ acquirer: { ACQUIRER_SECONDS: 2, ACQUIRER_LATE_SECONDS: 3 } })
   const slow = sale({ amountMinor: 10_068 })
   line.say(slow)
   await expect.poll(() => statusesOf(terminal)).toEqual(['pending'])

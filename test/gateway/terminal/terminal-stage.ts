@@ -13,7 +13,7 @@ import { gatewayOn, keysSecret } from '../stage.ts'
 export const terminalConfig: TerminalConfig = {
   port: 0,
   tls: null,
-  acquirerMs: 30_000,
+  acquirer: { ACQUIRER_SECONDS: 30, ACQUIRER_LATE_SECONDS: 35 },
   isPlainAllowed: false,
   heartbeatSeconds: 60,
   cardKey: 'C0'.repeat(32),
