@@ -1,8 +1,8 @@
-import type { Ended, Hold } from '../db/devices/commands.ts'
+import type { Ended, Hold, Waiting } from '../db/devices/commands.ts'
 import type { Departure } from '../db/devices/connections.ts'
 import type { DeviceKind } from '../db/devices/words.ts'
 import type { Db, Tx } from '../db/postgres/connect.ts'
-import type { AnyReport, AnyVerdict, Verdict } from '../protocol/any-device.ts'
+import type { AnyCommand, AnyReport, AnyVerdict, Verdict } from '../protocol/any-device.ts'
 import type { GatewayNode } from './node.ts'
 import type { Addressee, Session } from './sessions.ts'
 
@@ -33,6 +33,8 @@ export interface DeviceHandlers {
   silentHeartbeats?: number
   /** False for commands that nothing comes back of: that they were said is all there is to know. Absent: of all comes something. */
   isAnswered?(command: string): boolean
+  /** The command of a row, in its words. Absent: the row says its kind and what belongs to it. */
+  commandOf?(row: Waiting): AnyCommand
   /** Fails queued commands that its wire has no word for. */
   unspeakable(tx: Tx, deviceId: number, commandIds: number[]): Promise<unknown>
   /** What to do when something it said is lost. Absent: nothing it says is worth it. */

@@ -1,4 +1,5 @@
-import { claim, MOVEMENT_SECONDS, type Waiting, waiting } from '../db/devices/commands.ts'
+import { MOVEMENT_SECONDS } from '../db/devices/command-times.ts'
+import { claim, type Waiting, waiting } from '../db/devices/commands.ts'
 import type { Log } from '../db/platform/log.ts'
 import type { Db } from '../db/postgres/connect.ts'
 import type { AnyCommand } from '../protocol/any-device.ts'
@@ -66,11 +67,12 @@ function batchOf<To extends Addressee>(
 ): Batch<To> {
   const outgoing: OutgoingCommand<To>[] = []
   const unspeakable = new Map<To, number[]>()
-  for (const { id, deviceId, epoch, kind, args, isMovement } of rows) {
+  for (const row of rows) {
+    const { id, deviceId, epoch, kind, args, isMovement } = row
     const to = sessions.get(deviceId)
     // Not logged in here yet, its login's answer has not been written (that login will ring again), or it is leaving.
     if (to?.epoch !== epoch || !isOpen(to)) continue
-    const command: AnyCommand = { kind, ...args }
+    const command = to.handlers.commandOf?.(row) ?? { kind, ...args }
     const when = { unixSeconds: Math.floor(Date.now() / msPerSecond), ttlSeconds }
     try {
       // The row was validated by whoever enqueued it; a kind or value the dialect cannot say fails here.

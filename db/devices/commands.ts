@@ -1,17 +1,12 @@
 import { ANSWER_CHANNEL, COMMAND_CHANNEL, ring } from '../postgres/channels.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { QUEUED_SECONDS, toAnswer, toBeSaidAgain } from './command-times.ts'
 import { Refused } from './refused.ts'
 import type { deviceCommands } from './schema.ts'
 import type { CommandOrigin, CommandStatus, DeviceKind } from './words.ts'
 
 // Commands to devices of any kind. What they are for is their business's: these verbs tell what ended, and by which end.
 
-/** How long a command may wait to leave the house; a device on a weak SIM dials again within this. */
-const QUEUED_SECONDS = 15
-/** How long a movement may take to be answered (docs/protocol.md 4). */
-export const MOVEMENT_SECONDS = 15
-/** How long a query may take, each of its two times. */
-const QUERY_SECONDS = 5
 /** A login this long after a restart was sent is what came of it. */
 const RESTART_SECONDS = 300
 const QUERY_ATTEMPTS_MAX = 2
@@ -59,6 +54,8 @@ export interface NewCommand {
   isMovement?: boolean
   requestedBy: number | null
   origin: CommandOrigin
+  /** How long it may wait to leave the house, unless that is as long as a device on a weak SIM needs to dial again. */
+  queuedSeconds?: number
   idempotency?: Idempotency | undefined
 }
 
@@ -89,6 +86,7 @@ export async function replayed(tx: Tx, requestedBy: number | null, idempotency: 
  */
 export async function enqueue(tx: Tx, command: NewCommand): Promise<{ id: number; repeated: boolean }> {
   const { deviceId, kind, args = {}, slot = null, isMovement = false, requestedBy, origin, idempotency } = command
+  const { queuedSeconds = QUEUED_SECONDS } = command
   if (idempotency) {
     const id = await replayed(tx, requestedBy, idempotency)
     if (id !== null) return { id, repeated: true }
@@ -99,7 +97,7 @@ export async function enqueue(tx: Tx, command: NewCommand): Promise<{ id: number
       insert into device_commands
         (device_id, kind, args, slot, is_movement, requested_by, origin, idempotency_key, request_hash, deadline)
       select ${deviceId}, ${kind}, ${tx.json(payload)}, ${slot}, ${isMovement}, ${requestedBy}, ${origin},
-        ${idempotency?.key ?? null}, ${idempotency?.hash ?? null}, now() + make_interval(secs => ${QUEUED_SECONDS})
+        ${idempotency?.key ?? null}, ${idempotency?.hash ?? null}, now() + make_interval(secs => ${queuedSeconds})
       where (select count(*) from device_commands where device_id = ${deviceId} and status in ('queued', 'sent')) < ${WAITING_MAX}
       returning id
     )
@@ -143,6 +141,8 @@ export interface Waiting {
   kind: string
   args: Record<string, unknown>
   isMovement: boolean
+  /** How often it has been said already. */
+  attempts: number
 }
 
 /**
@@ -152,7 +152,7 @@ export interface Waiting {
 export function waiting(q: Queryable, node: string, deviceIds?: number[]): Promise<Waiting[]> {
   return q<Waiting[]>`
     select distinct on (c.device_id, c.is_movement, case when c.is_movement then '' else c.kind end)
-      c.id, c.device_id, ds.epoch, c.kind, c.args, c.is_movement
+      c.id, c.device_id, ds.epoch, c.kind, c.args, c.is_movement, c.attempts
     from device_commands c join device_sessions ds on ds.device_id = c.device_id and ds.node = ${node}
     where c.status = 'queued' and c.deadline > now()
       ${deviceIds ? q`and c.device_id = any(${deviceIds}::bigint[])` : q``}
@@ -176,10 +176,10 @@ export async function claim(
   const rows = await q<{ id: number }[]>`
     update device_commands c set status = 'sent', node = ${node}, epoch = i.epoch, hex_sent = i.hex,
       sent_at = coalesce(sent_at, now()), attempts = attempts + 1,
-      deadline = now() + make_interval(secs => case when is_movement or kind = 'restart' then ${MOVEMENT_SECONDS}::int else ${QUERY_SECONDS}::int end)
-    from unnest(${ids}::bigint[], ${items.map((item) => item.epoch)}::bigint[],
+      deadline = now() + make_interval(secs => ${toAnswer(q)})
+    from devices d, unnest(${ids}::bigint[], ${items.map((item) => item.epoch)}::bigint[],
       ${items.map((item) => item.hex)}::text[]) as i (id, epoch, hex)
-    where c.id = any(${ids}::bigint[]) and c.id = i.id and c.status = 'queued' and c.deadline > now()
+    where c.id = any(${ids}::bigint[]) and c.id = i.id and d.id = c.device_id and c.status = 'queued' and c.deadline > now()
       and i.epoch = (select epoch from device_sessions where device_id = c.device_id and node = ${node})
     returning c.id`
   return rows.map((row) => row.id)
@@ -218,7 +218,7 @@ export async function abandon(tx: Tx, deviceIds: readonly number[], why: string)
   const given = await tx<Ended[]>`
     update device_commands c set status = ${givenUp(tx)}, evidence = ${why}, given_up_at = now(),
       sent_at = case when ${givenUp(tx)} = 'queued' then null else sent_at end,
-      deadline = case when is_movement then deadline else now() + make_interval(secs => ${QUEUED_SECONDS}) end
+      deadline = case when is_movement then deadline else now() + make_interval(secs => ${toBeSaidAgain(tx)}) end
     from devices d
     where d.id = c.device_id and c.device_id = any(${[...deviceIds]}::bigint[]) and status = 'sent' and c.kind <> 'restart'
     returning ${ended(tx)}`
@@ -226,14 +226,18 @@ export async function abandon(tx: Tx, deviceIds: readonly number[], why: string)
   return given
 }
 
-/** A device that dials in again after it was told to restart has done so, whether it said so first or not (0x67). */
-export async function restarted(tx: Tx, deviceId: number): Promise<void> {
+/**
+ * A device that dials in again after it was told to restart has done so, whether it said so first or not (0x67).
+ * @returns the commands that this answers
+ */
+export async function restarted(tx: Tx, deviceId: number): Promise<number[]> {
   const done = await tx<{ id: number }[]>`
-    update device_commands set status = 'answered', answered_at = now(), answer = '{}', evidence = 'the cabinet logged in again'
+    update device_commands set status = 'answered', answered_at = now(), answer = '{}', evidence = 'the device logged in again'
     where device_id = ${deviceId} and kind = 'restart' and status in ('sent', 'unknown')
       and sent_at > now() - make_interval(secs => ${RESTART_SECONDS})
     returning id`
   for (const { id } of done) await ring(tx, `command ${id}`)
+  return done.map(({ id }) => id)
 }
 
 /** Fails commands that no device of this wire can be told; of two that say so one does it. The caller holds the device. */
@@ -273,8 +277,8 @@ export async function expire(tx: Tx, hold: Hold): Promise<Ended[]> {
   const overdue = await tx<Ended[]>`
     update device_commands c set
       status = case when status = 'sent' then ${givenUp(tx)} when attempts = 0 then 'expired' else 'unknown' end,
-      evidence = case when attempts = 0 then 'the cabinet was not there to take it' else 'no answer in time' end,
-      given_up_at = now(), deadline = now() + make_interval(secs => ${QUEUED_SECONDS})
+      evidence = case when attempts = 0 then 'the device was not there to take it' else 'no answer in time' end,
+      given_up_at = now(), deadline = now() + make_interval(secs => ${toBeSaidAgain(tx)})
     from devices d
     where d.id = c.device_id and c.id in (
       select id from device_commands

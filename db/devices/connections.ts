@@ -40,7 +40,7 @@ export interface Arrival {
 export async function open(
   tx: Tx,
   { deviceId, node, dialect, address, vsn = null, heartbeatSeconds = null }: Arrival,
-): Promise<{ epoch: number; heartbeatSeconds: number; ended: Ended[] }> {
+): Promise<{ epoch: number; heartbeatSeconds: number; ended: Ended[]; restarted: number[] }> {
   const [session] = await tx<{ epoch: number; heartbeatSeconds: number }[]>`
     insert into device_sessions as ds (device_id, node, epoch, dialect, address, vsn, heartbeat_seconds, connected_at, seen_at)
     values (${deviceId}, ${node}, 1, ${dialect}, ${address}, ${vsn},
@@ -50,8 +50,8 @@ export async function open(
       heartbeat_seconds = coalesce(${heartbeatSeconds}::int,
         case when ds.dialect = 'mqtt' then ${DEFAULT_HEARTBEAT_SECONDS} else ds.heartbeat_seconds end)
     returning epoch, heartbeat_seconds`
-  await restarted(tx, deviceId)
-  return { ...session!, ended: await abandon(tx, [deviceId], 'the cabinet logged in again') }
+  const restarts = await restarted(tx, deviceId)
+  return { ...session!, restarted: restarts, ended: await abandon(tx, [deviceId], 'the device logged in again') }
 }
 
 /** A connection that is over. */

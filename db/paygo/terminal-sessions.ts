@@ -2,11 +2,18 @@ import { type Ended, fail } from '../devices/commands.ts'
 import * as connections from '../devices/connections.ts'
 import { recordAll } from '../messages/events.ts'
 import type { Tx } from '../postgres/connect.ts'
+import type { TerminalCommandStatus } from './words.ts'
 
 // A terminal's lines, and what ends with them.
 
 /** Holds a terminal until the transaction ends. */
 export const hold = (tx: Tx, terminalId: number) => tx`select 1 from devices where id = ${terminalId} for no key update`
+
+/** A command that is over, for whoever looks on. */
+const happened = (
+  terminalId: number,
+  about: { commandId: number; command: string; status: TerminalCommandStatus },
+) => ({ kind: 'terminal.command_ended', data: { terminalId, ...about } })
 
 /** Tells what became of commands that ended without an answer; those that are said once more have not. */
 export async function ended(tx: Tx, some: readonly Ended[]): Promise<void> {
@@ -14,10 +21,9 @@ export async function ended(tx: Tx, some: readonly Ended[]): Promise<void> {
   if (over.length === 0) return
   await recordAll(
     tx,
-    over.map(({ id, deviceId, kind, status }) => ({
-      kind: 'terminal.command_ended',
-      data: { terminalId: deviceId, commandId: id, command: kind, status },
-    })),
+    over.map(({ id, deviceId, kind, status }) =>
+      happened(deviceId, { commandId: id, command: kind, status: status === 'failed' ? 'failed' : 'expired' }),
+    ),
   )
 }
 
@@ -27,9 +33,12 @@ export async function open(
   { terminalId, ...arrival }: Omit<connections.Arrival, 'deviceId'> & { terminalId: number },
 ): Promise<{ epoch: number; heartbeatSeconds: number }> {
   await hold(tx, terminalId)
-  const { ended: over, ...opened } = await connections.open(tx, { deviceId: terminalId, ...arrival })
+  const { ended: over, restarted, ...opened } = await connections.open(tx, { deviceId: terminalId, ...arrival })
   const { dialect, address } = arrival
-  await recordAll(tx, [{ kind: 'terminal.connected', data: { terminalId, dialect, address } }])
+  await recordAll(tx, [
+    { kind: 'terminal.connected', data: { terminalId, dialect, address } },
+    ...restarted.map((commandId) => happened(terminalId, { commandId, command: 'restart', status: 'completed' })),
+  ])
   await ended(tx, over)
   return opened
 }

@@ -32,3 +32,22 @@ export type CardType = (typeof cardTypes)[number]
 
 export const biometricTypes = ['fingerprint', 'face', 'voice'] as const
 export type BiometricType = (typeof biometricTypes)[number]
+
+/** What a terminal may be told to do (docs/protocol.md 7.5, 0600). */
+export const commandTypes = [
+  'restart',
+  'update_config',
+  'update_software',
+  'maintenance_on',
+  'maintenance_off',
+  'ping',
+  'print_receipt',
+  'set_volume',
+  'set_server_address',
+  'payment',
+] as const
+export type CommandType = (typeof commandTypes)[number]
+
+/** What became of one, as clients see it. `executing`: it was told, and has not answered. */
+export const terminalCommandStatuses = ['pending', 'executing', 'completed', 'failed', 'expired'] as const
+export type TerminalCommandStatus = (typeof terminalCommandStatuses)[number]

@@ -56,7 +56,7 @@ export async function open(
   { stationId, ...arrival }: Omit<connections.Arrival, 'deviceId'> & { stationId: number },
 ): Promise<{ epoch: number; heartbeatSeconds: number }> {
   const station = await lock(tx, stationId)
-  const { ended, ...opened } = await connections.open(tx, { deviceId: stationId, ...arrival })
+  const { ended, restarted: _, ...opened } = await connections.open(tx, { deviceId: stationId, ...arrival })
   await work(tx, station, { kind: 'connected', dialect: arrival.dialect, address: arrival.address, ended })
   return opened
 }

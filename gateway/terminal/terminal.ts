@@ -1,3 +1,6 @@
+import type { Waiting } from '../../db/devices/commands.ts'
+import { madeTrueBy } from '../../db/messages/events.ts'
+import { answered, type Result } from '../../db/paygo/terminal-commands.ts'
 import * as sessions from '../../db/paygo/terminal-sessions.ts'
 import { identify } from '../../db/paygo/terminals.ts'
 import type { Tx } from '../../db/postgres/connect.ts'
@@ -11,6 +14,16 @@ import type { Till } from './till.ts'
 /** After so many of its heartbeats without a word a terminal is away (docs/protocol.md 7.8). */
 const silentHeartbeats = 2
 
+/** It has answered a command. */
+async function result(tx: Tx, terminalId: number, said: Result, hex: string): Promise<Outcome> {
+  await madeTrueBy(tx, hex)
+  const commandId = await answered(tx, terminalId, said, hex)
+  return commandId === null ? { verdict: silent } : { verdict: silent, commandId }
+}
+
+/** The command of a row; said for a second time it says so. */
+const commandOf = ({ kind, args, attempts }: Waiting) => ({ kind, ...args, ...(attempts > 0 && { isRepeat: true }) })
+
 /** What a terminal says, inside the transaction of its message. */
 async function handle(tx: Tx, terminalId: number, report: Report, hex: string, till: Till): Promise<Outcome> {
   switch (report.kind) {
@@ -22,7 +35,7 @@ async function handle(tx: Tx, terminalId: number, report: Report, hex: string, t
     case 'unacceptable':
       return { verdict: { ...report, kind: 'answered' } }
     case 'result':
-      return { verdict: silent }
+      return await result(tx, terminalId, report, hex)
     default:
       return await till.handle(tx, terminalId, report, hex)
   }
@@ -35,6 +48,7 @@ export const terminal = (way: SignOn, till: Till): TcpHandlers => ({
   newFramer,
   identify: (connection, frame) => signOn(connection, frame, way),
   handle: (tx, terminalId, report: Report, hex) => handle(tx, terminalId, report, hex, till),
+  commandOf,
   unspeakable: sessions.unspeakable,
   ended: sessions.ended,
   close: sessions.close,

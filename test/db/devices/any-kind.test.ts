@@ -41,7 +41,15 @@ test('a device of another kind is sent a command and answers it, and the older b
   const id = await terminal()
   const commandId = await enqueue(id, 'sale', { isMovement: true, args: { amountMinor: 19_900 } })
   expect(await commands.waiting(db.sql, NODE)).toEqual([
-    { id: commandId, deviceId: id, epoch: 1, kind: 'sale', args: { amountMinor: 19_900 }, isMovement: true },
+    {
+      id: commandId,
+      deviceId: id,
+      epoch: 1,
+      kind: 'sale',
+      args: { amountMinor: 19_900 },
+      isMovement: true,
+      attempts: 0,
+    },
   ])
   expect(await claim(commandId)).toEqual([commandId])
   const said = { kind: 'sale', approval: '123456' }

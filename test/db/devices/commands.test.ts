@@ -31,7 +31,7 @@ test('a command is sent with its bytes, once, and only while it waits', async ()
   const station = await cabinet(db)
   const id = await enqueue(station, 'eject', 2)
   expect(await commands.waiting(db.sql, NODE, [station])).toEqual([
-    { id, deviceId: station, epoch: 1, kind: 'eject', args: { slot: 2 }, isMovement: true },
+    { id, deviceId: station, epoch: 1, kind: 'eject', args: { slot: 2 }, isMovement: true, attempts: 0 },
   ])
   expect(await claim(id)).toEqual([id])
   expect(await claim(id)).toEqual([])

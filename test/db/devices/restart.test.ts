@@ -24,7 +24,7 @@ test('a cabinet that hangs up on a restart has done it when it dials in again, a
   expect(await commands.get(db.sql, id)).toMatchObject({
     status: 'answered',
     attempts: 1,
-    evidence: 'the cabinet logged in again',
+    evidence: 'the device logged in again',
   })
 })
 
