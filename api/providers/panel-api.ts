@@ -127,12 +127,15 @@ export function panelApi(access: PanelAccess) {
   }
   return {
     create: (user: NewPanelUser) => one({ method: 'POST', path: '/api/users', words: wordsOf(user) }),
-    /** Until when; the panel refuses what is past: whoever must not use it any more is switched off. */
+    /**
+     * Until when. Whoever had expired is active again by it; switched off or out of traffic they stay so. The panel refuses
+     * what is past: whoever must not use it any more is switched off.
+     */
     setEnd: (key: string, expiresAt: Date) =>
       one({
         method: 'PATCH',
         path: '/api/users',
-        words: { ...dialect.named(key), expireAt: expiresAt.toISOString(), status: 'ACTIVE' },
+        words: { ...dialect.named(key), expireAt: expiresAt.toISOString() },
       }),
     /** Told twice the panel refuses the second time; whoever is so already is read instead. */
     async switch(key: string, isOn: boolean): Promise<Reply<PanelUser>> {

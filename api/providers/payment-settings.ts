@@ -8,6 +8,12 @@ import type { TributeAccess } from './tribute-api.ts'
 import type { YookassaAccess } from './yookassa-api.ts'
 
 const secret = () => z.string().min(1).optional()
+/** One that travels as a header. */
+const token = () =>
+  z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'must have printable ASCII only')
+    .optional()
 const api = (standard: string) => address(['http', 'https'], standard).default(standard)
 
 /** Whom we ask for payments and whatever follows them, and as whom (docs/providers.md 10). */
@@ -39,7 +45,7 @@ export const paymentSettings = {
     .regex(/^[a-z_]{1,40}$/, 'must look like piece')
     .optional()
     .describe('measure of receipts (FFD 1.2); unset: none is said'),
-  CRYPTOPAY_TOKEN: secret().describe('token of the app at @CryptoBot; unset: CryptoPay is switched off'),
+  CRYPTOPAY_TOKEN: token().describe('token of the app at @CryptoBot; unset: CryptoPay is switched off'),
   CRYPTOPAY_API_URL: api('https://pay.crypt.bot/api').describe(
     'where its API is; the test network has https://testnet-pay.crypt.bot/api and tokens of its own',
   ),
@@ -62,7 +68,7 @@ export const paymentSettings = {
     .union([z.ipv4(), z.ipv6()], 'must be an address')
     .optional()
     .describe('address told to its API for a payer whose own is not known'),
-  TRIBUTE_API_KEY: secret().describe('key of the account at Tribute; unset: Tribute is switched off'),
+  TRIBUTE_API_KEY: token().describe('key of the account at Tribute; unset: Tribute is switched off'),
   TRIBUTE_API_URL: api('https://tribute.tg/api/v1').describe('where its API is'),
   TELEGRAM_BOT_TOKEN: z
     .string()
@@ -71,7 +77,7 @@ export const paymentSettings = {
     .describe('token of the bot that sells for Stars and writes to people; unset: it does neither'),
   TELEGRAM_API_URL: api('https://api.telegram.org').describe('where the Bot API is'),
   PANEL_API_URL: address(['http', 'https'], 'https://panel.example.org').optional().describe('Remnawave panel'),
-  PANEL_API_KEY: secret().describe('token of its API; required with PANEL_API_URL'),
+  PANEL_API_KEY: token().describe('token of its API; required with PANEL_API_URL'),
   PANEL_VERSION: z.enum(['2', '3'], 'must be 2 or 3').default('3').describe('major version of the panel'),
 }
 

@@ -86,7 +86,8 @@ function change(panel: Panel, asked: Asked): Said {
     return wrong(400, 'Invalid status')
   if (words.expireAt !== undefined && Date.parse(text(words.expireAt)) <= Date.now())
     return wrong(400, 'Expiration date cannot be in the past')
-  Object.assign(user, words)
+  const isBack = user.status === 'EXPIRED' && words.expireAt !== undefined && words.status === undefined
+  Object.assign(user, words, isBack && { status: 'ACTIVE' })
   void tell(panel, 'modified', user)
   return one(panel, user)
 }

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Access, caller, done, type Question, refusal } from '../../../api/providers/call.ts'
+import { cert, key } from '../../gateway/localhost.ts'
 
 const ask: Question<unknown> = {
   method: 'GET',
@@ -72,6 +74,24 @@ test.each([
     else response.end()
   })
   expect(await to(url)(ask)).toEqual({ kind: 'doubtful', why })
+})
+
+test('a length that is too great is not waited for', async () => {
+  const { url } = await provider((_, response) => {
+    response.writeHead(200, { ...json, 'content-length': '5000000' }).write('1')
+  })
+  expect(await to(url)(ask)).toEqual({ kind: 'doubtful', why: 'answered 200 at too great length' })
+})
+
+test('a certificate that nobody signed is not spoken to', async () => {
+  let asked = 0
+  const server = createTlsServer({ cert, key }, () => void asked++)
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(async () => void (await once(server.close(), 'close')))
+  const { port } = server.address() as AddressInfo
+  const reply = await to(`https://127.0.0.1:${port}`)(ask)
+  expect(reply).toMatchObject({ kind: 'later', why: expect.stringMatching(/^not reached: \w*CERT\w*$/) })
+  expect(asked).toBe(0)
 })
 
 test('a deadline holds for the whole answer, not for its beginning', async () => {

@@ -40,6 +40,16 @@ describe.each(['2', '3'] as const)('version %s', (version) => {
     expect(there.asked.every(({ headers }) => headers.authorization === `Bearer ${credentials.panel}`)).toBe(true)
   })
 
+  test('an end that is set brings back who had expired, and nobody who was switched off', async () => {
+    const { there, api } = await panel()
+    const { key, username } = value(await api.create(somebody()))
+    await there.pay(username)
+    expect(value(await api.user(key))!.status).toBe('EXPIRED')
+    expect(value(await api.setEnd(key, inDays(30))).status).toBe('ACTIVE')
+    await api.switch(key, false)
+    expect(value(await api.setEnd(key, inDays(60))).status).toBe('DISABLED')
+  })
+
   test('nobody is an answer, an end that is past a refusal', async () => {
     const { api } = await panel()
     expect(value(await api.byUsername('tg_1'))).toBe(null)
