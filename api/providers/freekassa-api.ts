@@ -75,7 +75,7 @@ const reading =
     const wrong = Mistake.safeParse(body)
     if (!wrong.success) return null
     // Somebody else's call with a greater one came first: nothing was done, and the next nonce may be good.
-    if (/nonce/i.test(wrong.data.message)) return later(wrong.data.message, 0)
+    if (/nonce already exist/i.test(wrong.data.message)) return later(wrong.data.message, 0)
     return status === 429 ? later(wrong.data.message) : refusal(status, 'error', wrong.data.message)
   }
 

@@ -84,7 +84,7 @@ const deliver = (url: string, retryMs: number[] = []) => ({
   url,
   secret: 'secret',
   retryMs,
-  lateMs: 100,
+  lateMs: 200,
   allowRemote: false,
 })
 const tell = async (
@@ -147,6 +147,17 @@ test('duplicate: at once and the same; late: later; out of order: the next first
   const alone = await receiver()
   await tell('panel', alone.url, ['user.created'], new Map([faultOf('out-of-order')]))
   expect(alone.bodies).toHaveLength(1)
+})
+
+test('whoever is told out of order is told as soon as another has gone', async () => {
+  const { url, bodies } = await receiver()
+  const patient = { ...deliver(url), lateMs: 3_600_000 }
+  const notices = postman(teller('panel'), patient, new Map([faultOf('out-of-order:1')]))
+  const events = ['user.created', 'user.expired']
+  await Promise.all(events.map((event) => notices.tell(event, teller('panel').body(event, about))))
+  await notices.idle()
+  expect(bodies.map((body) => JSON.parse(body).event)).toEqual([...events].reverse())
+  notices.close()
 })
 
 test('other machines are told nothing unless somebody says so', async () => {

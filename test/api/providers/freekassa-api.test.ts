@@ -87,9 +87,14 @@ test('a nonce that comes too late did nothing, and another may be taken', async 
 })
 
 test('calls go out one at a time, in the order of their nonces', async () => {
-  const { api } = await shop()
+  const { there, api } = await shop()
   const replies = await Promise.all(Array.from({ length: 10 }, (_, n) => api.create(order(n + 1, `ORD-${n}`))))
   expect(replies.map(({ kind }) => kind)).toEqual(Array(10).fill('done'))
+  misbehave(there, 'timeout:1')
+  const before = there.asked.length
+  const [hanging, waiting] = await Promise.all([api.create(order(11, 'ORD-11')), api.create(order(12, 'ORD-12'))])
+  expect([hanging.kind, waiting]).toEqual(['doubtful', { kind: 'later', seconds: 5, why: 'too many calls are open' }])
+  expect(there.asked.length).toBe(before + 1)
 })
 
 test('a mistake is refused, with the words of the provider', async () => {

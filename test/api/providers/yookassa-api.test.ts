@@ -140,6 +140,9 @@ test('a saved method is charged without its owner; one that is forbidden says so
   expect(await charge('renewal:1', first.id)).toMatchObject({ kind: 'refused', why: 'Payment method is not found' })
   await there.pay(first.id)
   const { savedMethodId } = value(await api.payment(first.id))
+  const unsaved = value(await api.create(payment({ key: 'payment:43:1', by: { ...by, save: false } })))
+  await there.pay(unsaved.id)
+  expect(value(await api.payment(unsaved.id))).toMatchObject({ status: 'succeeded', savedMethodId: null })
   expect(value(await charge('renewal:2', savedMethodId!))).toMatchObject({ status: 'succeeded', confirmationUrl: null })
   expect(value(await charge('renewal:3', methods.revoked))).toMatchObject({
     status: 'canceled',
