@@ -33,9 +33,7 @@ const exception = (id: number | null, what: string): Change => ({ kind: 'excepti
 function aboutKnown(transaction: Transaction, advisedMinor: number): Change[] {
   const { id, kind, status, act, amountMinor } = transaction
   if (kind !== 'authorisation')
-    return status === 'completed' || isWaiting(transaction)
-      ? []
-      : [exception(id, `advice of a purchase that is ${status}`)]
+    return status === 'completed' ? [] : [exception(id, `advice of a purchase that is ${status}`)]
   if (status !== 'authorised' || act !== null) return [exception(id, `completion of a hold that is ${status}`)]
   if (advisedMinor > amountMinor) return [exception(id, 'completion of more than is held')]
   return [

@@ -235,6 +235,12 @@ test.each<[string, Partial<Snapshot>, Report, string[]]>([
     ['answer 00'],
   ],
   [
+    'one of a purchase that is not known to be approved is for people',
+    { said: said({ isSame: false, answer: null }), transaction: row() },
+    advice,
+    ['answer 00', 'exception'],
+  ],
+  [
     'what is paid over HTTP is booked, answered to no terminal and counted in no batch',
     { transaction: row({ kind: 'stored' }) },
     outcome('purchase', 'approved'),

@@ -111,7 +111,7 @@ export function countedBy(said: readonly { message: TerminalMessage; answer: Ans
   const approved = said.flatMap(({ message, answer }) => (answer?.code === '00' ? [message] : []))
   const reversed = new Map<string, number>()
   const debits = new Map<string, number>()
-  const purchases = new Set(said.flatMap(({ message }) => (message.kind === 'purchase' ? [message.stan] : [])))
+  const purchases = new Set(approved.flatMap(({ kind, stan }) => (kind === 'purchase' ? [stan] : [])))
   for (const message of approved) {
     // The first counts, whatever a second says of the same.
     if (message.kind === 'reversal' && !reversed.has(nameOf(message.original)))
