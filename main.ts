@@ -13,6 +13,7 @@ import {
   secret,
   startOrExit,
 } from './db/platform/config.ts'
+import { flagsOf } from './db/platform/flags.ts'
 import { jsonLog, type Log } from './db/platform/log.ts'
 import { endOnSignals } from './db/platform/signals.ts'
 import { type Opened, open } from './db/postgres/open.ts'
@@ -20,6 +21,13 @@ import { gatewayConfig, gatewayRules, gatewaySettings } from './gateway/config.t
 import { type Gateway, startGateway } from './gateway/main.ts'
 
 const shape = z.object({ ...databaseSettings, ...apiSettings.shape, ...gatewaySettings })
+
+/** For `npm run demo -- --help`. */
+const demoUsage = `npm run demo: npm start, and beside it an organisation, its people, fifteen simulated cabinets (three of them over MQTT), and
+customers who borrow through the API and bring back. It is made once in a database and found again; the password of everybody
+is ${DEMO_PASSWORD}. The line voltbay.ready names the accounts.
+
+`
 
 /** The address somebody on this machine would type. */
 const here = (host: string) => (host === '0.0.0.0' || host === '::' ? 'localhost' : host)
@@ -58,8 +66,11 @@ async function startHalves(settings: z.output<typeof shape>, { db, embedded }: O
 }
 
 async function main() {
-  if (process.argv.includes('--help')) {
-    process.stdout.write(`Settings, from the environment or .env:\n${describeSettings(shape).join('\n')}\n`)
+  const flags = flagsOf('demo')
+  if (flags.help) {
+    process.stdout.write(
+      `${flags.demo ? demoUsage : ''}Settings, from the environment or .env:\n${describeSettings(shape).join('\n')}\n`,
+    )
     return
   }
   const settings = await readSettings(shape, [databaseRule('JWT_SECRET', 'KEYS_SECRET'), ...apiRules, ...gatewayRules])
@@ -72,7 +83,7 @@ async function main() {
   })
   const host = here(settings.HOST)
   const url = `http://${host}:${api.port}`
-  const known = process.argv.includes('--demo') ? await demo(opened.db, keysSecret) : null
+  const known = flags.demo ? await demo(opened.db, keysSecret) : null
   const fleet = known && startFleet(known, host, gateway.ports, url)
   const ready = {
     event: 'voltbay.ready',

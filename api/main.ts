@@ -4,6 +4,7 @@ import { type HttpBindings, serve } from '@hono/node-server'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { answers } from '../db/devices/answer-listener.ts'
 import { cardKey, databaseRule, describeSettings, readSettings, secret, startOrExit } from '../db/platform/config.ts'
+import { flagsOf } from '../db/platform/flags.ts'
 import { jsonLog, type Log } from '../db/platform/log.ts'
 import { endOnSignals } from '../db/platform/signals.ts'
 import type { Db } from '../db/postgres/connect.ts'
@@ -84,7 +85,7 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
 
 /** `npm run api`: this half alone, over the database the settings name. */
 async function main() {
-  if (process.argv.includes('--help')) {
+  if (flagsOf().help) {
     process.stdout.write(`Settings of the API:\n${describeSettings(apiSettings).join('\n')}\n`)
     return
   }

@@ -9,6 +9,7 @@ import {
   secret,
   startOrExit,
 } from '../db/platform/config.ts'
+import { flagsOf } from '../db/platform/flags.ts'
 import { jsonLog } from '../db/platform/log.ts'
 import { endOnSignals } from '../db/platform/signals.ts'
 import { COMMAND_CHANNEL, DEVICE_CHANNEL } from '../db/postgres/channels.ts'
@@ -164,7 +165,7 @@ export async function startGateway({ name = newName(), ...parts }: GatewayOption
 
 async function main() {
   const known = z.object({ ...databaseSettings, ...gatewaySettings })
-  if (process.argv.includes('--help')) {
+  if (flagsOf().help) {
     process.stdout.write(`Settings of the gateway:\n${describeSettings(known).join('\n')}\n`)
     return
   }

@@ -7,7 +7,7 @@ import { tokenDefaultA } from './cabinet-tcp/frame-token.ts'
 import { MalformedBody } from './errors.ts'
 import { decodeBody } from './field.ts'
 import { beginsMti, lengthMax } from './terminal-iso8583/frame.ts'
-import { explainMessage } from './terminal-iso8583/index.ts'
+import { explainMessage, isMessage } from './terminal-iso8583/index.ts'
 
 /** Which end of the wire said it. */
 type From = 'device' | 'server'
@@ -80,9 +80,13 @@ const brace = 0x7b
 export const isMqtt = (bytes: Buffer, { dialect }: Hints): boolean =>
   dialect === 'mqtt' || (dialect === undefined && (bytes[0] === a8.head || bytes[0] === brace))
 
-/** True where a terminal is meant: no cabinet has a command that begins an MTI. With a TPDU, or a payload, it must be said so. */
+/**
+ * True where a terminal is meant: no cabinet has a command that begins an MTI, and what is a message to its last byte is no
+ * cabinet's. With a TPDU it must be said so.
+ */
 export const isTerminal = (bytes: Buffer, { dialect }: Hints): boolean =>
-  dialect === 'iso8583' || (dialect === undefined && beginsMti(bytes[2]) && bytes.readUInt16BE() <= lengthMax)
+  dialect === 'iso8583' ||
+  (dialect === undefined && ((beginsMti(bytes[2]) && bytes.readUInt16BE() <= lengthMax) || isMessage(bytes)))
 
 function explainTerminal(bytes: Buffer, { from, key }: Hints): Explained {
   const { mti, macOk, ...said } = explainMessage(bytes, key)

@@ -250,7 +250,17 @@ function writeBody<L extends Layout>(layout: L, body: Body<L>, into: number[]) {
     if (value === undefined && 'optional' in field) missing ||= name
     else if (missing) throw new RangeError(`${name} cannot follow a missing ${missing}`)
     else if (value === undefined) throw new RangeError(`${name} is missing`)
-    else field.write(value, into)
+    else writeField(name, field, value, into)
+  }
+}
+
+/** The refusal of a value says whose it is. */
+function writeField(name: string, field: Field<unknown>, value: unknown, into: number[]) {
+  try {
+    field.write(value, into)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new RangeError(`${name}: ${error.message}`, { cause: error })
   }
 }
 

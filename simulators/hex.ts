@@ -27,6 +27,11 @@ export function bytesOf(text: string): Buffer {
   const digits = (quoted?.[1] ?? text)
     .replace(/(?<![0-9a-f])0x([0-9a-f])(?![0-9a-f])/gi, '0$1')
     .replace(/0x|\\x|[\s:;,"'-]/gi, '')
-  if (!/^([0-9a-f]{2})*$/i.test(digits)) throw new RangeError('not hex')
+  const stranger = /[^0-9a-f]/i.exec(digits)
+  if (stranger)
+    throw new RangeError(
+      `not hex: "${digits.slice(stranger.index, stranger.index + 8)}" behind ${stranger.index} digits`,
+    )
+  if (digits.length % 2 > 0) throw new RangeError(`not hex: ${digits.length} digits, an odd number`)
   return Buffer.from(digits, 'hex')
 }

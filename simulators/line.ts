@@ -63,9 +63,21 @@ export const newLine = <J extends Line['journal']>(settings: LineSettings, journ
   end: new AbortController(),
 })
 
-/** What went wrong with a link, in a word where there is one. */
-export const reasonOf = (error: Error): string =>
-  'code' in error && typeof error.code === 'string' ? error.code : error.message
+/** What went wrong with a link: its code where there is one, and of a dial that failed also whom it did not reach. */
+export function reasonOf(error: Error): string {
+  // An attempt on several addresses has one error for each; fetch has what happened as its cause.
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ')
+  if (error.cause instanceof Error) return reasonOf(error.cause)
+  const {
+    code,
+    address,
+    port,
+    hostname,
+  }: NodeJS.ErrnoException & { address?: string; port?: number; hostname?: string } = error
+  if (typeof code !== 'string') return error.message
+  if (hostname !== undefined) return `${code} ${hostname}`
+  return address === undefined ? code : `${code} ${address.includes(':') ? `[${address}]` : address}:${port}`
+}
 
 /** Takes what was dialled as the link of now. A dial that throws is a link that ended at once: undefined. */
 export function begin<S extends Duplex>(line: Line, dial: () => S): S | undefined {

@@ -1,9 +1,9 @@
 /** Simulators by hand: `npm run sim -- cabinet|fleet|demo|provider …`; each has its --help. */
-import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runMain } from 'citty'
+import { type CommandDef, defineCommand, runMain } from 'citty'
 import { cabinetManual, cabinetTool } from './cabinet/cabinet-cli.ts'
 import { demoManual, demoTool } from './demo/demo-cli.ts'
 import { fleetManual, fleetTool } from './fleet/fleet-cli.ts'
-import { usageOutput } from './options.ts'
+import { usage } from './options.ts'
 import { providerManual, providerTool } from './provider/provider-cli.ts'
 
 // A subcommand more is a line more.
@@ -23,10 +23,6 @@ const main: CommandDef = defineCommand({
   subCommands,
 })
 
-async function showUsage<T extends ArgsDef>(command: CommandDef<T>, parent?: CommandDef<T>) {
-  usageOutput().write(`${await renderUsage(command, parent)}\n\n${manuals.get(command) ?? ''}\n`)
-}
-
 // A reader who has seen enough (head) is no mistake of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
-await runMain(main, { showUsage })
+await runMain(main, { showUsage: usage(manuals) })

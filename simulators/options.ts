@@ -1,21 +1,24 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { type ArgsDef, type CommandDef, defineCommand, type ParsedArgs } from 'citty'
+import { type ArgsDef, type CommandDef, defineCommand, type ParsedArgs, renderUsage } from 'citty'
+import { type Door, serverPort } from './config.ts'
 
 /** A subcommand: what it is given, and what it does. `all` gives every value of an option that may repeat. */
 interface Tool<T extends ArgsDef> {
   meta: { name: string; description: string }
   args: T
+  /** Any number of words may follow: something that was pasted without quotes. */
+  isPasted?: true
   run(args: ParsedArgs<T>, all: (option: keyof T & string) => string[]): Promise<void> | void
 }
 
 // citty lets unknown options pass and keeps the last of several values; node's own parser does neither.
-function valuesOf(rawArgs: string[], args: ArgsDef): Record<string, unknown> {
+function valuesOf(rawArgs: string[], args: ArgsDef, isPasted: boolean): Record<string, unknown> {
   const named = Object.entries(args).filter(([, { type }]) => type !== 'positional')
   const options = named.map(([name, { type }]) => {
     return [name, { type: type === 'boolean' ? ('boolean' as const) : ('string' as const), multiple: true }] as const
   })
-  const placesMax = Object.keys(args).length - named.length
+  const placesMax = isPasted ? Number.POSITIVE_INFINITY : Object.keys(args).length - named.length
   const { values, positionals } = parseArgs({
     args: rawArgs,
     options: Object.fromEntries(options),
@@ -31,13 +34,13 @@ const isMistake = (error: unknown): error is Error =>
   (error instanceof TypeError && `${'code' in error && error.code}`.startsWith('ERR_PARSE'))
 
 /** A subcommand whose mistakes of use (RangeError, unknown options) are one clear line and exit code 2. */
-export const tool = <const T extends ArgsDef>({ meta, args, run }: Tool<T>): CommandDef<T> =>
+export const tool = <const T extends ArgsDef>({ meta, args, isPasted = false, run }: Tool<T>): CommandDef<T> =>
   defineCommand({
     meta,
     args,
     async run({ args: given, rawArgs }) {
       try {
-        const values = valuesOf(rawArgs, args)
+        const values = valuesOf(rawArgs, args, isPasted)
         await run(given, (option) => [values[option] ?? []].flat().map(String))
       } catch (error) {
         if (!isMistake(error)) throw error
@@ -71,6 +74,10 @@ export function durationOf(text = ''): number {
   return Number(count) * units[unit as keyof typeof units]
 }
 
+/** A duration as people write it: `durationOf` of it is the same. */
+export const durationText = (milliseconds: number): string =>
+  milliseconds % 1000 === 0 ? `${milliseconds / 1000}s` : `${milliseconds}ms`
+
 /** The text of a file an option names. @throws RangeError it cannot be read */
 export function fileOf(name: string, path: string): string {
   try {
@@ -80,19 +87,27 @@ export function fileOf(name: string, path: string): string {
   }
 }
 
-/** Where usage goes: to standard output when it was asked for, else beside the mistake. */
-export const usageOutput = () =>
-  process.argv.some((arg) => /^(?:--help|-h)$/.test(arg)) ? process.stdout : process.stderr
+/** Shows usage: on standard output when it was asked for, else beside the mistake. @param manuals what follows that of a command */
+export const usage =
+  (manuals: ReadonlyMap<unknown, string> = new Map()) =>
+  async <T extends ArgsDef>(command: CommandDef<T>, parent?: CommandDef<T>): Promise<void> => {
+    const output = process.argv.some((arg) => /^(?:--help|-h)$/.test(arg)) ? process.stdout : process.stderr
+    const text = `${await renderUsage(command, parent)}\n\n${manuals.get(command) ?? ''}`
+    // citty fills its columns up with blanks.
+    output.write(`${text.replace(/[^\S\n]+$/gm, '').trimEnd()}\n`)
+  }
 
 /** The options every simulator that dials has. */
 export const dialling = {
   host: { type: 'string', default: '127.0.0.1', description: 'Server to dial' },
-  port: { type: 'string', description: 'Its port; 9066, of MQTT 9068 (bootstrap) or 1883 (with --username)' },
+  port: {
+    type: 'string',
+    description:
+      'Its port; unless told CABINET_PORT (9066), of MQTT CABINET_HTTP_PORT (9068), with --username MQTT_PORT (1883)',
+  },
   'allow-remote': { type: 'boolean', default: false, description: 'Dial other machines than this one' },
 } as const satisfies ArgsDef
 
-const portDefaults = { A: 9066, B: 9066, mqtt: 9068, broker: 1883 }
-
-/** The port to dial, that of the documents unless told. @throws RangeError no port */
-export const portOf = (port: string | undefined, of: keyof typeof portDefaults): number =>
-  wholeOf('port', port ?? `${portDefaults[of]}`, 1, 65_535)
+/** The port to dial, that of the settings or of the documents unless told. @throws RangeError no port */
+export const portOf = (port: string | undefined, door: Door): number =>
+  wholeOf('port', port ?? serverPort(door), 1, 65_535)

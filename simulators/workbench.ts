@@ -4,8 +4,8 @@
  */
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runMain } from 'citty'
-import type { Command, Report } from '../protocol/cabinet.ts'
+import { type ArgsDef, type CommandDef, defineCommand, runMain } from 'citty'
+import type { Command, LoginExtras, Report } from '../protocol/cabinet.ts'
 import * as mqtt from '../protocol/cabinet-mqtt/index.ts'
 import { deviceCodec, greet, newFramer } from '../protocol/cabinet-tcp/index.ts'
 import { BrokenStream, MalformedBody } from '../protocol/errors.ts'
@@ -13,7 +13,8 @@ import { explain, type Hints, isMqtt, isTerminal } from '../protocol/explain.ts'
 import type { Command as TerminalCommand } from '../protocol/terminal.ts'
 import * as terminal from '../protocol/terminal-iso8583/index.ts'
 import { bytesOf, isOpenArray } from './hex.ts'
-import { usageOutput } from './options.ts'
+import { tool, usage } from './options.ts'
+import { encodeManual, type Spoken, spokenIn } from './spoken.ts'
 
 const lineCharsMax = 1_048_576
 
@@ -48,28 +49,29 @@ const mqttBytes = (words: object, from: Hints['from']) =>
   from === 'device' ? mqtt.deviceCodec().say(words as Report) : mqtt.codec().encode(words as Command)
 
 /** A terminal's words go out under its `terminalCode`, or under one of our own. */
-function terminalBytes(words: { terminalCode?: string }, { from, key = '' }: Hints) {
+function terminalBytes(words: Spoken & { terminalCode?: string }, { from, key = '' }: Hints) {
   const { terminalCode = 'WORKBNCH' } = words
   const device = terminal.deviceCodec({ terminalCode, key })
-  // What is no word of ours has no definition or does not fit its fields, and is refused there.
-  if (from === 'device') return device.encode(words as Parameters<typeof device.encode>[0])
+  // The words have been held against their shape; the same below.
+  if (from === 'device') return device.encode(words as unknown as Parameters<typeof device.encode>[0])
   const login = device.encode({ kind: 'login', terminalCode, stan: '000001', sentAt: '0101000000' })
   const codec = terminal.greet(login).codec({ keys: [key], cardKey: key })
-  return codec.encode(words as TerminalCommand, { unixSeconds: Math.floor(Date.now() / 1_000), ttlSeconds: 0 })
+  const when = { unixSeconds: Math.floor(Date.now() / 1_000), ttlSeconds: 0 }
+  return codec.encode(words as unknown as TerminalCommand, when)
 }
 
-function encodeLine(line: string, hints: Hints): Answer {
-  const { dialect = 'B', from = 'server', key = '' } = hints
+function bytesSaid(words: Spoken, { dialect = 'B', from, key = '' }: Hints): Buffer {
+  if (dialect === 'mqtt') return mqttBytes(words, from)
+  if (dialect === 'iso8583') return terminalBytes(words, { from, key })
+  const device = deviceCodec(dialect, { key })
+  if (from === 'device') return device.encode(words as unknown as Report, words as LoginExtras)
+  const codec = greet(device.encode({ kind: 'login', boxId: 'workbench' })).codec({ keys: [key] })
+  return codec.encode(words as unknown as Command)
+}
+
+function encodeLine(line: string, { dialect = 'B', from = 'server', key }: Hints): Answer {
   try {
-    // What is no word of ours has no definition or does not fit its fields, and is refused there.
-    const words = JSON.parse(line)
-    if (typeof words?.kind !== 'string') throw new RangeError('words need a kind')
-    if (dialect === 'mqtt') return { ok: true, hex: hexOf(mqttBytes(words, from)) }
-    if (dialect === 'iso8583') return { ok: true, hex: hexOf(terminalBytes(words, { ...hints, from })) }
-    const device = deviceCodec(dialect, { key })
-    if (from === 'device') return { ok: true, hex: hexOf(device.encode(words as Report, words)) }
-    const codec = greet(device.encode({ kind: 'login', boxId: 'workbench' })).codec({ keys: [key] })
-    return { ok: true, hex: hexOf(codec.encode(words as Command)) }
+    return { ok: true, hex: hexOf(bytesSaid(spokenIn(line, dialect, from), { dialect, from, key })) }
   } catch (error) {
     return refusal(error)
   }
@@ -77,31 +79,43 @@ function encodeLine(line: string, hints: Hints): Answer {
 
 const hexOf = (bytes: Buffer) => bytes.toString('hex').toUpperCase()
 
+/** What cannot be is told; anything else is a mistake of ours. */
 function refusal(error: unknown): Answer {
-  const expected = [MalformedBody, BrokenStream, RangeError, SyntaxError, TypeError]
+  const expected = [MalformedBody, BrokenStream, RangeError]
   if (!(error instanceof Error) || !expected.some((kind) => error instanceof kind)) throw error
-  return { ok: false, error: `${error.name}: ${error.message}` }
+  return { ok: false, error: error.message }
 }
 
-async function* linesOf(input: string): AsyncGenerator<string> {
-  if (input !== '-') return yield input
+/** What is to be worked, and where it begins on standard input. */
+interface Given {
+  text: string
+  line?: number
+}
+
+async function* linesOf(input: string): AsyncGenerator<Given> {
+  if (input !== '-') return yield { text: input }
   let begun = ''
-  for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
-    begun += begun === '' ? line : `\n${line}`
+  let line = 1
+  let last = 0
+  for await (const text of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+    last++
+    begun += begun === '' ? text : `\n${text}`
     if (begun.length <= lineCharsMax && isOpenArray(begun)) continue
-    yield begun
+    yield { text: begun, line }
     begun = ''
+    line = last + 1
   }
-  if (begun !== '') yield begun
+  if (begun !== '') yield { text: begun, line }
 }
 
 async function each(input: string, work: (line: string) => Answer) {
   // A reader who has seen enough (head) is no mistake of ours.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
-  for await (const line of linesOf(input)) {
-    const answer = work(line)
+  for await (const { text, line } of linesOf(input)) {
+    const answer = work(text)
     if (!answer.ok) process.exitCode = 1
-    if (!process.stdout.write(`${JSON.stringify(answer)}\n`)) await once(process.stdout, 'drain')
+    const said = answer.ok ? answer : { ...answer, line }
+    if (!process.stdout.write(`${JSON.stringify(said)}\n`)) await once(process.stdout, 'drain')
   }
 }
 
@@ -119,7 +133,7 @@ const options = {
   },
 } as const satisfies ArgsDef
 
-const decode = defineCommand({
+const decode = tool({
   meta: {
     name: 'decode',
     description:
@@ -135,10 +149,11 @@ const decode = defineCommand({
     ...options,
   },
   // What was not quoted comes as words; all of them are one line.
-  run: ({ args }) => each(args._.join(' '), (line) => decodeLine(line, args)),
+  isPasted: true,
+  run: (args) => each(args._.join(' '), (line) => decodeLine(line, args)),
 })
 
-const encode = defineCommand({
+const encode = tool({
   meta: {
     name: 'encode',
     description:
@@ -148,7 +163,7 @@ const encode = defineCommand({
     input: { type: 'positional', required: true, description: 'JSON, or - for JSON lines on standard input' },
     ...options,
   },
-  run: ({ args }) => each(args.input, (line) => encodeLine(line, args)),
+  run: (args) => each(args.input, (line) => encodeLine(line, args)),
 })
 
 const main: CommandDef = defineCommand({
@@ -159,8 +174,4 @@ const main: CommandDef = defineCommand({
   subCommands: { decode, encode },
 })
 
-async function showUsage<T extends ArgsDef>(command: CommandDef<T>, parent?: CommandDef<T>) {
-  usageOutput().write(`${await renderUsage(command, parent)}\n`)
-}
-
-await runMain(main, { showUsage })
+await runMain(main, { showUsage: usage(new Map<unknown, string>([[encode, encodeManual]])) })

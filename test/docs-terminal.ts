@@ -6,6 +6,8 @@ import { definitions } from '../protocol/terminal-iso8583/index.ts'
 import type { Layout } from '../protocol/terminal-iso8583/layout.ts'
 import { hmacOf } from '../protocol/terminal-iso8583/mac.ts'
 import { present, rawOf, read, split } from '../protocol/terminal-iso8583/message.ts'
+import { terminalCommandWords, terminalReportWords } from '../protocol/terminal-words.ts'
+import type { AnyShape } from '../protocol/words.ts'
 import { placed } from './docs-place.ts'
 
 type Definition = AnyRequest | AnyTold
@@ -32,6 +34,10 @@ function fieldTable(): string {
   return [...head('field', 'format', 'name'), ...lines].join('\n')
 }
 
+/** What a message calls its fields, by their numbers. */
+const ourNames = ({ up, down }: Definition) =>
+  new Map(Object.entries({ ...down, ...up } as Layout).map(([name, { field }]) => [field.number, `\`${name}\``]))
+
 /** How each field stands in one direction, by its number. */
 const standing = (layout: Layout, echo: readonly number[] = []) =>
   new Map([
@@ -45,12 +51,13 @@ function messageTable(definition: Definition): string {
     ? [standing(definition.up), standing(definition.down, definition.echo)]
     : [standing(definition.down), standing(definition.up)]
   const numbers = [...new Set([...asks.keys(), ...answers.keys()])].sort((one, other) => one - other)
+  const ours = ourNames(definition)
   const mti = [definition.mti, answerTo(definition.mti)].map(mtiText)
   const rows = numbers.map((number) => {
     const field = fieldAt(number)!
-    return `| ${number} | ${formatOf(field)} | ${field.title} | ${asks.get(number) ?? '–'} | ${answers.get(number) ?? '–'} |`
+    return `| ${number} | ${formatOf(field)} | ${field.title} | ${ours.get(number) ?? ''} | ${asks.get(number) ?? '–'} | ${answers.get(number) ?? '–'} |`
   })
-  return [...head('field', 'format', 'name', mti[0]!, mti[1]!), ...rows].join('\n')
+  return [...head('field', 'format', 'name', 'our name', mti[0]!, mti[1]!), ...rows].join('\n')
 }
 
 function exchange(example: Definition['examples'][number]): string {
@@ -59,6 +66,8 @@ function exchange(example: Definition['examples'][number]): string {
   return [
     `${isCommand ? 'host     ' : 'terminal '} ${first}`,
     `${isCommand ? 'terminal ' : 'host     '} ${second}`,
+    `in words  ${JSON.stringify(isCommand ? example.command : example.says)}`,
+    ...(isCommand ? [`          ${JSON.stringify(example.says)}`] : []),
   ].join('\n')
 }
 
@@ -99,6 +108,27 @@ function worked(): string {
   ].join('\n')
 }
 
+const wordRows = (who: string, kinds: Record<string, AnyShape>) =>
+  Object.entries(kinds).map(([kind, shape]) => {
+    const fields = Object.entries(shape).map(
+      ([name, { doc, optional }]) => `\`${name}\`${optional ? ' (may)' : ''} ${doc}`,
+    )
+    return `| ${who} | \`${kind}\` | ${fields.join(' · ')} |`
+  })
+
+/** Our words and their fields, as `npm run frame -- encode` takes them. */
+const wordTable = () => {
+  const commands = Object.entries(terminalCommandWords)
+  const [[first, shape] = ['', {}]] = commands
+  return [
+    ...head('who', 'kind', 'fields'),
+    ...wordRows('terminal', terminalReportWords),
+    ...wordRows('host', { [first]: shape }).map((row) =>
+      row.replace(`\`${first}\``, commands.map(([kind]) => `\`${kind}\``).join(' ')),
+    ),
+  ].join('\n')
+}
+
 const codeTable = () =>
   [
     ...head('39', 'what it says'),
@@ -113,5 +143,6 @@ export const withTerminals = (page: string): string =>
     'terminal fields': fieldTable(),
     'terminal MAC': worked(),
     'terminal messages': definitions.map(messageText).join('\n\n'),
+    'terminal words': wordTable(),
     'terminal codes': codeTable(),
   }).reduce((text, [name, part]) => placed(text, name, part), page)

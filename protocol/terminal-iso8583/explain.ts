@@ -34,6 +34,18 @@ export function carrierOf(bytes: Buffer): Carrier {
   return beginsMti(bytes[0]) && !(isFramed && bytes.readUInt16BE(0) + 2 <= bytes.length) ? 'mqtt' : 'tcp'
 }
 
+/** True for a payload of MQTT: an MTI that has a definition, and a place for every byte behind it. */
+export function isMessage(bytes: Buffer): boolean {
+  if (!beginsMti(bytes[0]) || definitionOf(bytes.readUInt16BE()) === undefined) return false
+  try {
+    const { fault } = split(bytes)
+    return fault === null || fault === noMac
+  } catch (error) {
+    if (!(error instanceof MalformedBody)) throw error
+    return false
+  }
+}
+
 /** A secret as it may be shown. */
 function hidden({ kind }: Field, text: string): string {
   if (kind !== 'n' && kind !== 'z') return `(${text.length} characters, not shown)`

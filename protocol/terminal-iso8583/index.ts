@@ -2,6 +2,6 @@
 export { greet } from './codec.ts'
 export { deviceCodec } from './device.ts'
 export { definitions } from './dialect.ts'
-export { carrierOf, explainMessage } from './explain.ts'
+export { carrierOf, explainMessage, isMessage } from './explain.ts'
 export type { Carrier } from './frame.ts'
 export { newFramer } from './frame.ts'

@@ -1,5 +1,5 @@
 import { MalformedBody } from '../errors.ts'
-import { type Field, fieldAt } from './fields.ts'
+import { type Field, fieldAt, formatOf } from './fields.ts'
 import { type Message, type Part, rawOf, read } from './message.ts'
 import { bytesOf } from './values.ts'
 
@@ -44,7 +44,7 @@ export function matching(number: number, pattern: RegExp): Element<string> {
       return text
     },
     write(text) {
-      if (!pattern.test(text)) throw new RangeError(`field ${number} cannot hold that`)
+      if (!pattern.test(text)) throw new RangeError(`field ${number} (${formatOf(field)}) cannot hold that`)
       return write(text)
     },
   }
@@ -63,7 +63,8 @@ export function whole(number: number): Element<number> {
       return value
     },
     write(value) {
-      if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`field ${number} cannot hold that`)
+      if (!Number.isSafeInteger(value) || value < 0)
+        throw new RangeError(`field ${number} (${formatOf(field)}) cannot hold that`)
       return write(String(value).padStart(field.size, '0'))
     },
   }
@@ -93,6 +94,16 @@ export function decodeBody<L extends Layout>(layout: L, message: Message): Body<
   return body as Body<L>
 }
 
+/** The refusal of a value says whose it is. */
+function written(name: string, element: Element<unknown>, value: unknown): Uint8Array {
+  try {
+    return element.write(value)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new RangeError(`${name}: ${error.message}`, { cause: error })
+  }
+}
+
 /**
  * A body as fields to be joined.
  * @throws RangeError a value its field cannot hold, or one that is missing
@@ -102,7 +113,7 @@ export function encodeBody<L extends Layout>(layout: L, body: Body<L>): Part[] {
   for (const [name, element] of Object.entries(layout)) {
     const value = (body as Record<string, unknown>)[name]
     if (value !== undefined) {
-      const bytes = element.write(value)
+      const bytes = written(name, element, value)
       parts.push({ number: element.field.number, bytes, start: 0, end: bytes.length })
     } else if (!('optional' in element)) throw new RangeError(`${name} is missing`)
   }

@@ -1,5 +1,5 @@
 import { MalformedBody } from '../errors.ts'
-import { type Field, widthOf } from './fields.ts'
+import { type Field, formatOf, widthOf } from './fields.ts'
 
 // What stands between a field's length and its end, as text and back. docs/protocol.md 7.3.
 
@@ -91,7 +91,8 @@ export function bytesOf(field: Field, text: string): Buffer {
   const fits = prefix === 0 ? count === size : count <= size
   const isSpelt = isWide(field) ? text.isWellFormed() && !control.test(text) : shapes[kind].test(said)
   // The value itself may be a card number: it is not quoted.
-  if (!fits || !isSpelt || !Number.isInteger(count)) throw new RangeError(`field ${number} cannot hold that`)
+  if (!fits || !isSpelt || !Number.isInteger(count))
+    throw new RangeError(`field ${number} (${formatOf(field)}) cannot hold that`)
   const bytes = Buffer.allocUnsafe(prefix + widthOf(field, count))
   if (prefix > 0) bytes.write(String(count).padStart(prefix * 2, '0'), 0, 'hex')
   if (isText) bytes.write(said, prefix, isWide(field) ? 'utf8' : 'latin1')

@@ -85,7 +85,12 @@ const args = {
   password: { type: 'string', description: 'MQTT: goes with it' },
   'client-id': { type: 'string', description: 'MQTT: goes with it; the IMEI unless told' },
   persistent: { type: 'boolean', default: false, description: 'MQTT: the broker remembers what was said meanwhile' },
-  firmware: { type: 'enum', options: ['current', 'old'], default: 'current', description: 'MQTT: see the manual' },
+  firmware: {
+    type: 'enum',
+    options: ['current', 'old'],
+    default: 'current',
+    description: 'MQTT: how it asks, lists and answers; see MQTT below',
+  },
   'return-bytes': { type: 'enum', options: ['13', '14', '15'], default: '15', description: 'MQTT: of its 0x40 frame' },
   board: { type: 'string', default: '12', description: 'MQTT: holes on a control board, 2-255' },
   upload: {

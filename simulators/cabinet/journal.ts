@@ -100,5 +100,8 @@ export function jsonLine(entry: Entry): string {
   const kind = kindOf(entry)
   const frame = 'frame' in about ? about.frame.toString('hex').toUpperCase() : undefined
   const hex = secretKinds.includes(kind) ? undefined : frame
-  return JSON.stringify({ at: new Date(at).toISOString(), event, kind, ...about, frame: hex }, secret)
+  return JSON.stringify(
+    { at: new Date(at).toISOString(), event, kind: kind === event ? undefined : kind, ...about, frame: hex },
+    secret,
+  )
 }

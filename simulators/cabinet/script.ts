@@ -1,6 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises'
 import type { Report } from '../../protocol/cabinet.ts'
-import { durationOf } from '../options.ts'
+import { durationOf, durationText } from '../options.ts'
 import { commandKinds } from './behaviours.ts'
 import { bankIdOf, nextBank } from './box.ts'
 import { faultNames, isFault } from './faults.ts'
@@ -35,6 +35,10 @@ const happenings = ['login', ...reports, ...commandKinds, ...acts]
 const events = ['connected', 'closed', 'unreadable', 'bootstrap', 'upload', 'http_return', 'upload_all', 'load_ad']
 const words = [...happenings, ...events]
 
+/** A login or return that the server turned away did not happen, unless a script names its `result`. */
+const isRefusal = (entry: Entry) =>
+  entry.event === 'heard' && 'report' in entry.words && 'result' in entry.words && entry.words.result !== 1
+
 /** `eject slot=3`: what was heard, done or happened to the link; never what the cabinet itself said. */
 function matcher([kind = '', ...fields]: string[]): (entry: Entry) => boolean {
   if (!words.includes(kind)) throw new RangeError(`"${kind}" never happens: one of ${words.join(', ')} does`)
@@ -43,8 +47,10 @@ function matcher([kind = '', ...fields]: string[]): (entry: Entry) => boolean {
     if (value === undefined) throw new RangeError(`"${field}" is no field=value`)
     return [name, value] as const
   })
+  const namesResult = wanted.some(([name]) => name === 'result')
   return (entry) => {
     if (entry.event === 'said' || kindOf(entry) !== kind) return false
+    if (!namesResult && isRefusal(entry)) return false
     const about = entry.event === 'heard' ? entry.words : entry
     return wanted.every(([name, value]) => String(Object.entries(about).find(([key]) => key === name)?.[1]) === value)
   }
@@ -75,7 +81,10 @@ function wait(given: string[]): Step {
   const [what, milliseconds] = timed(given, 'within', withinMilliseconds)
   const match = matcher(what)
   return async (stage) => {
-    if (!(await sight(stage, match, milliseconds))) throw new Error(`did not happen within ${milliseconds} ms`)
+    if (await sight(stage, match, milliseconds)) return
+    const closed = stage.cabinet.journal.entries.findLast(({ event }) => event === 'closed')
+    const last = closed?.event === 'closed' ? `; the link was closed last: ${closed.reason}` : ''
+    throw new Error(`did not happen within ${durationText(milliseconds)}${last}`)
   }
 }
 

@@ -164,6 +164,10 @@ export const fleetTool = tool({
     const cabinets = tcp + mqtt
     const summary = { cabinets, seconds: Math.round(elapsed * 10) / 10, ...counts, login: spread(latency.login) }
     process.stdout.write(`${JSON.stringify({ ...summary, heartbeat: spread(latency.heartbeat), rss_mb: memory })}\n`)
+    if (counts.logins === 0)
+      process.stderr.write(
+        'fleet: nobody logged in; of a server that closes or refuses: does it know these box ids and keys (GET /api/admin/quarantine)?\n',
+      )
     if (online < cabinets || counts.refusals > 0 || counts.failed > 0) process.exitCode = 1
   },
 })

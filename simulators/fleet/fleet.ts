@@ -12,6 +12,8 @@ export interface FleetSettings {
   port: number
   loginsPerSecond: number
   heartbeatSeconds: number
+  /** Over TCP: from the end of a link without an accepted login to the next dial; 5 unless told, as of one cabinet. */
+  redialSeconds?: number
 }
 
 /** Counted since the start. */

@@ -11,6 +11,7 @@ import { countAnswer, countFailure, countLogin, type FleetSettings, type Tally }
 const cabinetsPerSourceMax = 20_000
 /** As a real cabinet: after so many unanswered heartbeats the next one is a new dial (docs/protocol.md 4). */
 const missedHeartbeatsMax = 2
+const redialSecondsStandard = 5
 
 /** Of at most 32 slots. */
 export interface TcpFleetSettings extends FleetSettings {
@@ -42,6 +43,8 @@ export interface Fleet extends Tally {
   settings: TcpFleetSettings
   members: Member[]
   waiting: number[]
+  /** Who was turned away or reached nobody, and when their pause is over, in rising order. */
+  pausing: { index: number; until: number }[]
   /** Shared by all sockets: a read is handled before the next begins. */
   buffer: Buffer
 }
@@ -101,11 +104,14 @@ function say({ socket, codec }: Member, report: Report) {
 function ended(fleet: Fleet, member: Member, socket: Socket, reason: string) {
   if (member.socket !== socket) return
   member.socket = undefined
-  if (member.online) fleet.online--
+  const { online, index } = member
+  if (online) fleet.online--
   member.online = false
   if (fleet.stopping) return
   countFailure(fleet, member.farewell ?? reason)
-  fleet.waiting.push(member.index)
+  const { redialSeconds = redialSecondsStandard } = fleet.settings
+  if (online) fleet.waiting.push(index)
+  else fleet.pausing.push({ index, until: performance.now() + redialSeconds * 1000 })
 }
 
 /** Most reads are one heartbeat's answer, known by its bytes. */

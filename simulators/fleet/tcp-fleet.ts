@@ -24,6 +24,7 @@ function conduct(fleet: Fleet): () => void {
   let turn = 0
   const timer = setInterval(() => {
     const now = performance.now()
+    while (fleet.pausing[0] && fleet.pausing[0].until <= now) fleet.waiting.push(fleet.pausing.shift()!.index)
     // What nobody waited for is not saved up for a burst.
     const allowed = Math.floor(((now - dialsFrom) / 1000) * loginsPerSecond) - dialled
     for (const index of fleet.waiting.splice(0, allowed)) {
@@ -63,7 +64,7 @@ function made(settings: TcpFleetSettings, latency: FleetLatency): Fleet {
     }
   })
   const waiting = members.map(({ index }) => index)
-  return { ...newTally(cabinets, latency), settings, members, waiting, buffer: Buffer.alloc(readBytes) }
+  return { ...newTally(cabinets, latency), settings, members, waiting, pausing: [], buffer: Buffer.alloc(readBytes) }
 }
 
 async function stop(fleet: Fleet) {

@@ -94,9 +94,14 @@ test('what precedes a broken place is still explained', async () => {
 test('what is encoded decodes to the same', async () => {
   const made = await frame(
     ['encode', '-', '--key', 'EXAMPLEKEY'],
-    '{"kind":"eject","slot":3}\n{"kind":"eject"}\nnull\n',
+    '{"kind":"eject","slot":3}\n{"kind":"eject"}\nnull\n{"kind":"eject","slot":300}\n',
   )
-  expect(made.answers.map(({ ok }) => ok)).toEqual([true, false, false])
+  expect(made.answers.map(({ ok, error, line }) => [ok, error, line])).toEqual([
+    [true, undefined, undefined],
+    [false, 'eject: slot is missing', 2],
+    [false, 'not a JSON object', 3],
+    [false, 'slot: 300 is no u8', 4],
+  ])
   const { answers } = await frame(['decode', made.answers[0].hex, '--key', 'EXAMPLEKEY'])
   expect(answers[0].frames[0]).toMatchObject({ name: 'borrow', from: 'server', token_ok: true, body: { slot: 3 } })
 })

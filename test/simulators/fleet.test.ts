@@ -104,10 +104,29 @@ test('a server that falls silent is left after the third heartbeat it owes', asy
   await running.stop()
 })
 
+test('who is turned away dials again after a pause, not at once', async () => {
+  const { port, servers, arrival } = await listening()
+  const turnedAway = [arrival(), arrival()]
+  const running = fleet({
+    ...settings(port),
+    cabinets: 2,
+    redialSeconds: 0.3,
+    who: (index) => ({ boxId: `NO${index}`, key: 'wrong' }),
+  })
+  const from = performance.now()
+  for (const one of turnedAway) void one.then(({ stream }) => stream.destroy())
+  await Promise.all(turnedAway)
+  const again = arrival()
+  await again
+  expect(performance.now() - from).toBeGreaterThan(290)
+  expect(servers.length).toBeLessThanOrEqual(4)
+  await running.stop()
+})
+
 test('refused logins are counted', async () => {
   const { port, arrival } = await listening({ accepts: false })
   const first = arrival()
-  const running = fleet({ ...settings(port), dialect: 'A', cabinets: 1 })
+  const running = fleet({ ...settings(port), dialect: 'A', cabinets: 1, redialSeconds: 0 })
   const one = await first
   await one.next('login')
   const second = arrival()

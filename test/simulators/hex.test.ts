@@ -32,6 +32,11 @@ test.each(['xyz', '000', '{ 0x00, 256 }', '{ 0x100 }', '{ 07 }', '{ a }'])('%j i
   expect(() => bytesOf(text)).toThrow(RangeError)
 })
 
+test('what is no hex is shown, and where it stands', () => {
+  expect(() => bytesOf('00 02…00')).toThrow('not hex: "…00" behind 4 digits')
+  expect(() => bytesOf('000')).toThrow('not hex: 3 digits, an odd number')
+})
+
 test('a C array may go on over lines, a JSON text does not', () => {
   expect(isOpenArray('uint8_t f[] = {')).toBe(true)
   expect(isOpenArray('uint8_t f[] = {\n 0x00 };')).toBe(false)

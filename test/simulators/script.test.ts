@@ -5,8 +5,8 @@ import { banks, pair } from './answering-server.ts'
 
 const running: Cabinet[] = []
 afterEach(() => Promise.all(running.splice(0).map((cab) => cab.close())))
-const start = () => {
-  const made = pair()
+const start = (...of: Parameters<typeof pair>) => {
+  const made = pair(...of)
   running.push(made.cab)
   return made
 }
@@ -36,6 +36,13 @@ test('a rental by script: lent, gone, back', async () => {
   await first.next('heartbeat')
   first.tell({ kind: 'eject', slot: 2 })
   await played
+})
+
+test('a login that was refused is none, unless its result is asked for', async () => {
+  const { cab } = start({ dialect: 'A' }, { accepts: false })
+  const waited = play(cab, readScript('wait login within 1s'))
+  await expect(waited).rejects.toThrow('did not happen within 1s; the link was closed last: the login was refused')
+  await play(cab, readScript('wait login result=0'))
 })
 
 test('every action there is', async () => {
@@ -76,7 +83,7 @@ test('every action there is', async () => {
 })
 
 test.each([
-  ['wait eject within 5ms', 'line 2: wait eject within 5ms: did not happen within 5 ms'],
+  ['wait eject within 5ms', 'line 2: wait eject within 5ms: did not happen within 5ms'],
   ['never login for 5ms', 'line 2: never login for 5ms: happened'],
   ['expect slot 1 empty', `line 2: expect slot 1 empty: it is ${banks[0]}`],
   ['pull 4', 'line 2: pull 4: slot 4 is empty'],
