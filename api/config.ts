@@ -31,7 +31,9 @@ export const apiSettings = z.object({
   API_PORT: port().default(8000).describe('HTTP port of the API and its documentation'),
   PUBLIC_URL: address(['http', 'https'], 'https://voltbay.example.org')
     .optional()
-    .describe('what the API calls itself in links and in its description; unset: relative'),
+    .describe(
+      'what the API calls itself in links and in its description; unset: no server in the description, and in links (qr_code_url) the host the client called',
+    ),
   TRUSTED_PROXIES: readBy((text) => addressList(list(text)))
     .optional()
     .describe('addresses and networks whose X-Forwarded-For is believed, as 127.0.0.1,10.0.0.0/8'),

@@ -30,6 +30,8 @@ export function loginDialect({ path, slash, contentType, query, body }: LoginReq
       if (has('phone_e164')) return 'powerbank'
       if (has('username')) return 'telecom'
       if (has('email')) return 'loyalty'
+      // Only power banks know people by their phones: a slip of `phone_e164` is told in their words.
+      if (has('phone')) return 'powerbank'
       break
     case '/api/auth/refresh':
       if (query.has('refresh_token')) return 'loyalty'

@@ -1,3 +1,5 @@
+import type { ZodType } from 'zod'
+
 /** `orgUnitId` as `org_unit_id`. */
 export type Snake<S extends string> = S extends `${infer C}${infer Rest}`
   ? `${C extends Lowercase<C> ? C : `_${Lowercase<C>}`}${Snake<Rest>}`
@@ -9,6 +11,8 @@ type Camel<S extends string> = S extends `${infer Head}_${infer Rest}` ? `${Head
 export type Snaked<R> = {
   [K in keyof R & string as Snake<K>]: Extract<R[K], Date> extends never ? R[K] : Exclude<R[K], Date> | string
 }
+/** The fields of a body that sets these: none is missing, and none is there that nobody would store. */
+export type BodyOf<N> = Record<Snake<keyof N & string>, ZodType>
 /** A body with its names in camelCase. */
 type Cameled<B> = { [K in keyof B & string as Camel<K>]: B[K] }
 

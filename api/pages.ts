@@ -65,6 +65,8 @@ export function site(ground: AppContext, surfaces: Surface[]): Surface {
     document ??= JSON.stringify(describe([...surfaces, described], ground.config.publicUrl))
     return c.body(document, 200, { 'Content-Type': 'application/json; charset=UTF-8' })
   })
+  for (const path of ['/', '/docs', '/api']) app.get(path, (c) => c.redirect('/api/docs'))
+  app.get('/redoc', (c) => c.redirect('/api/redoc'))
   app.route('/', pages())
   return described
 }

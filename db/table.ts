@@ -42,8 +42,8 @@ export interface Asked<R> {
 interface Options<T extends PgTable, X extends Beside> {
   /** `soft` keeps the row and sets `deletedAt`. */
   deletes: T extends { deletedAt: PgColumn } ? 'soft' | 'hard' : 'hard'
-  /** How a change is written down: what was given, or, with `values`, these columns whatever was given. */
-  audit?: { surface: string; as: string; values?: readonly NameOf<T>[] }
+  /** How a change is written down: what was given, or, with `values`, these columns (all that can be set) whatever was given. */
+  audit?: { surface: string; as: string; values?: readonly NameOf<T>[] | 'all' }
   /** Rows are reached by one of their columns, or by what is beside them: `seen` to read, `changed` to write. */
   scope?: {
     by: NameOf<T> | (keyof NoInfer<X> & string)
@@ -99,6 +99,10 @@ export function tableOf<T extends Keyed, X extends Beside = Record<never, never>
 type Row = Record<string, any>
 type Parts = ReturnType<typeof parts>
 
+/** All columns but those that set themselves. */
+const settable = (columns: object) =>
+  Object.keys(columns).filter((name) => !['id', 'createdAt', 'updatedAt', 'deletedAt'].includes(name))
+
 /** What the verbs of a table are made of. */
 function parts(
   table: PgTable,
@@ -116,7 +120,7 @@ function parts(
     isSoft,
     newestFirst,
     scope,
-    noted,
+    noted: noted && { ...noted, values: noted.values === 'all' ? settable(columns) : noted.values },
     shown: { ...columns, ...Object.fromEntries(extras) },
     there: and(kept, only),
     is: (id: SQL | Placeholder) => and(kept, eq(columns.id, id)),

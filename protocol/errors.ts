@@ -12,3 +12,13 @@ export class MalformedBody extends Error {
 export class BrokenStream extends Error {
   override name = 'BrokenStream'
 }
+
+/** Writes a value; a refusal says whose it is: `slot: 300 is no u8`. @throws RangeError the wire cannot carry it */
+export function named<T>(name: string, write: () => T): T {
+  try {
+    return write()
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new RangeError(`${name}: ${error.message}`, { cause: error })
+  }
+}

@@ -1,5 +1,5 @@
 import { Parser } from 'binary-parser'
-import { MalformedBody } from './errors.ts'
+import { MalformedBody, named } from './errors.ts'
 
 /**
  * The kinds of wire field. Each knows how it is read, written and named in the docs; a layout is an ordered record of them.
@@ -250,17 +250,7 @@ function writeBody<L extends Layout>(layout: L, body: Body<L>, into: number[]) {
     if (value === undefined && 'optional' in field) missing ||= name
     else if (missing) throw new RangeError(`${name} cannot follow a missing ${missing}`)
     else if (value === undefined) throw new RangeError(`${name} is missing`)
-    else writeField(name, field, value, into)
-  }
-}
-
-/** The refusal of a value says whose it is. */
-function writeField(name: string, field: Field<unknown>, value: unknown, into: number[]) {
-  try {
-    field.write(value, into)
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new RangeError(`${name}: ${error.message}`, { cause: error })
+    else named(name, () => field.write(value, into))
   }
 }
 

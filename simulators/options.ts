@@ -8,7 +8,7 @@ interface Tool<T extends ArgsDef> {
   meta: { name: string; description: string }
   args: T
   /** Any number of words may follow: something that was pasted without quotes. */
-  isPasted?: true
+  isPasted?: boolean
   run(args: ParsedArgs<T>, all: (option: keyof T & string) => string[]): Promise<void> | void
 }
 

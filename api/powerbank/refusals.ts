@@ -1,5 +1,5 @@
 import type { PowerbankCode, PowerbankReason } from '../../db/powerbank/refused.ts'
-import type { Failure, Issue, Words } from '../surface.ts'
+import type { Failure, Issue, Target, Words } from '../surface.ts'
 
 /** Every refusal on this surface: its status (docs/contracts.md 4, "Коды ответов") and its words. */
 export const words: Words<PowerbankCode> = {
@@ -82,6 +82,7 @@ export const reasons: Record<PowerbankReason, string> = {
   link_unknown: 'Связь станция-повербанк не найдена',
   favorite_unknown: 'Запись избранного не найдена',
   pending_device_unknown: 'Запись карантина не найдена',
+  command_unknown: 'Станции этого семейства такой команды не знают: она не отправлена',
 }
 
 const snake = (name: string) => name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`)
@@ -111,17 +112,22 @@ const kindName: Record<string, string> = {
   array: 'список',
 }
 
-/** A request of another shape: the first mistake as the error, and all of them. */
-export function misshapen(issues: Issue[]) {
-  const errors = issues.map(explain)
+/** What stands at a path of what was judged. */
+const valueAt = (data: unknown, path: Issue['path']): unknown =>
+  path.reduce<unknown>((at, name) => (typeof at === 'object' && at !== null ? Reflect.get(at, name) : undefined), data)
+
+/** A request of another shape: the first mistake as the error, and the first of each field. */
+export function misshapen(issues: Issue[], _target: Target, data: unknown) {
+  const told = issues.map((issue) => explain(issue, issue.path.length > 0 && valueAt(data, issue.path) === undefined))
+  const errors = told.filter(({ field }, at) => told.findIndex((one) => one.field === field) === at)
   return { success: false, error: errors[0]?.error ?? words.invalid[1], errors }
 }
 
 /** One validation issue in the surface's words, always naming the field. A schema's own Russian message wins. */
-function explain(issue: Issue): { field: string; error: string } {
+function explain(issue: Issue, isMissing: boolean): { field: string; error: string } {
   const field = issue.path.map(String).join('.') || 'body'
   if (/[а-яё]/i.test(issue.message)) return { field, error: `Поле ${field}: ${issue.message}` }
-  if (/received undefined$/.test(issue.message)) return { field, error: `Отсутствует обязательное поле ${field}` }
+  if (isMissing) return { field, error: `Отсутствует обязательное поле ${field}` }
   const reason = (): string => {
     switch (issue.code) {
       case 'invalid_type':

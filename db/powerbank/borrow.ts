@@ -90,10 +90,18 @@ async function pick(tx: Tx, { stationId, choice: wish }: BorrowRequest, facts: F
   return { bank: held, selection: null }
 }
 
+/** Why somebody may not borrow there; who is nobody hears that. */
+async function noAccess(q: Queryable, userId: number) {
+  const [user] = await q`select 1 from users where id = ${userId} and deleted_at is null`
+  return user
+    ? new Refused('no_access')
+    : new Refused('not_found', `user ${userId}`, { field: 'user_id', reason: 'user_unknown' })
+}
+
 /**
  * Opens an order and writes the eject command, in one transaction; the cabinet hears of it after the commit.
  * Checks in the documented order: station, active, online, access, slot, limit, bank active, bank free.
- * @throws Refused not_yours, station_not_found, station_inactive, device_offline, no_access, slot_out_of_range,
+ * @throws Refused not_yours, station_not_found, station_inactive, device_offline, not_found (no such user), no_access, slot_out_of_range,
  *   slot_empty, power_bank_not_in_station, no_power_bank, limit_reached, power_bank_not_active, power_bank_on_loan
  */
 export async function borrow(tx: Tx, actor: Actor, request: BorrowRequest): Promise<Borrowed> {
@@ -107,7 +115,7 @@ export async function borrow(tx: Tx, actor: Actor, request: BorrowRequest): Prom
   if (!facts) throw new Refused('station_not_found')
   if (facts.status !== 'active') throw new Refused('station_inactive')
   if (!facts.online) throw new Refused('device_offline')
-  if (!facts.hasAccess) throw new Refused('no_access')
+  if (!facts.hasAccess) throw await noAccess(tx, userId)
   const { bank, selection } = await pick(tx, request, facts)
   await assertWithinLimit(tx, userId)
   if (bank.powerbankStatus !== 'active' || bank.isUnread)

@@ -19,16 +19,7 @@ const units = tableOf(orgUnits, {
   audit: {
     surface: 'powerbank',
     as: 'org_unit',
-    values: [
-      'parentId',
-      'unitType',
-      'name',
-      'adress',
-      'logoUrl',
-      'defaultPowerbankLimit',
-      'reminderHours',
-      'writeOffHours',
-    ],
+    values: 'all',
   },
   scope: { by: 'id', seen: of, changed: administered },
   joins: [[parents, eq(parents.id, orgUnits.parentId)]],

@@ -48,5 +48,6 @@ export type PowerbankReason =
   | 'link_unknown'
   | 'favorite_unknown'
   | 'pending_device_unknown'
+  | 'command_unknown'
 
 export const Refused = refusals<PowerbankCode, PowerbankReason>()

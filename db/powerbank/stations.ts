@@ -14,8 +14,10 @@ import { Refused } from './refused.ts'
 import { stations } from './schema.ts'
 import { administered, of } from './scope.ts'
 
+/** The columns that are an operator's to set, and are audited. */
+const SET = ['boxId', 'orgUnitId', 'iccid', 'slotsDeclared', 'status'] as const satisfies (keyof New<typeof stations>)[]
 /** What an operator may say about a station. */
-export type StationFields = Pick<New<typeof stations>, 'boxId' | 'slotsDeclared' | 'orgUnitId' | 'iccid' | 'status'>
+export type StationFields = Pick<New<typeof stations>, (typeof SET)[number]>
 /** What of it may be changed; what is undefined stays. */
 export type StationChange = { [K in keyof StationFields]?: StationFields[K] | undefined }
 
@@ -60,9 +62,9 @@ const note = (
 export async function create(tx: Tx, actor: Actor, fields: StationFields): Promise<Station> {
   if (fields.orgUnitId != null) await mustExist(tx, fields.orgUnitId)
   const made = await table.create(tx, actor, fields)
-  const { id, boxId, orgUnitId, iccid, slotsDeclared, status } = made
+  const { id, boxId, orgUnitId } = made
   await tx`delete from quarantine where box_id = ${boxId}`
-  await note(tx, actor, 'create', id, { boxId, orgUnitId, iccid, slotsDeclared, status })
+  await note(tx, actor, 'create', id, Object.fromEntries(SET.map((name) => [name, made[name]])))
   await record(tx, 'station.created', { stationId: id, data: { boxId, orgUnitId } })
   return made
 }

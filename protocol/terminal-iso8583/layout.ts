@@ -1,4 +1,4 @@
-import { MalformedBody } from '../errors.ts'
+import { MalformedBody, named } from '../errors.ts'
 import { type Field, fieldAt, formatOf } from './fields.ts'
 import { type Message, type Part, rawOf, read } from './message.ts'
 import { bytesOf } from './values.ts'
@@ -94,16 +94,6 @@ export function decodeBody<L extends Layout>(layout: L, message: Message): Body<
   return body as Body<L>
 }
 
-/** The refusal of a value says whose it is. */
-function written(name: string, element: Element<unknown>, value: unknown): Uint8Array {
-  try {
-    return element.write(value)
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new RangeError(`${name}: ${error.message}`, { cause: error })
-  }
-}
-
 /**
  * A body as fields to be joined.
  * @throws RangeError a value its field cannot hold, or one that is missing
@@ -113,7 +103,7 @@ export function encodeBody<L extends Layout>(layout: L, body: Body<L>): Part[] {
   for (const [name, element] of Object.entries(layout)) {
     const value = (body as Record<string, unknown>)[name]
     if (value !== undefined) {
-      const bytes = written(name, element, value)
+      const bytes = named(name, () => element.write(value))
       parts.push({ number: element.field.number, bytes, start: 0, end: bytes.length })
     } else if (!('optional' in element)) throw new RangeError(`${name} is missing`)
   }

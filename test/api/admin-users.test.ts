@@ -52,6 +52,22 @@ test('an approved newcomer is active, has the role in the unit, and it is writte
   expect(event!.kind).toBe('user.approved')
 })
 
+test('who is approved without a unit is said to be able to do nothing', async () => {
+  const { id } = await newcomer()
+  const { status, body } = await approve(service.token, { user_id: id, role: 'user' })
+  expect({ status, message: body.message }).toEqual({
+    status: 200,
+    message: expect.stringContaining('PUT /api/users/'),
+  })
+})
+
+test('a word that is missing is told as missing, and a wrong one with those there are', async () => {
+  const { id } = await newcomer()
+  const error = async (body: object) => (await approve(service.token, body)).body.error
+  expect(await error({ user_id: id })).toBe('Отсутствует обязательное поле role')
+  expect(await error({ user_id: id, role: 'king' })).toMatch(/^Поле role: допустимые значения: /)
+})
+
 test('approved ten times at once is approved once', async () => {
   const { id } = await newcomer()
   const answers = await Promise.all(

@@ -33,6 +33,8 @@ test.each<[LoginDialect, string, boolean, string, string, string]>([
   ['telecom', login, true, json, '', '{"username":"a","password":"p"}'],
   ['telecom', login, false, json, '', '{"username":"a","password":"p"}'],
   ['loyalty', login, false, json, '', '{"email":"e","password":"p"}'],
+  ['loyalty', login, false, json, '', '{"email":"e","phone":"+7","password":"p"}'],
+  ['powerbank', login, false, json, '', '{"phone":"+7","password":"p"}'],
   ['telecom', login, true, json, '', '{}'],
   ['loyalty', login, false, json, '', '{}'],
   ['loyalty', login, false, json, '', 'null'],

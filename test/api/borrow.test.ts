@@ -176,6 +176,20 @@ test('a refused eject is cancelled once the inventory shows that the bank stayed
   expect(listed.body).toMatchObject({ data: [], pagination: { total: 0 } })
 })
 
+test('a person whom nobody knows is told apart from one without access', async () => {
+  const box = await cabinet(stage, { orgUnitId: group, banks: [1] })
+  const { token } = await person('service_admin')
+  for (const path of [
+    `borrow/stations/${box.stationId}/request-optimal`,
+    `borrow/powerbanks/${box.banks[1]!.id}/request`,
+  ])
+    expect(await call('POST', `/api/${path}`, { token, body: { user_id: 999_999 } })).toMatchObject({
+      status: 404,
+      body: { error: 'Пользователь не найден' },
+    })
+  expect(box.heard).toEqual([])
+})
+
 test.each([
   ['an unknown station', { station: 999_999 }, 404],
   ['an inactive station', { status: 'inactive' }, 400],

@@ -26,6 +26,24 @@ test.each(Object.entries(pages))('%s comes with everything it loads, from here',
   expect(body).not.toMatch(/<script>|https?:\/\//)
 })
 
+test('ReDoc’s bundle asks nobody else for a logo', async () => {
+  const { body } = await call('GET', '/api/docs/assets/redoc.standalone.js')
+  expect(body).not.toContain('cdn.redoc')
+  // What asks for it is there: the version of ReDoc that needs this.
+  expect(body).toContain('src:"data:,"')
+})
+
+test.each([
+  ['/', '/api/docs'],
+  ['/docs', '/api/docs'],
+  ['/api', '/api/docs'],
+  ['/api/', '/api/docs'],
+  ['/redoc', '/api/redoc'],
+])('whoever looks at %s is shown %s', async (path, to) => {
+  const { status, headers } = await call('GET', path)
+  expect([status, headers.get('location')]).toEqual([302, to])
+})
+
 test('an asset is sent small, and not again to who has it', async () => {
   const path = '/api/docs/assets/swagger-ui-bundle.js'
   const plain = await call('GET', path)

@@ -39,6 +39,13 @@ test.each(['key_value', 'secret_key'])(
   },
 )
 
+test('an empty key is one mistake of one field', async () => {
+  const { stationId } = await cabinet(stage, { orgUnitId: group, isOffline: true })
+  const { status, body } = await post({ station_id: stationId, key_value: '' })
+  expect(status).toBe(400)
+  expect(body.errors).toEqual([{ field: 'key_value', error: 'Поле key_value: слишком короткое значение' }])
+})
+
 test('a short key shows nothing of itself', async () => {
   const { stationId } = await cabinet(stage, { orgUnitId: group, isOffline: true })
   expect((await post({ station_id: stationId, key_value: 'short' })).body.data.key_value).toBe('••••••')

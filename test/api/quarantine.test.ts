@@ -52,6 +52,17 @@ test('an adopted cabinet is an active station with its key, and of two adoptions
   expect(known).toMatchObject({ stationId: station.station_id, keys: ['the-key-of-the-box'] })
 })
 
+test('a cabinet that signs and is adopted without its key is said not to come in', async () => {
+  const { id } = await knock('NO-KEY-YET')
+  const adopted = await approve(id, { org_unit_id: group })
+  expect(adopted).toMatchObject({ status: 201, body: { message: expect.stringContaining('/api/station-secret-keys') } })
+  const stationId = adopted.body.data.station_id
+  const body = { station_id: stationId, key_value: 'it-has-one' }
+  await call('POST', '/api/station-secret-keys', { token: service.token, body })
+  const again = await knock('NO-KEY-YET', 'bad_token')
+  expect((await approve(again.id, { org_unit_id: group })).body.message).toBe('Кабинет принят')
+})
+
 test('a station of ours that lacked its key gets it, and stays one station', async () => {
   const box = await cabinet(stage, { orgUnitId: group, isOffline: true })
   const { id } = await knock(box.boxId, 'no_key')

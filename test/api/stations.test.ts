@@ -77,6 +77,14 @@ test('a cabinet that logs in makes its station online, with what it holds', asyn
   expect(await read()).toMatchObject({ is_online: false })
 })
 
+test('a new station is audited with everything that was set of it', async () => {
+  const id = await made()
+  const [row] = await db.sql<{ newValues: object }[]>`
+    select new_values from audit_log where action = 'station.create' and entity_id = ${id}`
+  const { iccid, slots_declared: slotsDeclared, status } = documented
+  expect(row!.newValues).toEqual({ boxId: expect.any(String), orgUnitId: group, iccid, slotsDeclared, status })
+})
+
 test('what is given changes, the rest stays', async () => {
   const id = await made({ iccid: '89701' })
   const changed = await call('PUT', `/api/stations/${id}`, { token: admin.token, body: { status: 'inactive' } })

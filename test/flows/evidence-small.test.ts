@@ -27,6 +27,18 @@ describe.each(ways)('over $way', ({ dialect, where, missing }) => {
     expect(await db.sql`select iccid from stations where id = ${one.id}`).toEqual([{ iccid }])
   })
 
+  test.skipIf(missing)('what its wire has no question for is told so, and not that the cabinet refused', async () => {
+    const one = await place()
+    const paths = ['query-voice-volume', 'query-server-address', 'query-software-version']
+    const answers = await Promise.all(
+      paths.map((path) => call('POST', `/api/${path}`, { token, body: { station_id: one.id } })),
+    )
+    const cannot = { status: 400, body: { error: expect.stringContaining('такой команды не знают') } }
+    for (const answer of answers) expect(answer).toMatchObject(dialect === 'mqtt' ? cannot : { status: 200 })
+    // An answer that never came shows no frame.
+    if (dialect === 'mqtt') expect(answers[0]?.body).not.toHaveProperty('packet_hex')
+  })
+
   test.skipIf(missing)('its volume is set, and shown by the scale it has', async () => {
     const one = await place()
     const set = { station_id: one.id, volume: 100 }

@@ -85,7 +85,7 @@ test.each([
 test('a fleet over MQTT asks for its broker, beats, and sums up in JSON', async () => {
   const far = await server()
   const address = ['--dialect', 'mqtt', '--port', `${far.ports.http}`, '--mqtt-heartbeat', '0.3']
-  const { stdout, code } = await run(['fleet', '--cabinets', '10', ...address, '--seconds', '1.5']).done
+  const { stdout, code } = await run(['fleet', '--cabinets', '10', ...address, '--seconds', '4']).done
   const [summary] = events(stdout)
   expect(summary).toMatchObject({ cabinets: 10, online: 10, logins: 10, failed: 0, failures: {} })
   expect(summary.heartbeat.p99_ms).toBeGreaterThan(0)
@@ -103,7 +103,7 @@ test('a fleet may be mixed, and is one to whoever reads its figures', async () =
   const { port } = net.address() as AddressInfo
   const both = ['--key', tcp.key, '--cabinets', '7', '--mqtt', '3', '--heartbeat', '0.3', '--mqtt-heartbeat', '0.3']
   const ports = ['--port', `${port}`, '--mqtt-port', `${far.ports.http}`]
-  const { stdout, stderr, code } = await run(['fleet', ...both, ...ports, '--seconds', '1.5', '--json']).done
+  const { stdout, stderr, code } = await run(['fleet', ...both, ...ports, '--seconds', '4', '--json']).done
   expect(events(stderr)[0]).toMatchObject({ online: 10 })
   expect(events(stdout)[0]).toMatchObject({ cabinets: 10, online: 10, logins: 10, failed: 0 })
   expect(far.calls.all).toHaveLength(3)

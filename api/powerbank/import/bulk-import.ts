@@ -52,6 +52,11 @@ const Upload = z
   .openapi('ImportUpload')
 const upload = { required: true, content: { 'multipart/form-data': { schema: Upload } } }
 
+/** Nobody makes a password whose letter cannot leave (docs/contracts.md 4.13). */
+const unsent =
+  'Почтовый сервер не задан (SMTP_URL): письма сохранены, паролей у этих людей ещё нет. Задайте его и вызовите ' +
+  '`POST /api/admin/reset-email`: пароли будут созданы и уйдут.'
+
 const Person = z.object({ row: z.int(), fio: z.string(), email: z.string(), phone_e164: z.string() })
 const toJson = ({ row, fullName, email, phone }: imports.Entry) => ({ row, fio: fullName, email, phone_e164: phone })
 
@@ -90,10 +95,10 @@ bulkImport.openapi(
     method: 'post',
     path: '/users/bulk-import',
     tags,
-    summary: 'Пакетный импорт пользователей из Excel',
+    summary: 'Пакетный импорт пользователей из Excel или CSV',
     description:
       'Верные строки создаются, остальные перечислены в errors (не больше 1000). Повторная загрузка того же файла никого ' +
-      'не создаёт дважды. Пароли приходят людям письмом. С заголовком `Prefer: respond-async` ответ 202 сразу, ход ' +
+      'не создаёт дважды. В каждой строке нужны email и телефон. Пароли приходят людям письмом. С заголовком `Prefer: respond-async` ответ 202 сразу, ход ' +
       'виден в `GET /api/users/bulk-import/jobs/{import_id}`.',
     middleware: [admins, limitBody(bodyBytesMax)] as const,
     request: { headers: z.object({ prefer: z.string().optional() }), body: upload },
@@ -115,7 +120,7 @@ bulkImport.openapi(
     },
   }),
   async (c) => {
-    const { db, actor, log } = c.var
+    const { db, actor, log, config } = c.var
     const form = c.req.valid('form')
     const checked = await readUpload(c, form)
     const fileName = form.file.name.slice(0, fileNameCharactersMax)
@@ -132,9 +137,10 @@ bulkImport.openapi(
     const { created, errors, errorsOmitted } = await work
     const people = new Map(checked.valid.map((entry) => [entry.row, toJson(entry)]))
     const job = (await imports.get(db.sql, importId))!
+    const made = `Создано пользователей: ${created.length}`
     return c.json(
       yes({
-        message: `Создано пользователей: ${created.length}`,
+        message: created.length > 0 && config.smtp === null ? `${made}. ${unsent}` : made,
         import_id: importId,
         created_users: created.map(({ row, userId }) => ({ ...people.get(row)!, user_id: userId })),
         errors,
@@ -151,7 +157,7 @@ bulkImport.openapi(
     method: 'post',
     path: '/users/bulk-import/validate',
     tags,
-    summary: 'Валидация Excel файла',
+    summary: 'Валидация файла Excel или CSV',
     description: 'То же, ничего не создавая.',
     middleware: [admins, limitBody(bodyBytesMax)] as const,
     request: { body: upload },

@@ -10,6 +10,11 @@ const reasonCharactersMax = 1_000
 /** The document has no pages here, so a client that knows none gets as many as a page may hold. */
 const pendingDefault = 100
 
+/** What somebody of no unit can do: nothing, and how that ends (docs/contracts.md B1). */
+const placeless =
+  'Пока у пользователя нет организационной единицы, он не видит станций и ничего не может взять: ' +
+  'задайте её в `PUT /api/users/{user_id}` (`parent_org_unit_id`).'
+
 const Pending = z
   .object({
     user_id: z.int(),
@@ -69,6 +74,7 @@ adminUsers.openapi(
     path: '/admin/approve-user',
     tags,
     summary: 'Одобрение пользователя',
+    description: `Без \`org_unit_id\` роль user ничего не открывает. ${placeless}`,
     middleware: admins,
     request: {
       body: jsonBody(
@@ -92,7 +98,8 @@ adminUsers.openapi(
     await db.transaction((tx) =>
       admission.approve(tx, actor, { userId: user_id, role, orgUnitId: org_unit_id ?? null }),
     )
-    return c.json(yes({ message: 'Пользователь одобрен' }), 200)
+    const isPlaceless = role === 'user' && org_unit_id == null
+    return c.json(yes({ message: isPlaceless ? `Пользователь одобрен. ${placeless}` : 'Пользователь одобрен' }), 200)
   },
 )
 

@@ -25,7 +25,9 @@ export const volumeLevel = (volume: number, scale: number) => Math.round((volume
 /** A command that went out, and what came back. */
 const Sent = {
   station_box_id: z.string(),
-  packet_hex: z.string().openapi({ description: 'Отправленный кадр', example: '000764020135c3d7a5' }),
+  packet_hex: z
+    .string()
+    .openapi({ description: 'Отправленный кадр; ответный — в событиях заказа', example: '000764020135c3d7a5' }),
   command_id: z.int(),
   status: z.string().openapi({ example: 'answered' }),
 }
@@ -39,7 +41,7 @@ export const sent = <S extends z.ZodRawShape>(name: string, keys: S) => ({
 /**
  * Waits for a command's outcome.
  * @throws Refused device_offline (never sent), device_silent (sent, no answer yet), eject_failed or conflict (the
- *   cabinet said no); each names the command
+ *   cabinet said no, or has no such command); each names the command
  */
 export async function settled(c: Context<Env>, commandId: number, waitMs: number): Promise<CommandRow> {
   const row = await c.var.answers.command(commandId, waitMs)
@@ -48,6 +50,8 @@ export async function settled(c: Context<Env>, commandId: number, waitMs: number
   if (status === 'answered') return row
   if (status === 'expired') throw new Refused('device_offline', '', about)
   if (status !== 'failed') throw new Refused('device_silent', '', about)
+  // It never left: the wire of this cabinet has no such command.
+  if (!row.hexSent) throw new Refused('conflict', '', { ...about, reason: 'command_unknown' })
   if (row.isMovement) throw new Refused('eject_failed', '', about)
   throw new Refused('conflict', '', { ...about, text: 'Станция отклонила команду' })
 }

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import * as changes from '../../../db/powerbank/powerbank-changes.ts'
 import * as verbs from '../../../db/powerbank/powerbanks.ts'
 import { powerbankStatuses, writeOffReasons } from '../../../db/powerbank/words.ts'
-import { cameled } from '../../names.ts'
+import { type BodyOf, cameled } from '../../names.ts'
 import { published, resource } from '../../resource.ts'
 import { admins } from '../people/rights.ts'
 import { dialect } from '../resources.ts'
@@ -17,7 +17,7 @@ export const fields = {
   soh: z.int().min(0).max(100),
   status: PowerbankStatus,
   write_off_reason: z.enum(writeOffReasons),
-}
+} satisfies BodyOf<Omit<verbs.NewPowerbank, 'serialNumber'>>
 /** What is printed on it, or what cabinets call it. */
 export const Serial = z
   .string()

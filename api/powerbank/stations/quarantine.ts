@@ -26,6 +26,9 @@ const PendingDevice = z
   })
   .openapi('QuarantinedCabinet')
 
+const keyless =
+  'Он подписывает кадры (TCP-B), а его ключа здесь нет: пока ключ не задан (`POST /api/station-secret-keys`), кабинет не впустят.'
+
 const toJson = (pending: verbs.PendingDevice) => published(PendingDevice, shown(pending))
 
 /** Cabinets that dialled and were not let in. An addition of ours: the document has no way to see them. */
@@ -57,6 +60,7 @@ quarantine.openapi(
     path: '/admin/quarantine/{id}/adopt',
     tags,
     summary: 'Принять кабинет: создать станцию и, если нужен, ключ',
+    description: 'Кабинету с dialect B нужен `key_value`; без него станция создаётся, но кабинет войти не сможет.',
     middleware: adopters,
     request: {
       params: z.object({ id: idParam }),
@@ -79,11 +83,13 @@ quarantine.openapi(
     const { db, actor, config } = c.var
     const { id } = c.req.valid('param')
     const { org_unit_id: orgUnitId, key_value: value, slots_declared: slotsDeclared } = c.req.valid('json')
-    const station = await db.transaction(async (tx) => {
+    const { station, lacksKey } = await db.transaction(async (tx) => {
       const approved = await verbs.approve(tx, actor, id, { orgUnitId, slotsDeclared })
-      if (value !== undefined) await stationKeys.add(tx, actor, { stationId: approved.id, value }, config.keysSecret)
+      const stationId = approved.station.id
+      if (value !== undefined) await stationKeys.add(tx, actor, { stationId, value }, config.keysSecret)
       return approved
     })
-    return c.json(yes({ message: 'Кабинет принят', data: spellStation(station) }), 201)
+    const message = lacksKey && value === undefined ? `Кабинет принят. ${keyless}` : 'Кабинет принят'
+    return c.json(yes({ message, data: spellStation(station) }), 201)
   },
 )

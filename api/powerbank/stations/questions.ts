@@ -12,7 +12,9 @@ import { QUERY_WAIT_MS, sent, settled, spellSent } from './command-answer.ts'
 import { Station, stationOf, toJson } from './station-view.ts'
 
 export const tags = ['Управление станциями (команды)']
-export const asking = 'Команда уходит сразу; ответ ждёт станцию. 400: не подключена, 408: не ответила.'
+export const asking =
+  'Команда уходит сразу; ответ ждёт станцию. 400: не подключена, или станции этого семейства (MQTT) такой команды не знают; ' +
+  '408: не ответила.'
 export const reading = 'Последний ответ станции; 404, пока она не отвечала.'
 export const params = z.object({ station_id: idParam })
 export const Target = z.object({ station_id: idBody }).openapi('CommandTarget', { example: { station_id: 13 } })

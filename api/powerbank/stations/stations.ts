@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import * as verbs from '../../../db/powerbank/stations.ts'
 import { iccidOf } from '../../../protocol/iccid.ts'
-import { cameled } from '../../names.ts'
+import { type BodyOf, cameled } from '../../names.ts'
 import { resource } from '../../resource.ts'
 import { admins } from '../people/rights.ts'
 import { dialect } from '../resources.ts'
@@ -33,7 +33,7 @@ const fields = {
   iccid: Iccid.nullable(),
   slots_declared: Slots,
   status: StationStatus,
-}
+} satisfies BodyOf<verbs.StationFields>
 
 /** Cabinets and where they stand (docs/contracts.md 4.4). */
 export const stations = router()

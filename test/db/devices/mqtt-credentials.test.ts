@@ -136,7 +136,7 @@ test('adopting a cabinet whose SIM was changed lets the new one in, and its stat
   const about = { boxId: mine.serial, dialect: 'mqtt', reason: 'sim_changed', address: '192.0.2.1' } as const
   await quarantine(db.sql, about)
   const knock = (await list(db.sql, { page: 1, limit: 100 })).rows.find(({ boxId }) => boxId === mine.serial)!
-  expect((await act(db, (tx) => approve(tx, as, knock.id, { orgUnitId: null }))).id).toBe(mine.deviceId)
+  expect((await act(db, (tx) => approve(tx, as, knock.id, { orgUnitId: null }))).station.id).toBe(mine.deviceId)
   expect(await ask(mine, '8970100000000000002')).toMatchObject({ clientId: `cabinet-${mine.serial}` })
   expect(await ask(mine, '8970100000000000001')).toBe('sim_changed')
 })
