@@ -18,7 +18,7 @@ npm run -s inbox -- match ID payment:N|account:N
 What providers told us, as it was stored, newest first; one JSON object a line. The bytes themselves, which may name
 people, are printed by --raw only. "replay" works a webhook event again that is not done; one that is done stays as it is.
 "match" does the same, and says which payment, or whose account, it is about: one that names nothing we know is unmatched.
-Its amount has to fit all the same. Also beside a running house. Ends with 0 when it is done (or was), 1 when it is not,
+Its amount has to fit all the same. Also beside a running server. Ends with 0 when it is done (or was), 1 when it is not,
 2 when asked wrongly.
 
   STATE  received unmatched failed ignored done

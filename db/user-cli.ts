@@ -18,11 +18,14 @@ npm run -s user -- create --name NAME [--phone +79001234567] [--email A@B] [--us
     --password PASSWORD|- [--role SURFACE:ROLE[:UNIT]]…
 
 Makes an active account and prints it as JSON. At least one of phone, email and username. "--password -" reads the
-password from standard input, where no list of processes shows it. UNIT is an organisation unit's number.
+password from standard input, where no list of processes shows it; it has at least 8 characters. UNIT is an organisation unit's number.
 
-  paygo:      user admin terminal_operator finance_manager
   loyalty:    patient doctor cashier admin
   powerbank:  user subgroup_admin group_admin service_admin
+
+Roles of surfaces that this server does not serve yet are kept and open nothing:
+
+  paygo:      user admin terminal_operator finance_manager
   telecom:    admin supervisor operator employee
 `
 

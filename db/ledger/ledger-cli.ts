@@ -6,7 +6,7 @@ import { type Counts, verify } from './ledger-verify.ts'
 
 const usage = `npm run ledger -- verify
 
-Proves the books, also beside a running house: in every book the chain of hashes and numbers, its head, each posting's
+Proves the books, also beside a running server: in every book the chain of hashes and numbers, its head, each posting's
 balance, every account's balance and floor, the holds; over all books the totals; and what people are shown of points,
 cashback and certificates. Progress goes to stderr, the verdict to stdout. Ends with 0 when the books are whole, with 1
 at the first break, which it names, with 2 when asked wrongly.

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { expect, test } from 'vitest'
+import { type Route, routesOf } from './routes.ts'
 import { judgeOf } from './schemas.ts'
 import { startApiServer } from './server.ts'
 
@@ -90,6 +92,26 @@ test('a path of two surfaces is described with the requests and the answers of b
   expect(body.paths['/api/auth/refresh'].post['x-surfaces']).toEqual(['loyalty'])
   expect(body.paths['/api/integrations/1c/visit'].post.security).toEqual([{ webhookToken: [] }])
   expect(body.components.securitySchemes.webhookToken).toMatchObject({ in: 'header', name: 'X-Webhook-Token' })
+})
+
+test('the book lists every operation that is in no document, and no other', async () => {
+  const { body } = await call('GET', '/api/openapi.json')
+  const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+  const plain = (path: string) => path.replace(/\{[^}]*\}/g, '{}')
+  const documented = ['loyalty', 'powerbank'].flatMap((name) =>
+    JSON.parse(read(`test/vectors/endpoints-${name}.json`)).endpoints.map(
+      ({ method, path }: { method: string; path: string }) => `${method} ${plain(path).replace(/\/$/, '')}`,
+    ),
+  )
+  // Those of no surface are the site's; the other surfaces' documents are chapters of the book.
+  const isListed = ({ operation: { 'x-surfaces': of = ['site'] } }: Route) =>
+    of.some((name: string) => ['site', 'loyalty', 'powerbank'].includes(name))
+  const ours = routesOf(body)
+    .filter(isListed)
+    .map(({ method, path }) => `${method} ${plain(path)}`)
+    .filter((one) => !documented.includes(one))
+  const [, listed = ''] = /<!-- additions: .* -->\n([\s\S]*?)<!-- \/additions -->/.exec(read('docs/contracts.md')) ?? []
+  expect([...listed.matchAll(/`([A-Z]+ [^`]+)`/g)].map(([, one]) => one).sort()).toEqual(ours.sort())
 })
 
 test('a judge that is not us finds the description to be OpenAPI 3.1', async () => {
