@@ -31,7 +31,7 @@ const table = tableOf(stations, {
   ],
   beside: {
     orgUnitName: sql<string | null>`${orgUnits.name}`,
-    /** Connected, and heard of within two heartbeats. */
+    /** Connected, and heard of lately enough (`isReachable`). */
     isOnline: sql<boolean>`${sql.raw(ONLINE)}`,
     dialect: sql<string | null>`${ds.dialect}`,
     seenAt: sql<Date | null>`${ds.seenAt}`,

@@ -30,8 +30,8 @@ afterAll(async () => {
 
 const arrival = () => new Promise<Server>((resolve) => arrivals.push(resolve))
 
-function run(args: string[], input?: string) {
-  const child = spawn(process.execPath, [main, ...args])
+function run(args: string[], input?: string, env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } })
   if (input !== undefined) child.stdin.end(input)
   const done = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]).then(
     ([stdout, stderr, [code]]) => ({ stdout, stderr, code }),
@@ -52,6 +52,22 @@ test('a script that holds ends with 0, and every frame was a line of JSON', asyn
     ['heard', 'login'],
     ['closed', undefined],
   ])
+})
+
+test('the port of the settings is dialled where none is given', async () => {
+  const here = ['cabinet', '--box-id', boxId, '--key', key, '--script', '-']
+  const { code, stderr } = await run(here, 'wait login', { CABINET_PORT: `${port}` }).done
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+})
+
+test('whom a cabinet cannot reach is named by host and port', async () => {
+  const { stdout, stderr } = await run(
+    ['cabinet', '--key', key, '--port', '1', '--script', '-'],
+    'wait closed\nwait login within 1ms',
+  ).done
+  const [closed] = events(stdout)
+  expect(closed).toMatchObject({ event: 'closed', reason: 'ECONNREFUSED 127.0.0.1:1' })
+  expect(stderr).toContain('did not happen within 1ms; the link was closed last: ECONNREFUSED 127.0.0.1:1')
 })
 
 test('a script that fails ends with 1 and says which line', async () => {

@@ -26,7 +26,7 @@ export const Station = z
     occupied_ports: z.int(),
     free_ports: z.int(),
     remain_num: z.int().openapi({ description: 'Свободные слоты; то же, что free_ports' }),
-    is_online: z.boolean().openapi({ description: 'Подключена, и сигнал не старше двух интервалов' }),
+    is_online: z.boolean().openapi({ description: 'Подключена, и сигнал не старше двух интервалов и 15 секунд' }),
     last_seen: Time.nullable(),
     last_inventory_at: Time.nullable(),
     clock_wrong_since: Time.nullable().openapi({
