@@ -56,17 +56,28 @@ const terminals = `
     = coalesce((select sum(booked_minor) from transactions where terminal_id = t.id), 0) as is_whole
   from terminals t order by t.id`
 
+/** What was paid for a subscription, or to a balance, in roubles. */
+const payments = `
+  select t.id::text, coalesce((b.owner_kind, b.owner_id, b.unit, p.kind) = ('getpro', t.account_id, 'RUB', 'getpro.balance_add')
+    and e.amount = t.amount_kopecks, false) as is_whole
+  from subscription_payments t left join ledger_postings p on p.key = 'getpro payment ' || t.id
+  left join ledger_books b on b.id = p.book_id left join ledger_accounts l on l.book_id = b.id and l.name = 'balance'
+  left join ledger_entries e on e.posting_id = p.id and e.account_id = l.id
+  where t.status in ('succeeded', 'refunded') and t.amount_kopecks > 0 order by t.id`
+
 const witnesses: [name: string, query: string, what: string][] = [
   ['transactions', transactions, 'loyalty transaction'],
   ['accounts', accounts, 'loyalty account'],
   ['redemptions', redemptions, 'redemption'],
   ['certificates', certificates, 'certificate'],
   ['terminals', terminals, 'terminal'],
+  ['payments', payments, 'subscription payment'],
 ]
 
 /**
- * Holds what people are shown against the ledger: rows of points, cashback and certificates each have their posting,
- * of their owner and amount, and none is missing; what was paid at a terminal is in its book. So a book that was cut back to an earlier whole is noticed as well.
+ * Holds what people are shown against the ledger: rows of points, cashback, certificates and payments each have their
+ * posting, of their owner and amount, and none is missing; what was paid at a terminal is in its book. So a book that
+ * was cut back to an earlier whole is noticed as well.
  * @throws BrokenError
  */
 export async function proveWitnesses(tx: Tx, signal?: AbortSignal): Promise<void> {
