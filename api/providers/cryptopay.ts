@@ -56,6 +56,7 @@ export function cryptopay({ token }: CryptopayNotices, rules: PaymentRules): Pro
   const key = createHash('sha256').update(token).digest()
   return {
     name: 'cryptopay',
+    isMatched: true,
     isAuthentic: (raw, headers) => isMac(createHmac('sha256', key).update(raw).digest(), headers.get(signatureHeader)),
     keep: (raw) => raw,
     hear,

@@ -84,6 +84,7 @@ function keep(raw: Buffer): Buffer {
 export function freekassa(config: FreekassaNotices, rules: PaymentRules): Provider<Words> {
   return {
     name: 'freekassa',
+    isMatched: true,
     isAuthentic: (raw, _headers, address) => isAuthentic(config, raw, address),
     isExpected: (address) => config.addressCheck !== 'log' || isWithin(config.addresses, address),
     keep,

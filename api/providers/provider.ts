@@ -25,7 +25,7 @@ export interface Match {
 
 const only = (match: Match | undefined, kind: Match['kind']): number | undefined => {
   if (match === undefined || match.kind === kind) return match?.id
-  throw new Refused('invalid', `it is matched with a ${kind}, not with a ${match.kind}`)
+  throw new Refused('invalid', `it is matched by ${kind}, not by ${match.kind}`)
 }
 
 /** The payment that an operator named. @throws Refused invalid another thing was named */
@@ -47,6 +47,8 @@ export interface Provider<W = any> {
    * @throws Unreadable
    */
   hear(raw: Buffer, headers: Record<string, string>): ReadEvent<W>
+  /** An operator may say what a webhook event is about. */
+  isMatched?: true
   /** Asks the outside for what the webhook event does not say; never within a transaction. */
   look?(words: W): Promise<W>
   /** Does what the webhook event asks for. `match`: what it is about, where an operator says so. */

@@ -121,6 +121,7 @@ async function act(tx: Tx, rules: PaymentRules, words: Words, match?: Match): Pr
 export function starsProvider({ secrets }: StarsNotices, rules: PaymentRules): Provider<Words> {
   return {
     name: 'stars',
+    isMatched: true,
     isAuthentic: (_raw, headers) => isOneOf(secrets, headers.get(tokenHeader)),
     keep,
     hear,

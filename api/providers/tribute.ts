@@ -171,6 +171,7 @@ async function act(tx: Tx, rules: PaymentRules, words: Words, match?: Match): Pr
 export function tribute({ apiKey, encoding }: TributeNotices, rules: PaymentRules): Provider<Words> {
   return {
     name: 'tribute',
+    isMatched: true,
     isAuthentic: (raw, headers) =>
       isMac(createHmac('sha256', apiKey).update(raw).digest(), headers.get(signatureHeader), encoding),
     keep: (raw) => maskMembers(raw, ['email', 'paymentToken', 'message']),

@@ -91,12 +91,18 @@ function providerOf(providers: Providers, { provider }: inbox.WebhookEvent): Pro
  * @throws Refused not_found, invalid (its provider is not configured), or what acting on it throws
  */
 export const work = (db: Db, providers: Providers, id: number, match?: Match) =>
-  inbox.work(db, id, async (stored) => {
-    const provider = providerOf(providers, stored)
-    const { words } = provider.hear(stored.raw, stored.headers)
-    const known = provider.look ? await provider.look(words) : words
-    return (tx) => provider.act(tx, known, match)
-  })
+  inbox.work(
+    db,
+    id,
+    async (stored) => {
+      const provider = providerOf(providers, stored)
+      if (match && !provider.isMatched) throw new Refused('invalid', `${provider.name} names whom it is about itself`)
+      const { words } = provider.hear(stored.raw, stored.headers)
+      const known = provider.look ? await provider.look(words) : words
+      return (tx) => provider.act(tx, known, match)
+    },
+    { isAsked: match !== undefined },
+  )
 
 /**
  * Works a webhook event again that an operator names, and with `match` says what it is about. One that could not be read, or contradicted another, is received anew

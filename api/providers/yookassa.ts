@@ -165,6 +165,7 @@ export function yookassa(config: YookassaNotices, rules: Pick<PaymentRules, 'tim
   const { api, addresses, addressCheck, isTestShop } = config
   return {
     name: 'yookassa',
+    isMatched: true,
     isAuthentic: (_raw, _headers, address) => addressCheck !== 'enforce' || isWithin(addresses, address),
     isExpected: (address) => addressCheck !== 'log' || isWithin(addresses, address),
     keep: (raw) => raw,

@@ -141,12 +141,14 @@ export async function keepUnread(
  * Works a webhook event once: what it causes, its state and its result in one transaction. `prepare` runs before it and may
  * ask the outside; it gives what is to be done. A webhook event that is done is given back as it is. A failure of ours is
  * counted and thrown on; it is due again later, at most six times. Locks the webhook event before anything else.
+ * @param isAsked an operator asked for it in their own words: a refusal is an answer to them, and nothing is counted
  * @throws Refused not_found, and what `prepare` and its work throw
  */
 export async function work(
   db: Db,
   id: number,
   prepare: (webhookEvent: Stored) => Promise<(tx: Tx) => Promise<Outcome>>,
+  { isAsked = false } = {},
 ): Promise<{ webhookEvent: WebhookEvent; isWorked: boolean }> {
   const stored = await get(db.sql, id)
   if (!stored) throw new Refused('not_found', `webhook event ${id}`)
@@ -164,7 +166,7 @@ export async function work(
       return { webhookEvent: worked!, isWorked: true }
     })
   } catch (error) {
-    await fail(db, id, error as Error)
+    if (!(isAsked && error instanceof Refused)) await fail(db, id, error as Error)
     throw error
   }
 }

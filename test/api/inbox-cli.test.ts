@@ -1,6 +1,10 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { canonical } from '../../api/providers/provider.ts'
+import * as accounts from '../../db/getpro/accounts.ts'
+import { get as getproBalance } from '../../db/getpro/balance.ts'
+import * as payments from '../../db/getpro/payments.ts'
 import { addPatient } from '../../db/loyalty/loyalty.ts'
 import { balance } from '../../db/loyalty/points.ts'
 import * as inbox from '../../db/messages/inbox.ts'
@@ -9,7 +13,8 @@ import { tempDataDir, testDb } from '../postgres.ts'
 const root = new URL('../../', import.meta.url)
 const { db, url } = await testDb()
 const token = 'hook-token-0123456789abcdef'
-const env = { ...process.env, DATABASE_URL: url, DATA_DIR: tempDataDir(), ONEC_WEBHOOK_TOKEN: token }
+const settings = { DATABASE_URL: url, DATA_DIR: tempDataDir(), ONEC_WEBHOOK_TOKEN: token, CRYPTOPAY_TOKEN: '1:AA' }
+const env = { ...process.env, ...settings }
 
 /** `npm run inbox -- …`: its exit code and what it said. */
 async function cli(...args: string[]) {
@@ -45,6 +50,8 @@ const receive = (content: object) =>
 test('an operator lists webhook events, looks at one, and replays it: it counts once', async () => {
   const { webhookEvent } = await receive(body)
   const id = String(webhookEvent.id)
+  const foreign = await cli('match', id, 'account:1')
+  expect([foreign.code, foreign.lines()]).toMatchObject([1, [{ state: 'received', attempts: 0 }]])
   const unknown = await cli('replay', id)
   expect([unknown.code, unknown.lines()]).toMatchObject([1, [{ state: 'unmatched', last_error: 'user_not_found' }]])
   const listed = await cli('list', '--state', 'unmatched', '--provider', '1c')
@@ -74,11 +81,38 @@ test('an operator lists webhook events, looks at one, and replays it: it counts 
   expect((await balance(db.sql, userId))!.pointsBalance).toBe(15_000)
 }, 60_000)
 
+test('an operator says which payment an unmatched webhook event is about: it is booked once', async () => {
+  const payload = { invoice_id: 77, status: 'paid', fiat: 'RUB', amount: '199', payload: 'lost' }
+  const raw = Buffer.from(JSON.stringify({ update_type: 'invoice_paid', payload }))
+  const content = canonical({ status: 'paid', amount: '199', currency: 'RUB', ours: 'lost' })
+  const given = { provider: 'cryptopay', dedupKey: 'invoice_paid 77', content, raw, headers: {}, address: null }
+  const { webhookEvent } = await db.transaction((tx) => inbox.receive(tx, given))
+  const id = String(webhookEvent.id)
+  expect((await cli('replay', id)).lines()).toMatchObject([{ state: 'unmatched', last_error: 'PAYMENT_NOT_FOUND' }])
+  const payment = await db.transaction(async (tx) => {
+    const { id: accountId } = await accounts.register(tx, null, { telegramId: 77 })
+    return payments.begin(tx, null, { accountId, provider: 'cryptopay', purpose: 'balance', amountKopecks: 19_900 })
+  })
+  const wrong = await cli('match', id, 'account:1')
+  expect([wrong.code, wrong.lines()]).toMatchObject([
+    1,
+    [{ state: 'unmatched', replay: expect.stringContaining('payment') }],
+  ])
+  for (const said of ['worked', 'nothing was done: it is done already']) {
+    const matched = await cli('match', id, `payment:${payment.id}`)
+    expect([matched.code, matched.lines()]).toMatchObject([0, [{ state: 'done', replay: said }]])
+  }
+  expect(await getproBalance(db.sql, payment.accountId)).toBe(19_900)
+}, 90_000)
+
 test('what is asked wrongly is told how to ask', async () => {
   for (const args of [
     [],
     ['replay'],
     ['replay', 'x'],
+    ['replay', '1', 'payment:1'],
+    ['match', '1'],
+    ['match', '1', 'order:1'],
     ['forget', '1'],
     ['list', '--state', 'odd'],
     ['list', '--odd'],
