@@ -27,6 +27,7 @@ import { type Cluster, joinCluster } from './mqtt-cluster/membership.ts'
 import { type GatewayNode, type NodeParts, newName, newNode } from './node.ts'
 import { shutDown } from './shutdown.ts'
 import { serve } from './tcp/tcp-frames.ts'
+import type { MqttTerminals } from './terminal/mqtt-login.ts'
 import { listenTerminals, terminals } from './terminal/terminal-listener.ts'
 import type { Till } from './terminal/till.ts'
 import { startTimers } from './timers.ts'
@@ -82,6 +83,8 @@ interface Open {
   tcp?: Listener
   terminals?: Listener
   till?: Till | undefined
+  /** How terminals come in by a broker. */
+  byBroker: MqttTerminals | null
 }
 
 /** Closes what is open, in the order in which nothing is lost. */
@@ -129,7 +132,8 @@ async function openPorts(open: Open, config: GatewayConfig): Promise<Gateway['po
   if (config.broker) {
     open.cluster = await joinCluster(node, config.broker)
     more = brokerHooks(node, config.broker, open.cluster)
-  } else if (config.mqtt) open.broker = await listenMqtt(node, config, config.mqtt, mayEnter)
+  } else if (config.mqtt)
+    open.broker = await listenMqtt(node, config, config.mqtt, { mayEnter, terminals: open.byBroker })
   const brokerPorts = open.broker?.ports ?? noBroker
   if (config.mqtt) open.calls = await listenBootstrap(node, config, config.mqtt, brokerPorts.mqtt ?? 0, mayEnter)
   const cabinets = tcpCabinet(node.rules)
@@ -152,7 +156,13 @@ export async function startGateway({ name = newName(), ...parts }: GatewayOption
   const ours = await terminals(parts)
   const kinds = [tcpCabinet(config.rules), ...(ours ? [ours.handlers] : [])]
   const node = newNode({ name, kinds, ...parts })
-  const open: Open = { node, till: ours?.till, deafen: await hear(node), stopTimers: startTimers(node) }
+  const open: Open = {
+    node,
+    till: ours?.till,
+    byBroker: ours?.mqtt ?? null,
+    deafen: await hear(node),
+    stopTimers: startTimers(node),
+  }
   try {
     const ports = await openPorts(open, parts.config)
     const { cluster = null } = open

@@ -9,6 +9,7 @@ import { about, inTurn } from '../connection.ts'
 import { count } from '../counts.ts'
 import type { DeviceHandlers } from '../device-handlers.ts'
 import { admit, unsigned } from '../login.ts'
+import { cabinetOwner } from '../mqtt/device-topics.ts'
 import type { MqttConnection } from '../mqtt/mqtt-connection.ts'
 import { cabinet } from './cabinet.ts'
 
@@ -60,6 +61,7 @@ export function login(connection: MqttConnection, shown: Shown): Promise<boolean
     if (!credential) return refuse(connection, 'bad_credential')
     const { deviceId: stationId, serial, firmware } = credential
     connection.credential = credential
+    connection.owner = cabinetOwner(serial)
     connection.serial = serial
     if (stationId === null) return refuse(connection, 'unknown_device')
     const newcomer = {

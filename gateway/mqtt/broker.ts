@@ -5,22 +5,19 @@ import {
   type AuthenticateError,
   type Client,
   type ConnectPacket,
-  type PublishPacket,
   type Subscription,
 } from 'aedes'
-import type { AnyReport } from '../../protocol/any-device.ts'
-import { topicOf } from '../../protocol/cabinet-mqtt/index.ts'
-import { MalformedBody } from '../../protocol/errors.ts'
+import { isTerminalCode } from '../../db/paygo/terminals.ts'
 import { login, mqttCabinet } from '../cabinet/mqtt-login.ts'
 import type { MqttConfig } from '../config.ts'
-import { about, ending, fail, inTurn, unreadable } from '../connection.ts'
+import { about, ending } from '../connection.ts'
 import { count } from '../counts.ts'
-import { accepted, receive } from '../device-handlers.ts'
-import { isDue, lookAgain } from '../identity-check.ts'
 import type { GatewayNode } from '../node.ts'
+import { enter, type MqttTerminals } from '../terminal/mqtt-login.ts'
 import { isWellMannered, markRepeats, withinGranted } from './conformance.ts'
-import { tell } from './heartbeat.ts'
+import { deviceTopicOf } from './device-topics.ts'
 import { drainTimeoutMs, type MqttConnection, newMqttConnection } from './mqtt-connection.ts'
+import { heard, isOf } from './published.ts'
 
 /** QoS 2 messages of one device whose handshake is not finished; a cabinet sends one at a time. */
 const inflightMax = 16
@@ -50,11 +47,11 @@ const refusal = (returnCode: number, message: string) =>
 type ConnectionOf = (client: Client) => MqttConnection
 
 /** What the broker asks us about its clients. */
-function decisions(config: MqttConfig, connectionOf: ConnectionOf): AedesOptions {
+function decisions(config: MqttConfig, terminals: MqttTerminals | null, connectionOf: ConnectionOf): AedesOptions {
   /** Unauthorised clients have a corner of their own, in tests only. */
   const isOpen = (topic: string) => config.openNamespace?.(topic) === true
   const isUnauthorised = (client: Client | null) =>
-    config.openNamespace !== undefined && !!client && !connectionOf(client).credential
+    config.openNamespace !== undefined && !!client && !connectionOf(client).owner
   return {
     preConnect(client, packet, callback) {
       if (!isWellMannered(client, packet)) return
@@ -65,7 +62,9 @@ function decisions(config: MqttConfig, connectionOf: ConnectionOf): AedesOptions
       if (username === undefined && config.openNamespace !== undefined) return done(null, true)
       if (username === undefined || password === undefined) return done(refusal(badCredential, 'who?'), false)
       const connection = connectionOf(client)
-      login(connection, { username, password: Buffer.from(password) }).then(
+      const shown = { username, password: Buffer.from(password) }
+      const isTerminal = terminals !== null && isTerminalCode(username)
+      ;(isTerminal ? enter(connection, shown, terminals) : login(connection, shown)).then(
         (isIn) => done(isIn ? null : refusal(badCredential, 'not let in'), isIn),
         (error) => {
           connection.node.counts.failures += 1
@@ -96,7 +95,11 @@ function decisions(config: MqttConfig, connectionOf: ConnectionOf): AedesOptions
  * aedes with our own mind: it speaks MQTT, we decide. What a device publishes is heard by us and routed to nobody, what we
  * tell goes to one device; so nothing is retained, queued or stored for devices, and the database is all there is to lose.
  */
-export async function startBroker(node: GatewayNode, config: MqttConfig): Promise<Broker> {
+export async function startBroker(
+  node: GatewayNode,
+  config: MqttConfig,
+  terminals: MqttTerminals | null = null,
+): Promise<Broker> {
   const connections = new WeakMap<object, MqttConnection>()
   const connectionOf: ConnectionOf = (client) => connections.get(client.conn)!
   const aedes = new Aedes({
@@ -106,7 +109,7 @@ export async function startBroker(node: GatewayNode, config: MqttConfig): Promis
     queueLimit: queuedBeforeConnackMax,
     maxTopicLevels: topicLevelsMax,
     maxClientsIdLength: clientIdCharsMax,
-    ...decisions(config, connectionOf),
+    ...decisions(config, terminals, connectionOf),
   })
   const handlers = mqttCabinet(node.rules)
   await aedes.listen()
@@ -142,17 +145,17 @@ function rewrite(packet: ConnectPacket, connection: MqttConnection, { openNamesp
 function watchClients(node: GatewayNode, aedes: Aedes, connectionOf: ConnectionOf): void {
   aedes.on('subscribe', (subscriptions: Subscription[], client: Client) => {
     const connection = connectionOf(client)
-    if (!connection.session) return
+    if (!connection.owner) return
     for (const { topic, qos } of subscriptions) {
-      const about = topicOf(topic)
+      const about = deviceTopicOf(topic)
       if (!about || (qos as number) === refused) continue
       connection.granted[about.channel] = qos
-      if (about.channel === 'get') node.dispatcher.ring(connection.session.deviceId)
+      if (about.channel === 'get' && connection.session) node.dispatcher.ring(connection.session.deviceId)
     }
   })
   aedes.on('unsubscribe', (topics: string[], client: Client) => {
     for (const topic of topics) {
-      const about = topicOf(topic)
+      const about = deviceTopicOf(topic)
       if (about) connectionOf(client).granted[about.channel] = null
     }
   })
@@ -176,87 +179,4 @@ const reasonOf = ({ code, message }: Error & { code?: string }) =>
   reasons.find(([shape]) => shape.test(message))?.[1] ?? code?.toLowerCase() ?? 'broken_stream'
 
 /** A device hears its own commands and its own heartbeat, and nothing else; no wildcard and no `$share` is one of these. */
-function isOwn({ credential }: MqttConnection, { topic }: Subscription): boolean {
-  const about = topicOf(topic)
-  return about !== null && about.uuid === credential?.serial && about.channel !== 'update'
-}
-
-type Callback = (error?: Error | null) => void
-
-/**
- * A device has published. The broker acknowledges when `callback` is called without an error, which is after the commit;
- * with one it drops the connection, and the device says it again.
- */
-function heard(connection: MqttConnection, packet: PublishPacket, callback: Callback): void {
-  const { node, session, credential } = connection
-  const topic = topicOf(packet.topic)
-  // Nothing a device says is for others to find later (MQTT 3.1.1 3.3.1.3).
-  packet.retain = false
-  if (connection.ending !== null || !session) {
-    callback(new Error('it is ending'))
-    return
-  }
-  if (topic?.uuid !== credential?.serial || topic?.channel === 'get') {
-    count(node.counts.publishes, 'refused')
-    node.logSparingly('publish.refused', about(connection))
-    ending(connection, 'not_its_topic')
-    callback(new Error('not its topic'))
-    return
-  }
-  session.heardAt = node.clock.now
-  if (isDue(session)) void lookAgain(session)
-  const payload = packet.payload as Buffer
-  let report: AnyReport
-  try {
-    report = session.codec.decode(payload)
-  } catch (error) {
-    if (error instanceof MalformedBody) poisoned(connection, payload, error, callback)
-    else failed(connection, error, callback)
-    return
-  }
-  connection.malformedInARow = 0
-  count(node.counts.heard, report.kind)
-  if (report.kind === 'heartbeat') {
-    const echo = session.codec.answer(payload, accepted, { nonce: 0, unixSeconds: 0 })
-    if (echo) tell(connection, { topic: packet.topic, channel: 'heart', payload: echo, qos: packet.qos })
-    acknowledge(node, report.kind, callback)
-  } else store(connection, report, payload, callback)
-}
-
-/** One report after the other, for the broker hands them over all at once. */
-function store(connection: MqttConnection, report: AnyReport, payload: Buffer, callback: Callback): void {
-  const { node } = connection
-  const session = connection.session!
-  const hex = payload.toString('hex').toUpperCase()
-  const done = inTurn(connection, async () => {
-    // One before it was not stored: this one waits behind it, on the next connection.
-    if (connection.stream.destroyed) throw new Error('it is gone')
-    await node.limiter.run(() => receive(node, session, report, hex))
-    acknowledge(node, report.kind, callback)
-  })
-  done.catch((error) => failed(connection, error, callback))
-}
-
-/** Our side failed: not acknowledged, so the device says it again on its next connection, and all that it said behind it. */
-function failed(connection: MqttConnection, error: unknown, callback: Callback): void {
-  count(connection.node.counts.publishes, 'failed')
-  if (!connection.stream.destroyed) fail(connection, error)
-  callback(error as Error)
-}
-
-function acknowledge(node: GatewayNode, kind: string, callback: Callback): void {
-  count(node.counts.publishes, 'acknowledged')
-  count(node.counts.acknowledged, kind)
-  callback(null)
-}
-
-/**
- * A message nobody can read comes back for ever unless it is acknowledged (docs/decisions.md "Three errors, three fates");
- * its bytes are kept in the log.
- */
-function poisoned(connection: MqttConnection, payload: Buffer, error: MalformedBody, callback: Callback): void {
-  count(connection.node.counts.publishes, 'poisoned')
-  // Before it may end for that.
-  callback(null)
-  unreadable(connection, payload, error)
-}
+const isOwn = (connection: MqttConnection, { topic }: Subscription) => isOf(connection, topic, 'update')

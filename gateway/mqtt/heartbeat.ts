@@ -1,9 +1,10 @@
-import { type Channel, topicOf } from '../../protocol/cabinet-mqtt/index.ts'
+import { topicOf } from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
 import { write } from '../connection.ts'
 import { count } from '../counts.ts'
 import { accepted } from '../device-handlers.ts'
 import { isDue, lookAgain } from '../identity-check.ts'
+import type { Channel } from './device-topics.ts'
 import type { MqttConnection } from './mqtt-connection.ts'
 import { acknowledgedAt, encodePublish, nextId, type Published, publishedAt } from './packets.ts'
 
@@ -26,7 +27,7 @@ export function tell(
   connection: MqttConnection,
   { topic, channel, payload, qos }: { topic: string; channel: Channel; payload: Buffer; qos: number },
 ): void {
-  if (!connection.session || !connection.stream.writable) return
+  if (!connection.owner || !connection.stream.writable) return
   const most = granted(connection, channel, qos)
   write(connection, encodePublish({ topic, payload, qos: most, id: most === 0 ? 0 : idFor(connection) }))
 }

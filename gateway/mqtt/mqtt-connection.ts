@@ -1,14 +1,14 @@
 import type { Duplex } from 'node:stream'
 import type { Client } from 'aedes'
 import type { Credential } from '../../db/devices/mqtt-credentials.ts'
-import type { Command } from '../../protocol/cabinet.ts'
-import { type Channel, qosOf, topics } from '../../protocol/cabinet-mqtt/index.ts'
+import type { AnyCommand } from '../../protocol/any-device.ts'
 import { BrokenStream } from '../../protocol/errors.ts'
 import type { Limits, MqttConfig } from '../config.ts'
 import { type Connection, drop, ending, newConnection, type Transport } from '../connection.ts'
 import type { DeviceHandlers } from '../device-handlers.ts'
 import type { GatewayNode } from '../node.ts'
 import { answerToLevel } from './conformance.ts'
+import type { Channel, Owner } from './device-topics.ts'
 import { takeBeats, tell } from './heartbeat.ts'
 import { type Meter, meter } from './packet-limits.ts'
 
@@ -23,7 +23,12 @@ export interface MqttConnection extends Connection {
   config: MqttConfig
   /** The broker's half; missing until it is handed over. */
   client: Client | null
+  /** Of a cabinet. */
   credential: Credential | null
+  /** Who it is, once CONNECT was believed. */
+  owner: Owner | null
+  /** The node's clock when it was, where the device still has to say who it is. */
+  enteredAt: number | null
   meter: Meter
   /** Something was read: its protocol level has been looked at. */
   isBegun: boolean
@@ -57,6 +62,8 @@ export function newMqttConnection(
       config,
       client: null,
       credential: null,
+      owner: null,
+      enteredAt: null,
       meter: meter(),
       isBegun: false,
       packets: 0,
@@ -139,15 +146,16 @@ function readOn(connection: MqttConnection): void {
  * Publishes to this device and nobody else, past topics, queues and retained messages: what it does not hear now it never
  * hears. Movements go at QoS 0, for a lost acknowledgement must not open a slot twice (docs/protocol.md 5.2).
  */
-function send(connection: MqttConnection, payload: Buffer, command: Command): void {
-  const { credential } = connection
-  if (!credential) return
-  const { get: topic } = topics(credential.serial)
-  tell(connection, { topic, channel: 'get', payload, qos: qosOf(command) })
+function send(connection: MqttConnection, payload: Buffer, command: AnyCommand): void {
+  const { owner } = connection
+  if (owner) tell(connection, { topic: owner.down, channel: 'get', payload, qos: owner.qosOf(command) })
 }
 
-/** Nothing that a cabinet says is answered on its own topic but heartbeats, which go back on theirs. */
-const say = () => {}
+/** Answers where commands go too; nobody hears them who has not subscribed. Of cabinets only heartbeats are answered, on theirs. */
+function say(connection: MqttConnection, payload: Buffer): void {
+  const { owner, granted } = connection
+  if (owner && granted.get !== null) tell(connection, { topic: owner.down, channel: 'get', payload, qos: 0 })
+}
 
 /** A new share to read, and whoever has been silent for too long goes (docs/protocol.md 5.6). */
 function tick(connection: MqttConnection): void {
@@ -160,9 +168,15 @@ function tick(connection: MqttConnection): void {
   readOn(connection)
   if (!stream.writableNeedDrain) connection.stuckAt = null
   else if (clock.now - (connection.stuckAt ??= clock.now) > drainTimeoutMs) drop(connection, 'reads_too_slowly')
-  const { session, isStalled, running } = connection
-  if (isStalled || running !== null || !session) return
-  const isSilent = clock.now - session.heardAt > config.silentMs
+  const { session, isStalled, running, enteredAt, handlers } = connection
+  if (isStalled || running !== null) return
+  if (!session) {
+    if (enteredAt !== null && clock.now - enteredAt > limits.loginDeadlineMs) drop(connection, 'no_login')
+    return
+  }
+  const { silentHeartbeats } = handlers
+  const silentMs = silentHeartbeats ? silentHeartbeats * session.heartbeatSeconds * msPerSecond : config.silentMs
+  const isSilent = clock.now - session.heardAt > silentMs
   if (isSilent || (keepAliveMs > 0 && clock.now - readAt > keepAliveMs)) drop(connection, 'silent')
 }
 

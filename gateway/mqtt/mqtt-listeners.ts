@@ -2,6 +2,7 @@ import type { GatewayConfig, MqttConfig } from '../config.ts'
 import type { MayEnter } from '../connection-guard.ts'
 import { acceptsOn, listen, listening } from '../listeners.ts'
 import type { GatewayNode } from '../node.ts'
+import type { MqttTerminals } from '../terminal/mqtt-login.ts'
 import { startBroker } from './broker.ts'
 import { webSocketServer } from './websocket.ts'
 
@@ -19,9 +20,9 @@ export async function listenMqtt(
   node: GatewayNode,
   { host, reusePort }: Pick<GatewayConfig, 'host' | 'reusePort'>,
   config: MqttConfig,
-  mayEnter: MayEnter,
+  { mayEnter, terminals }: { mayEnter: MayEnter; terminals: MqttTerminals | null },
 ): Promise<MqttListeners> {
-  const broker = await startBroker(node, config)
+  const broker = await startBroker(node, config, terminals)
   const where = { host, reusePort }
   const web = webSocketServer(node, config, broker.serve)
   web.on('connection', mayEnter)

@@ -1,4 +1,5 @@
 import { acquirerOf } from '../../db/paygo/acquirer-settings.ts'
+import type { Carrier } from '../../protocol/terminal-iso8583/index.ts'
 import type { GatewayConfig } from '../config.ts'
 import { connectionGuard } from '../connection-guard.ts'
 import { count } from '../counts.ts'
@@ -17,7 +18,8 @@ export async function terminals({ db, log, config }: Pick<NodeParts, 'db' | 'log
   if (!settings) return null
   const acquirer = acquirerOf(db, settings.acquirer, (error) => log('settlement.failed', { error }))
   const till = await openTill({ db, log, acquirer })
-  return { till, handlers: terminal({ ...settings, carrier: 'tcp' }, till) }
+  const over = (carrier: Carrier) => terminal({ ...settings, carrier }, till)
+  return { till, handlers: over('tcp'), mqtt: { handlers: over('mqtt'), config: settings } }
 }
 
 /** Opens the port of payment terminals, and its twin for TLS. Rejects with the system's error when it is taken. */
