@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { verify } from '../../../db/ledger/ledger-verify.ts'
-import type { Acquirer } from '../../../db/paygo/acquirer.ts'
+import type { Acquirer, AcquirerState } from '../../../db/paygo/acquirer.ts'
 import { answersOf } from '../../../db/paygo/answers.ts'
 import { hear } from '../../../db/paygo/hear.ts'
 import { refund } from '../../../db/paygo/payments.ts'
@@ -72,12 +72,13 @@ test('an answer said twice, or after all is settled, changes nothing', async () 
   const said: Promise<unknown>[] = []
   const twice = simulatedAcquirer(db, {
     limitMs: 100,
-    lateMs: 150,
+    // Long after the silence is written, on a slow machine as well: until then a late answer is an answer.
+    lateMs: 1_500,
     unasked: (number, reply) => void said.push(answered(db, twice, number, reply)),
   })
   expect(await asks(db, till, purchase('000001', 10_070), twice)).toMatchObject({ code: '00' })
   expect(await asks(db, till, purchase('000002', 10_069), twice)).toEqual({ code: '68' })
-  await expect.poll(() => said).toHaveLength(2)
+  await expect.poll(() => said, { timeout: 10_000 }).toHaveLength(2)
   await Promise.all(said)
   expect(await transactions(db, till)).toMatchObject([{ status: 'completed' }, { status: 'cancelled' }])
   expect(await wrongs(db, till)).toEqual([])
@@ -95,6 +96,40 @@ test('an approval that comes while nobody knows is reversed: the terminal was to
   if (reply.result === 'silent') throw new Error('it answers')
   await answered(db, acquirer, told[0]!, reply)
   expect(await transactions(db, till)).toMatchObject([{ status: 'cancelled', code: '68', act: null }])
+  expect(await wrongs(db, till)).toEqual([])
+})
+
+test('what the acquirer says it has is not taken for an answer to what was told after the question', async () => {
+  const till = await terminal(db)
+  const { told } = await says(db, till, purchase('000001'))
+  const { promise, resolve } = Promise.withResolvers<AcquirerState>()
+  const slow: Acquirer = {
+    limitMs: 10_000,
+    tell: (order) => acquirer.tell(order).then(() => ({ result: 'silent' })),
+    stateOf: () => promise,
+  }
+  const settling = settle(db, slow, told)
+  const results = () => db.sql`
+    select a.act, a.result from acquirer_acts a join transactions t on t.id = a.transaction_id
+    where t.terminal_id = ${till} order by a.id`
+  await expect.poll(results).toEqual([{ act: 'purchase', result: 'silent' }])
+  // The approval comes after all and is reversed; who told that died with the answer.
+  const dying: Acquirer = {
+    ...slow,
+    tell: (order) => acquirer.tell(order).then(() => Promise.reject(new KilledError())),
+  }
+  await expect(answered(db, dying, told[0]!, { result: 'approved' })).rejects.toThrow(KilledError)
+  resolve({ known: 'reversed', amountMinor: 15_000, refundedMinor: 0 })
+  await settling
+  expect(await results()).toEqual([
+    { act: 'purchase', result: 'approved' },
+    { act: 'reverse', result: null },
+  ])
+  await recover(db, acquirer)
+  expect(await results()).toEqual([
+    { act: 'purchase', result: 'approved' },
+    { act: 'reverse', result: 'approved' },
+  ])
   expect(await wrongs(db, till)).toEqual([])
 })
 

@@ -17,7 +17,7 @@ import {
 
 const { db } = await testDb()
 const bothHave = (taken: number, held = 0) => ({ books: { taken, held }, acquirer: { taken, held } })
-const quick = { acquirer: { ACQUIRER_SECONDS: 0.3, ACQUIRER_LATE_SECONDS: 0.35 } }
+const quick = { acquirer: { ACQUIRER_SECONDS: 0.3, ACQUIRER_LATE_SECONDS: 1.5 } }
 
 /** A gateway, and a terminal that is signed on at it. */
 async function shop(settings: Parameters<typeof terminalGateway>[1] = {}) {
