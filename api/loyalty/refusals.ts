@@ -1,4 +1,5 @@
 import type { LoyaltyCode, LoyaltyReason } from '../../db/loyalty/refused.ts'
+import { isAbsent } from '../absent.ts'
 import { toUnitsText } from '../money.ts'
 import { type Failure, type Issue, Misshapen, type Target, type Words } from '../surface.ts'
 
@@ -88,9 +89,6 @@ const kinds: Record<string, readonly [string, string]> = {
 /** Where FastAPI says a fault is. */
 const parts: Partial<Record<Target, string>> = { json: 'body', form: 'body', param: 'path' }
 
-const valueAt = (data: unknown, path: PropertyKey[]): unknown =>
-  path.reduce<any>((value, step) => (typeof value === 'object' ? value?.[step] : undefined), data)
-
 /** What zod found wrong with this part of a request, as FastAPI would list it. */
 export const faultsOf = (issues: Issue[], target: Target, data: unknown): Fault[] =>
   issues.map((issue) => explain(issue, parts[target] ?? target, data))
@@ -106,8 +104,7 @@ function explain(issue: Issue, part: string, data?: unknown): Fault {
     msg: /[а-яё]/i.test(issue.message) ? issue.message : msg,
     type,
   })
-  const isAbsent = data !== undefined && issue.path.length > 0 && valueAt(data, issue.path) === undefined
-  if (isAbsent || /received undefined$/.test(issue.message)) return { ...missing(), loc }
+  if (isAbsent(issue, data)) return { ...missing(), loc }
   if (issue.code === 'custom') return told(String(issue.params?.type ?? 'value_error'), 'недопустимое значение')
   switch (issue.code) {
     case 'invalid_type':

@@ -1,4 +1,5 @@
 import type { PowerbankCode, PowerbankReason } from '../../db/powerbank/refused.ts'
+import { isAbsent } from '../absent.ts'
 import type { Failure, Issue, Target, Words } from '../surface.ts'
 
 /** Every refusal on this surface: its status (docs/contracts.md 4, "Коды ответов") and its words. */
@@ -112,13 +113,9 @@ const kindName: Record<string, string> = {
   array: 'список',
 }
 
-/** What stands at a path of what was judged. */
-const valueAt = (data: unknown, path: Issue['path']): unknown =>
-  path.reduce<unknown>((at, name) => (typeof at === 'object' && at !== null ? Reflect.get(at, name) : undefined), data)
-
 /** A request of another shape: the first mistake as the error, and the first of each field. */
 export function misshapen(issues: Issue[], _target: Target, data: unknown) {
-  const told = issues.map((issue) => explain(issue, issue.path.length > 0 && valueAt(data, issue.path) === undefined))
+  const told = issues.map((issue) => explain(issue, isAbsent(issue, data)))
   const errors = told.filter(({ field }, at) => told.findIndex((one) => one.field === field) === at)
   return { success: false, error: errors[0]?.error ?? words.invalid[1], errors }
 }

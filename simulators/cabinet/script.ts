@@ -35,9 +35,12 @@ const happenings = ['login', ...reports, ...commandKinds, ...acts]
 const events = ['connected', 'closed', 'unreadable', 'bootstrap', 'upload', 'http_return', 'upload_all', 'load_ad']
 const words = [...happenings, ...events]
 
-/** A login or return that the server turned away did not happen, unless a script names its `result`. */
-const isRefusal = (entry: Entry) =>
-  entry.event === 'heard' && 'report' in entry.words && 'result' in entry.words && entry.words.result !== 1
+/** What the server turned away did not happen, unless a script names its `result`, over HTTP its `answer`. */
+function isRefusal(entry: Entry, named: readonly string[]): boolean {
+  if (entry.event === 'asked') return entry.answer !== '200' && !named.includes('answer')
+  if (entry.event !== 'heard' || !('report' in entry.words) || !('result' in entry.words)) return false
+  return entry.words.result !== 1 && !named.includes('result')
+}
 
 /** `eject slot=3`: what was heard, done or happened to the link; never what the cabinet itself said. */
 function matcher([kind = '', ...fields]: string[]): (entry: Entry) => boolean {
@@ -47,10 +50,10 @@ function matcher([kind = '', ...fields]: string[]): (entry: Entry) => boolean {
     if (value === undefined) throw new RangeError(`"${field}" is no field=value`)
     return [name, value] as const
   })
-  const namesResult = wanted.some(([name]) => name === 'result')
+  const named = wanted.map(([name]) => name)
   return (entry) => {
     if (entry.event === 'said' || kindOf(entry) !== kind) return false
-    if (!namesResult && isRefusal(entry)) return false
+    if (isRefusal(entry, named)) return false
     const about = entry.event === 'heard' ? entry.words : entry
     return wanted.every(([name, value]) => String(Object.entries(about).find(([key]) => key === name)?.[1]) === value)
   }

@@ -3,6 +3,7 @@ import * as mqtt from '../../protocol/cabinet-mqtt/index.ts'
 import { mqttCabinet } from '../../simulators/cabinet/cabinet-mqtt.ts'
 import { jsonLine, kindOf } from '../../simulators/cabinet/journal.ts'
 import { wireLine } from '../../simulators/cabinet/screen.ts'
+import { play, readScript } from '../../simulators/cabinet/script.ts'
 import type { Cabinet } from '../../simulators/cabinet/simulated-cabinet.ts'
 import { asker, dialer } from '../../simulators/dial.ts'
 import { banks, imei, pair, server, stranger } from './broker.ts'
@@ -93,7 +94,11 @@ test('a bootstrap that is refused is asked again', async () => {
   const { cab, far } = await pair()
   far.code = 500
   await cab.journal.next((entry) => entry.event === 'closed', { since: 0 })
+  // To a script a refused one did not happen, unless it is asked for.
+  await play(cab, readScript('wait bootstrap answer=500'))
+  await expect(play(cab, readScript('wait bootstrap within 1ms'))).rejects.toThrow('bootstrap: refused: 500 no')
   far.code = 200
+  await play(cab, readScript('wait bootstrap'))
   await cab.loggedIn
   const reasons = cab.journal.entries.flatMap((entry) => (entry.event === 'closed' ? [entry.reason] : []))
   expect(new Set(reasons)).toEqual(new Set(['bootstrap: refused: 500 no']))
