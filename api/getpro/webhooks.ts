@@ -1,11 +1,9 @@
 import { type RouteConfig, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import type * as inbox from '../../db/messages/inbox.ts'
-import type { Log } from '../../db/platform/log.ts'
-import type { Db } from '../../db/postgres/connect.ts'
 import type { Env } from '../context.ts'
 import { type Limiter, limitBody, limiter, slowDown } from '../limit.ts'
-import { type Provider, Unreadable } from '../providers/provider.ts'
+import { at, word } from '../providers/payload.ts'
+import { jsonOf, type Provider, Unreadable } from '../providers/provider.ts'
 import * as webhookEvents from '../providers/webhook-events.ts'
 import { errorOf } from './refusals.ts'
 import { json, no, router, success } from './surface.ts'
@@ -65,59 +63,71 @@ function receiver({ providers, forgeries }: Door, name: Name) {
     if (!provider) return refuse(c, 503, 'SERVICE_UNAVAILABLE', 'Провайдер не настроен')
     const raw = name === 'freekassa' ? await formOf(c) : Buffer.from(await c.req.arrayBuffer())
     const { address } = c.env
-    const { db, log } = c.var
+    const { log } = c.var
     if (!provider.isAuthentic(raw, c.req.raw.headers, address)) {
       log('webhook.forged', { provider: name, address })
       if (forgeries) slowDown(c, forgeries.take(address))
       return refuse(c, 403, 'INVALID_SIGNATURE', 'Неверная подпись')
     }
     if (provider.isExpected?.(address) === false) log('webhook.elsewhere', { provider: name, address })
-    try {
-      const told = { raw, headers: c.req.raw.headers, address }
-      const { webhookEvent, is, isLater } = await webhookEvents.take(db, provider, told)
-      log(is === 'conflict' ? 'webhook.contradicted' : 'webhook.received', {
-        provider: name,
-        webhookEventId: webhookEvent.id,
-        is,
-      })
-      if (isLater || is === 'conflict') return accepted[name](c)
-      return c.json(await checkoutAnswer({ db, log, providers }, webhookEvent, raw), 200)
-    } catch (error) {
-      if (!(error instanceof Unreadable)) {
-        // Whatever it was: it is not stored, and its sender has to send it again.
-        log('webhook.unstored', { provider: name, requestId: c.env.requestId, error })
-        return refuse(c, 503, 'SERVICE_UNAVAILABLE', 'Сервис недоступен, повторите позже')
-      }
-      log('webhook.unread', { provider: name, reason: error.message })
-      // Telegram would send the same again and again, and nobody can mend it.
-      if (name === 'stars') return accepted.stars(c)
-      return refuse(c, 400, 'INVALID_REQUEST', 'Тело запроса не читается')
-    }
+    const answer = take(c, providers, name, raw)
+    return name === 'stars' ? await inTime(c, answer, raw) : await answer
   }
 }
 
-/** The answer to a checkout, in time: a call of the Bot API in the place of an answer (docs/providers.md 5). */
-async function checkoutAnswer(
-  { db, log, providers }: { db: Db; log: Log; providers: webhookEvents.Providers },
-  { id }: inbox.WebhookEvent,
-  raw: Buffer,
-) {
-  const late = Promise.withResolvers<'late'>()
-  const timer = setTimeout(() => late.resolve('late'), checkoutMs)
-  const worked = webhookEvents.work(db, providers, id).catch((error: unknown) => {
-    log('webhook.failed', { webhookEventId: id, error })
-    return 'late' as const
-  })
-  const first = await Promise.race([worked, late.promise])
-  clearTimeout(timer)
-  const { isAllowed = false, refusal = 'late' } = first === 'late' ? {} : (first.webhookEvent.result ?? {})
-  const { pre_checkout_query: query } = JSON.parse(raw.toString('utf8')) as { pre_checkout_query: { id: string } }
-  return {
-    method: 'answerPreCheckoutQuery',
-    pre_checkout_query_id: query.id,
-    ok: isAllowed,
-    ...(isAllowed ? {} : { error_message: checkoutWords[refusal ?? 'late'] ?? checkoutWords.late }),
+/** Stores what is authentic, and answers it. */
+async function take(c: Context<Env>, providers: webhookEvents.Providers, name: Name, raw: Buffer): Promise<Response> {
+  const { db, log } = c.var
+  try {
+    const told = { raw, headers: c.req.raw.headers, address: c.env.address }
+    const { webhookEvent, is, isLater } = await webhookEvents.take(db, providers[name]!, told)
+    const { id: webhookEventId } = webhookEvent
+    log(is === 'conflict' ? 'webhook.contradicted' : 'webhook.received', { provider: name, webhookEventId, is })
+    if (isLater || is === 'conflict') return accepted[name](c)
+    const { webhookEvent: worked } = await webhookEvents.work(db, providers, webhookEventId)
+    return c.json(checkoutAnswer(checkoutOf(raw) ?? '', worked.result ?? {}), 200)
+  } catch (error) {
+    if (!(error instanceof Unreadable)) {
+      // Whatever it was: it is not stored, and its sender has to send it again.
+      log('webhook.unstored', { provider: name, requestId: c.env.requestId, error })
+      return refuse(c, 503, 'SERVICE_UNAVAILABLE', 'Сервис недоступен, повторите позже')
+    }
+    log('webhook.unread', { provider: name, reason: error.message })
+    // Telegram would send the same again and again, and nobody can mend it.
+    if (name === 'stars') return accepted.stars(c)
+    return refuse(c, 400, 'INVALID_REQUEST', 'Тело запроса не читается')
   }
+}
+
+/** The id of the checkout that an update is; null: it is something else. */
+function checkoutOf(raw: Buffer): string | null {
+  try {
+    return word(at(jsonOf(raw), 'pre_checkout_query', 'id'))
+  } catch (error) {
+    if (error instanceof Unreadable) return null
+    throw error
+  }
+}
+
+/** A call of the Bot API in the place of an answer (docs/providers.md 5). */
+const checkoutAnswer = (id: string, { isAllowed = false, refusal = 'late' }: Record<string, any>) => ({
+  method: 'answerPreCheckoutQuery',
+  pre_checkout_query_id: id,
+  ok: isAllowed,
+  ...(isAllowed ? {} : { error_message: checkoutWords[refusal] ?? checkoutWords.late }),
+})
+
+/** What a checkout is answered in time, whatever becomes of it: Telegram asks no second time. */
+async function inTime(c: Context<Env>, answer: Promise<Response>, raw: Buffer): Promise<Response> {
+  const id = checkoutOf(raw)
+  if (id === null) return await answer
+  const { promise: late, resolve } = Promise.withResolvers<null>()
+  const timer = setTimeout(() => resolve(null), checkoutMs)
+  const first = await Promise.race([answer, late])
+  clearTimeout(timer)
+  if (first && first.status === 200) return first
+  c.var.log('webhook.late', { provider: 'stars', requestId: c.env.requestId })
+  return c.json(checkoutAnswer(id, {}), 200)
 }
 
 const Accepted = z

@@ -1,4 +1,5 @@
 import * as inbox from '../../db/messages/inbox.ts'
+import { ringSoon, storeNew } from '../../db/messages/inbox-batch.ts'
 import { Refused } from '../../db/platform/refused.ts'
 import type { Db } from '../../db/postgres/connect.ts'
 import type { ApiConfig } from '../config.ts'
@@ -72,8 +73,14 @@ export async function take(db: Db, provider: Provider, told: Told) {
     throw error
   }
   const { dedupKey, content, isState, isLater } = heard
+  const given = { ...stored, dedupKey, content, isState }
+  const webhookEvent = await storeNew(db, given)
+  if (webhookEvent) {
+    if (isLater) ringSoon(db)
+    return { webhookEvent, is: 'new' as const, isLater }
+  }
   return await db.transaction(async (tx) => {
-    const received = await inbox.receive(tx, { ...stored, dedupKey, content, isState })
+    const received = await inbox.receive(tx, given)
     if (isLater && received.is !== 'conflict') await inbox.ring(tx)
     return { ...received, isLater }
   })

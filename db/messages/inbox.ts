@@ -6,7 +6,8 @@ import type { inbox } from './schema.ts'
 import type { InboxState } from './words.ts'
 
 type Row = typeof inbox.$inferSelect
-const COLUMNS = [
+/** What is read of a webhook event. */
+export const COLUMNS = [
   'id',
   'provider',
   'dedupKey',

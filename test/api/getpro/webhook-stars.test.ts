@@ -98,4 +98,26 @@ describe('Stars', () => {
       ],
     ])
   })
+
+  test('a checkout is answered in the ten seconds there are, also when nothing can be looked up', async () => {
+    const payment = await order(db, 'stars')
+    const held = Promise.withResolvers<void>()
+    const locked = Promise.withResolvers<void>()
+    const holding = db.transaction(async (tx) => {
+      await tx`select 1 from subscription_payments where id = ${payment.id} for update`
+      locked.resolve()
+      await held.promise
+    })
+    await locked.promise
+    const began = performance.now()
+    const late = JSON.parse((await checkout(payment, 150)).text)
+    expect(late).toMatchObject({ ok: false, error_message: 'Не удалось проверить заказ, попробуйте ещё раз' })
+    expect(performance.now() - began).toBeLessThan(9_500)
+    held.resolve()
+    await holding
+    await db.sql`alter table inbox rename to inbox_gone`
+    expect(JSON.parse((await checkout(payment, 150)).text)).toMatchObject({ ok: false })
+    await db.sql`alter table inbox_gone rename to inbox`
+    expect(JSON.parse((await checkout(payment, 150)).text)).toMatchObject({ ok: true })
+  }, 30_000)
 })
