@@ -55,7 +55,8 @@ const writeBanks = (tx: Tx, rows: readonly ChangeOf<'bank'>[]) => tx`
   where p.id = i."powerbankId"`
 
 const writeLetOut = (tx: Tx, { stationId, bankId }: ChangeOf<'letOut'>) => tx`
-  update stations set listed_banks = listed_banks - ${bankId} where id = ${stationId}`
+  update stations set listed_banks = listed_banks - ${bankId}
+  where id = ${stationId} and (listed_banks->${bankId}->'others') is null`
 
 const writeUnread = (tx: Tx, rows: readonly ChangeOf<'unread'>[]) => tx`
   update station_powerbanks set is_unread = true

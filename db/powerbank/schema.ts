@@ -2,6 +2,7 @@ import { deviceCommands, devices } from '../devices/schema.ts'
 import { orgUnits, users } from '../identity/schema.ts'
 import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
 import { boolean, check, index, integer, jsonb, pgTable, sql, text, unique, uniqueIndex } from '../postgres/drizzle.ts'
+import type { ListedBanks } from './decide/snapshot.ts'
 import { importStatuses, orderStatuses, powerbankStatuses, stationStatuses, writeOffReasons } from './words.ts'
 
 export const stations = pgTable(
@@ -20,8 +21,8 @@ export const stations = pgTable(
     nik: text(),
     /** What the cabinet last said of itself: `volume`, `serverAddress`, `apn`, `softwareVersion`, `sim`, each `{…, at}`; `countsVolumeInPercent`, once it has. */
     deviceState: jsonb().$type<Record<string, any>>().notNull().default({}),
-    /** The banks in its lists: since when (ISO 8601) each list has shown them, and in which slot last. */
-    listedBanks: jsonb().$type<Record<string, { since: string; slot: number }>>().notNull().default({}),
+    /** The banks in its lists, by their ids on the wire. */
+    listedBanks: jsonb().$type<ListedBanks>().notNull().default({}),
     /** Slots that the last list called occupied, and whose bank nobody could read. */
     unreadableSlots: integer().array().notNull().default([]),
     /** Whole lists, one after the other, that held such a slot: how soon to look again. */

@@ -104,8 +104,8 @@ const writers: { [K in Change['kind']]?: (house: House, change: Extract<Change, 
   },
   letOut: ({ stations }, { stationId, bankId }) => {
     const station = stations.get(stationId)!
-    const { [bankId]: _, ...listedBanks } = station.listedBanks
-    station.listedBanks = listedBanks
+    const { [bankId]: entry, ...listedBanks } = station.listedBanks
+    if (!entry?.others) station.listedBanks = listedBanks
   },
   look: (house, { stationId, withinSeconds }) => look(house, stationId, withinSeconds),
   ask: (house, { stationId }) => ask(house, stationId),

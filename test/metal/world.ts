@@ -26,8 +26,11 @@ function chance(world: World): void {
   else if (luck < 0.83) {
     cabinet.stalledUntil = world.now + random.between(5, 60)
     cabinet.hearingSince = cabinet.stalledUntil
-  } else if (luck < 0.95) random.pick(cabinet.slots).unreadableUntil = world.now + random.between(2, 300)
-  else if (luck < 0.955 && !holdsClone(cabinet)) replace(world, cabinet)
+  } else if (luck < 0.95) {
+    const n = random.below(cabinet.slots.length) + 1
+    // A clone that nobody can read while its twin comes and goes is not to be told from a bank that came back.
+    if (!isClone(cabinet, n)) cabinet.slots[n - 1]!.unreadableUntil = world.now + random.between(2, 300)
+  } else if (luck < 0.955 && !holdsClone(cabinet)) replace(world, cabinet)
   after(world, random.between(1, 60 / cabinets.length), () => chance(world))
 }
 

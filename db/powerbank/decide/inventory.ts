@@ -7,6 +7,7 @@ import {
   isDoubtful,
   isFresh,
   isSettling,
+  type ListedBank,
   type ListedBanks,
   type LiveOrder,
   type SeenBank,
@@ -177,14 +178,36 @@ function nextLook(snapshot: Snapshot, unreadable: readonly number[], isOpen: boo
  * without stays among them while the cabinet settles, and while nobody can read its slot. (One that is let out and not
  * pulled out yet is none: if it comes back after a walk, that is news.)
  */
-function since(snapshot: Snapshot, report: InventoryReport, banks: readonly SeenBank[]): ListedBanks {
-  const { now, station } = snapshot
+function since(
+  snapshot: Snapshot,
+  report: InventoryReport,
+  banks: readonly SeenBank[],
+  { twins, own }: Pick<ReturnType<typeof twinsOf>, 'twins' | 'own'>,
+): ListedBanks {
+  const { now, station, slots, banks: known } = snapshot
+  const at = now.toISOString()
   const hidden = Object.entries(station.listedBanks).filter(
     ([, { slot }]) => isSettling(snapshot) || faceOf(report, slot) !== 'empty',
   )
-  const listed = banks.map(({ bankId, slot }) => {
-    const before = station.listedBanks[bankId]?.since
-    return [bankId, { since: before ?? now.toISOString(), slot }] as const
+  const isHere = (bankId: string) =>
+    slots.some(({ stationId, powerbankId }) => stationId === station.id && powerbankId === known.get(bankId)!.id)
+  const listed = banks.map(({ bankId, slot }): [string, ListedBank] => {
+    const last = station.listedBanks[bankId]
+    const isTwin = twins.has(bankId) || last?.isTwin === true
+    const isNews = !isHere(bankId) && !twins.has(bankId) && !own.has(bankId)
+    const beside = report.banks.filter((one) => one.bankId === bankId).map(({ slot }) => slot)
+    const others = new Set([...beside, ...(last?.others ? [last.slot, ...last.others] : [])])
+    others.delete(slot)
+    return [
+      bankId,
+      {
+        since: last && !isNews ? last.since : at,
+        at,
+        slot,
+        ...(others.size > 0 && { others: [...others] }),
+        ...(isTwin && !isNews && { isTwin }),
+      },
+    ]
   })
   return Object.fromEntries([...hidden, ...listed])
 }
@@ -219,8 +242,8 @@ export function inventory(snapshot: Snapshot, report: InventoryReport): Change[]
   const { station, orders } = snapshot
   const { kind: how, banks: listed, unreadable = [] } = report
   const known = consistent(listed).filter(({ bankId }) => snapshot.banks.has(bankId))
-  const { twins, told: ofTwins } = twinsOf(snapshot, known)
-  const banks = known.filter(({ bankId }) => !twins.has(bankId))
+  const { twins, own, told: ofTwins } = twinsOf(snapshot, known)
+  const banks = known.filter(({ bankId }) => !twins.has(bankId) && !own.has(bankId))
   const slotOf = new Map<number | null, number>(banks.map(({ bankId, slot }) => [snapshot.banks.get(bankId)!.id, slot]))
   const isTwin = new Set([...twins].map((bankId) => snapshot.banks.get(bankId)!.id))
   const meanings = orders.map((order) => {
@@ -258,6 +281,7 @@ export function inventory(snapshot: Snapshot, report: InventoryReport): Change[]
         snapshot,
         report,
         known.filter(({ bankId }) => !out.has(snapshot.banks.get(bankId)!.id)),
+        { twins, own },
       ),
       unreadable,
       rules: snapshot.rules,

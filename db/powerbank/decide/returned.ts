@@ -9,6 +9,7 @@ import {
   type SeenBank,
   type Snapshot,
 } from './snapshot.ts'
+import { hasStayed, isOwnTwin } from './twins.ts'
 
 /** The event of a return that may be an old one. Whoever looks for returns that were heard finds it, too. */
 export const RETURN_HEARD = 'order.return_heard'
@@ -68,6 +69,13 @@ export function returned(snapshot: Snapshot, { bank }: ReturnReport): Change[] {
   const look: Change = { kind: 'look', stationId, withinSeconds: SETTLE_SECONDS }
   const heardBefore = heardAt(snapshot, place)
   const order = snapshot.orders.find(({ powerbankId, status }) => powerbankId === known.id && status !== 'cancelled')
+  const isElsewhere = snapshot.slots.some((at) => at.powerbankId === known.id && at.stationId !== stationId)
+  // A cabinet that has listed it there all the while says nothing new of it.
+  const isTwin = order
+    ? isOwnTwin(snapshot, bank.bankId, bank.slot, order) ||
+      (order.stationId !== stationId && hasStayed(snapshot, bank.bankId, bank.slot, order))
+    : isElsewhere && hasStayed(snapshot, bank.bankId, bank.slot, undefined)
+  if (isTwin) return [{ kind: 'ask', stationId }, look]
   // At once, and once more when the cabinet has checked itself: whoever put it back waits for the answer.
   if (order && mayBeOld(snapshot, order, place))
     return [

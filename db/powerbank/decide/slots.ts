@@ -54,6 +54,10 @@ export function put(
     ...gone.map(({ powerbankId }) => ({ kind: 'vacate' as const, powerbankId })),
     ...rows.map(({ bank, known }) => ({ kind: 'put' as const, stationId: station.id, powerbankId: known.id, bank })),
     ...rows.flatMap(({ bank, known }) => health(snapshot, known, bank)),
+    // Does it hold one of that id, too? Asked at once, for once this one is lent nobody could tell.
+    ...[...new Set(gone.map(({ stationId }) => stationId))]
+      .filter((stationId) => stationId !== station.id)
+      .map((stationId) => ({ kind: 'ask', stationId }) as const),
   ]
   return { changes, missing: gone.filter(({ powerbankId }) => !slotOf.has(powerbankId)) }
 }

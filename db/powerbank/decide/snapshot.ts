@@ -159,8 +159,21 @@ export interface Snapshot {
   unmatched: readonly Date[]
 }
 
-/** The banks of a cabinet's lists, by their ids: since when (ISO 8601) each list has shown them, and in which slot last. */
-export type ListedBanks = Readonly<Record<string, { since: string; slot: number }>>
+/** A bank that a cabinet's lists show. Instants in ISO 8601. */
+export interface ListedBank {
+  /** Since when each list has shown it. */
+  since: string
+  /** When it was shown last; a version before this one did not write that down. */
+  at?: string
+  slot: number
+  /** Other slots in which one of the same id was listed beside it. */
+  others?: readonly number[]
+  /** Another cabinet listed one of the same id meanwhile. */
+  isTwin?: true
+}
+
+/** The banks of a cabinet's lists, by their ids. */
+export type ListedBanks = Readonly<Record<string, ListedBank>>
 
 /** What an operator may set (docs/decisions.md "What a cabinet's word proves"). */
 export interface Rules {

@@ -112,7 +112,8 @@ test('what is in a slot that nobody can read stays there, is not for rent, and i
 })
 
 test('a bank that another cabinet lists as it always did is a twin: it moves nothing, ends no loan, and both are named', () => {
-  const twin = { station: cabinet({ listedBanks: { [wire(10)]: { since: ago(60).toISOString(), slot: 3 } } }) }
+  const listedAllTheWhile = { since: ago(60).toISOString(), at: ago(20).toISOString(), slot: 3 }
+  const twin = { station: cabinet({ listedBanks: { [wire(10)]: listedAllTheWhile } }) }
   const isLent = lists(snapshot({ ...twin, orders: [loan(30, { stationId: BESIDE })] }), { banks: [seen(3)] })
   expect(fates(isLent)).toEqual([])
   expect(only(isLent, 'put')).toEqual([])
@@ -138,7 +139,7 @@ test('twins are told of once an hour', () => {
     told(
       lists(
         snapshot({
-          station: cabinet({ listedBanks: { [wire(10)]: { since: ago(60).toISOString(), slot: 3 } } }),
+          station: cabinet({ listedBanks: { [wire(10)]: { since: ago(60).toISOString(), slot: 3, isTwin: true } } }),
           banks: registered(known(10, { twinAt })),
           slots: [slot(4, 10, BESIDE)],
         }),
@@ -172,9 +173,13 @@ test('a loan that a list begins asks the cabinet where its bank was put meanwhil
 
 test('a list remembers since when it shows a bank, also while the bank’s slot cannot be read', () => {
   const listedBanks = { [wire(10)]: { since: ago(60).toISOString(), slot: 1 } }
-  const remembered = (report: Omit<InventoryReport, 'kind'>, about: object = {}) =>
-    only(lists(snapshot({ station: cabinet({ listedBanks, ...about }) }), report), 'listed')[0]!.banks
-  expect(remembered({ banks: [seen(2)] })).toEqual({ [wire(10)]: { since: ago(60).toISOString(), slot: 2 } })
+  const remembered = (report: Omit<InventoryReport, 'kind'>, about: object = {}, slots = [slot(1, 10)]) =>
+    only(lists(snapshot({ station: cabinet({ listedBanks, ...about }), slots }), report), 'listed')[0]!.banks
+  const now = ago(0).toISOString()
+  const before = ago(60).toISOString()
+  expect(remembered({ banks: [seen(2)] })).toEqual({ [wire(10)]: { since: before, at: now, slot: 2 } })
+  // One that was taken to be elsewhere has come, whatever was listed before.
+  expect(remembered({ banks: [seen(1)] }, {}, [])).toEqual({ [wire(10)]: { since: now, at: now, slot: 1 } })
   expect(remembered({ banks: [], unreadable: [1] })).toEqual(listedBanks)
   expect(remembered({ banks: [] }, { connectedAt: ago(3) })).toEqual(listedBanks)
   expect(remembered({ banks: [], unreadable: [2] })).toEqual({})
