@@ -4,7 +4,7 @@ import type { Queryable, Tx } from '../postgres/connect.ts'
 import { afterwards } from './aftermath.ts'
 import { work } from './cabinet-reports.ts'
 import { write } from './change-writer.ts'
-import { isStale } from './decide/answered.ts'
+import { isStale, saidAgain } from './decide/answered.ts'
 import { decide } from './decide/decide.ts'
 import { type AnswerReport, type CabinetAnswer, usualRules } from './decide/snapshot.ts'
 import { load } from './snapshot-loader.ts'
@@ -62,6 +62,7 @@ export async function answer(
   const snapshot = await load(tx, station, report, usualRules)
   if (!command || isStale(snapshot, report)) {
     await work(tx, station, { ...report, command: null })
+    if (command) await write(tx, saidAgain(snapshot, { ...report, command }))
     return null
   }
   await take(tx, command, said, hex)

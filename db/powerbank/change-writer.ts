@@ -14,6 +14,13 @@ import * as sims from './sims.ts'
 async function settle(tx: Tx, change: Change): Promise<number | undefined> {
   if (change.kind === 'order') await orders.move(tx, change.id, change)
   else if (change.kind === 'absent') await tx`update orders set absent_at = now() where id = ${change.orderId}`
+  else if (change.kind === 'named')
+    await tx`update orders set named_powerbank_id = ${change.powerbankId} where id = ${change.orderId}`
+  else if (change.kind === 'renamed')
+    await tx`
+      update orders set powerbank_id = ${change.powerbankId}, asked_powerbank_id = null, slot_number = ${change.slotNumber},
+        evidence = ${change.evidence}, absent_at = now()
+      where id = ${change.orderId}`
   else if (change.kind === 'stayed') await tx`update orders set not_taken_at = null where id = ${change.orderId}`
   else if (change.kind === 'heard') await tx`update orders set return_heard_at = now() where id = ${change.orderId}`
   else if (change.kind === 'wake') await ring(tx, `order ${change.orderId}`)

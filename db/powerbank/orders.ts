@@ -65,6 +65,8 @@ export async function move(tx: Tx, id: number, change: Move): Promise<boolean> {
   const [moved] = await tx<{ stationId: number; userId: number; powerbankId: number | null }[]>`
     update orders set status = ${to}, evidence = ${evidence},
       powerbank_id = coalesce(${powerbankId}::bigint, powerbank_id),
+      asked_powerbank_id = case when coalesce(${powerbankId}::bigint, powerbank_id) = powerbank_id then asked_powerbank_id
+        when ${powerbankId}::bigint = asked_powerbank_id then null else coalesce(asked_powerbank_id, powerbank_id) end,
       slot_number = case when ${slotNumber !== undefined} then ${slotNumber ?? null}::int else slot_number end,
       borrowed_at = case when ${to}::text in ('borrow', 'return') then coalesce(borrowed_at, now()) else borrowed_at end,
       completed_at = case when ${to}::text = 'borrow' then null else now() end,

@@ -99,17 +99,20 @@ interface Look {
 
 /**
  * Has the user's bank arrived in this station? One that did counts if it came after the latest announcement
- * and either just now or as the last thing that happened: last week's return confirms nothing while a loan is open.
+ * and either just now or as the last thing that happened: last week's return confirms nothing while a loan is open, and
+ * none confirms anything of a bank that is out again.
  */
 async function look(q: Queryable, { stationId, userId, powerbankId }: Question): Promise<Look> {
   const mine = q`
     user_id = ${userId} and deleted_at is null and (${powerbankId}::bigint is null or powerbank_id = ${powerbankId})`
   const [found] = await q<Confirmation[]>`
-    select id as order_id, powerbank_id, return_slot as slot_number from orders
+    select id as order_id, powerbank_id, return_slot as slot_number from orders o
     where ${mine} and status = 'return' and return_station_id = ${stationId} and return_slot is not null
       and completed_at >= coalesce((select max(return_requested_at) from orders where ${mine}), '-infinity')
       and (completed_at > now() - make_interval(mins => ${FRESH_MINUTES})
         or not exists (select 1 from orders where ${mine} and status in ('pending', 'borrow')))
+      and not exists (select 1 from orders again where again.powerbank_id = o.powerbank_id and again.user_id = o.user_id
+        and again.id > o.id and again.status in ('pending', 'borrow') and again.deleted_at is null)
     order by completed_at desc, id desc limit 1`
   if (found) return { found, open: [] }
   const open = await q<{ id: number }[]>`select id from orders where ${mine} and status in ('pending', 'borrow')`

@@ -149,6 +149,10 @@ export const orders = pgTable(
       .notNull()
       .references(() => users.id),
     powerbankId: ref().references(() => powerbanks.id),
+    /** The bank that was asked for, where its cabinet named another. */
+    askedPowerbankId: ref(),
+    /** One that an answer named which may be an old one: a list decides. */
+    namedPowerbankId: ref(),
     slotNumber: integer(),
     status: text({ enum: orderStatuses }).notNull(),
     /** Why this bank, where the house chose it (`choice.Reason`). */
@@ -187,6 +191,7 @@ export const orders = pgTable(
     index('orders_user').on(t.userId, t.id, t.status).where(sql`${t.deletedAt} is null`),
     index('orders_station').on(t.stationId, t.id, t.status).where(sql`${t.deletedAt} is null`),
     index('orders_powerbank').on(t.powerbankId, t.id),
+    index('orders_asked_powerbank').on(t.askedPowerbankId).where(sql`${t.askedPowerbankId} is not null`),
     index('orders_status').on(t.status, t.id).where(sql`${t.deletedAt} is null`),
     index('orders_command').on(t.commandId),
     index('orders_loans')

@@ -38,6 +38,8 @@ const ORDER_COLUMNS = [
   'stationId',
   'userId',
   'powerbankId',
+  'askedPowerbankId',
+  'namedPowerbankId',
   'slotNumber',
   'commandId',
   'createdAt',
@@ -52,7 +54,9 @@ const ORDER_COLUMNS = [
 const filledSlots = (tx: Tx, stationId: number, bankIds: number[]) => tx<FilledSlot[]>`
   select station_id, slot_number, powerbank_id from station_powerbanks
   where station_id = ${stationId} or powerbank_id = any(${bankIds}::bigint[]) or powerbank_id in (
-    select powerbank_id from orders where station_id = ${stationId} and status = 'pending' and deleted_at is null)
+    select powerbank_id from orders where station_id = ${stationId} and status = 'pending' and deleted_at is null
+    union all
+    select powerbank_id from orders where station_id = ${stationId} and not_taken_at is not null and deleted_at is null)
   order by id for update`
 
 /** Orders with what their ejects have come to; locked by rising id. */
@@ -63,12 +67,16 @@ const lockOrders = (tx: Tx, which: ReturnType<Tx>) => tx<LiveOrder[]>`
 
 const isOpen = (tx: Tx) => tx`o.status in ('pending', 'borrow') and o.deleted_at is null`
 
+/** Of these banks, or asked for one of them and was named another. */
+const isAbout = (tx: Tx, bankIds: number[]) =>
+  tx`(o.powerbank_id = any(${bankIds}::bigint[]) or o.asked_powerbank_id = any(${bankIds}::bigint[]))`
+
 /** What a list can mean something for (see `orders` of a snapshot). */
 const ordersListed = (tx: Tx, stationId: number, bankIds: number[]) =>
   lockOrders(
     tx,
     tx`
-      ${isOpen(tx)} and (o.powerbank_id = any(${bankIds}::bigint[])
+      ${isOpen(tx)} and (${isAbout(tx, bankIds)}
         or o.station_id = ${stationId} and (o.status = 'pending' or o.absent_at is null))
       or o.station_id = ${stationId} and o.status = 'cancelled' and o.deleted_at is null
         and o.not_taken_at > now() - make_interval(hours => ${STAYED_HOURS})
@@ -76,8 +84,7 @@ const ordersListed = (tx: Tx, stationId: number, bankIds: number[]) =>
   )
 
 /** The open orders of these banks. */
-const openOrders = (tx: Tx, bankIds: number[]) =>
-  lockOrders(tx, tx`o.powerbank_id = any(${bankIds}::bigint[]) and ${isOpen(tx)}`)
+const openOrders = (tx: Tx, bankIds: number[]) => lockOrders(tx, tx`${isAbout(tx, bankIds)} and ${isOpen(tx)}`)
 
 /** The order of this command, open or not, and the open ones of its bank and of these. */
 const ordersAround = (tx: Tx, commandId: number, bankIds: number[]) =>

@@ -18,7 +18,8 @@ export interface LockedStation extends Readonly<Snapshot['station']> {
  */
 export async function lock(tx: Tx, stationId: number): Promise<LockedStation> {
   const [station] = await tx<LockedStation[]>`
-    select s.id, s.org_unit_id, s.slots_declared, s.metal_since, s.unread_looks, s.listed_banks, ds.connected_at, now()
+    select s.id, s.org_unit_id, s.slots_declared, s.metal_since, s.unread_looks, s.listed_banks, ds.connected_at,
+      coalesce((s.device_state->>'slotsBeyond')::int, 0) as slots_beyond, now()
     from devices d join stations s on s.id = d.id left join device_sessions ds on ds.device_id = d.id
     where d.id = ${stationId} for no key update of s, d`
   if (!station) throw new Error(`station ${stationId} does not exist`)

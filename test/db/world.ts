@@ -161,13 +161,20 @@ export const says = (
   { ok = true, kind = 'eject' as 'eject' | 'force_eject' } = {},
 ) => act(db, (tx) => answer(tx, station, { kind, slot, bankId, ok, result: ok ? 1 : 0 }, 'FF'))
 
-/** The cabinet lists its slots. */
+/** The cabinet lists its slots, asked for them just now unless it says them with its login. */
 export const lists = (
   db: Db,
   station: number,
   banks: readonly SeenBank[],
   source: 'inventory' | 'login' = 'inventory',
-) => act(db, (tx) => inventory(tx, station, { banks }, source))
+) =>
+  act(db, async (tx) => {
+    if (source === 'inventory')
+      await tx`
+        insert into device_commands (device_id, kind, status, deadline, sent_at, answered_at)
+        values (${station}, 'inventory', 'answered', now(), now(), now())`
+    await inventory(tx, station, { banks }, source)
+  })
 
 /** Ends what is overdue, as the gateway's clock does. @returns how many commands that were */
 export async function expire(tx: Tx): Promise<number> {

@@ -77,6 +77,7 @@ export function faultOf(world: World, seen: Seen): string | null {
     const from = order && cabinets[order.stationId - 1]
     // What a box has not told before it was taken down nobody will know.
     if (!from || !isHeard(world, from) || from.hungAt > bank.since) continue
+    if (order.isMissingTold) continue
     const names = open.filter((one) => bankOf(world, one).includes(bank))
     if (names.length === 0) return `${bank.wire} is with the customer of order ${bank.order}, and no order names it`
   }

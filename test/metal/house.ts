@@ -1,10 +1,11 @@
-import { isMovement, isStale } from '../../db/powerbank/decide/answered.ts'
+import { isMovement, isStale, saidAgain } from '../../db/powerbank/decide/answered.ts'
 import type { Change } from '../../db/powerbank/decide/changes.ts'
 import { decide } from '../../db/powerbank/decide/decide.ts'
 import { ended } from '../../db/powerbank/decide/ended.ts'
-import { EVENT } from '../../db/powerbank/decide/order-states.ts'
+import { BANK_MISSING } from '../../db/powerbank/decide/listed-order.ts'
 import { RETURN_HEARD } from '../../db/powerbank/decide/returned.ts'
 import { type CabinetAnswer, isOpen, type Report } from '../../db/powerbank/decide/snapshot.ts'
+import { move } from './order-moves.ts'
 import {
   AWAITED,
   at,
@@ -21,34 +22,6 @@ import {
 
 // The house in virtual time, as far as cabinets concern it: the rules are the real ones (db/powerbank/decide/), and what
 // db/devices and the gateway do by the clock is done here in as few lines as it can be said.
-
-/** Why the house stands as it does is told with this. */
-export class BrokenConstraintError extends Error {}
-
-function move(
-  house: House,
-  { id, to, evidence, powerbankId, slotNumber, isNotTaken }: Extract<Change, { kind: 'order' }>,
-): void {
-  const order = house.orders.get(id)!
-  const now = at(house.now)
-  order.turns.push(`${house.now.toFixed(1)} ${EVENT[to]}: ${evidence}`)
-  Object.assign(order, {
-    status: to,
-    evidence,
-    borrowedAt: to === 'borrow' || to === 'return' ? (order.borrowedAt ?? now) : order.borrowedAt,
-    notTakenAt: isNotTaken ? now : null,
-    powerbankId: powerbankId ?? order.powerbankId,
-    slotNumber: slotNumber === undefined ? order.slotNumber : slotNumber,
-  })
-  if (to !== 'borrow') return
-  for (const other of house.orders.values())
-    if (
-      other !== order &&
-      other.powerbankId === order.powerbankId &&
-      (other.status === 'borrow' || other.status === 'pending')
-    )
-      throw new BrokenConstraintError(`orders ${other.id} and ${id} lend one bank`)
-}
 
 /** Has a cabinet looked into in so many seconds, or sooner. */
 export function look({ now, stations }: House, stationId: number, withinSeconds: number): void {
@@ -67,6 +40,13 @@ const writers: { [K in Change['kind']]?: (house: House, change: Extract<Change, 
   order: move,
   absent: (house, { orderId }) => void (house.orders.get(orderId)!.absentAt = at(house.now)),
   stayed: (house, { orderId }) => void (house.orders.get(orderId)!.notTakenAt = null),
+  named: (house, { orderId, powerbankId }) =>
+    Object.assign(house.orders.get(orderId)!, { namedPowerbankId: powerbankId }),
+  renamed: (house, { orderId, powerbankId, slotNumber, evidence }) => {
+    const order = house.orders.get(orderId)!
+    order.turns.push(`${house.now.toFixed(1)} renamed: ${evidence}`)
+    Object.assign(order, { powerbankId, slotNumber, evidence, askedPowerbankId: null, absentAt: at(house.now) })
+  },
   heard: (house, { orderId }) => void (house.orders.get(orderId)!.returnHeardAt = at(house.now)),
   withdraw: (house, { commandId, orderId, evidence }) => {
     const order = orderId === null ? undefined : house.orders.get(orderId)
@@ -81,7 +61,8 @@ const writers: { [K in Change['kind']]?: (house: House, change: Extract<Change, 
   bank: ({ banks, now }, { powerbankId, isTwin }) => {
     for (const bank of banks.values()) if (bank.id === powerbankId && isTwin) bank.twinAt = at(now)
   },
-  event: ({ returns, now }, { name, stationId, data }) => {
+  event: ({ returns, now, orders }, { name, stationId, orderId, data }) => {
+    if (name === BANK_MISSING) orders.get(orderId!)!.isMissingTold = true
     if (name !== 'powerbank.returned' && name !== RETURN_HEARD) return
     const place = { stationId, slotNumber: Number(data.slot), powerbankId: Number(data.powerbankId) }
     const key = `${stationId} ${place.slotNumber} ${place.powerbankId}`
@@ -178,6 +159,8 @@ export function borrow(house: House, stationId: number, slotNumber: number): num
   const row = { id, stationId, userId: 1, powerbankId, slotNumber, commandId, createdAt: at(house.now), ...unseen }
   house.orders.set(id, {
     ...row,
+    askedPowerbankId: null,
+    namedPowerbankId: null,
     status: 'pending',
     evidence: '',
     askedFor: powerbankId,
@@ -218,10 +201,11 @@ function awaited(house: House, stationId: number, { kind, slot, bankId, ok }: Ca
 export function answered(house: House, stationId: number, said: CabinetAnswer): boolean {
   const found = awaited(house, stationId, said)
   const command = found ? { ...found, isLate: found.status !== 'sent' && found.status !== 'queued' } : null
-  const report: Report = { kind: 'answer', said, command }
+  const report = { kind: 'answer', said, command } as const
   const isOld = isMovement(said) && !house.mistake.takesStale && isStale(snapshotOf(house, stationId, report), report)
   if (!found || isOld) {
     hear(house, stationId, { ...report, command: null })
+    if (command) apply(house, saidAgain(snapshotOf(house, stationId, report), { ...report, command }))
     return false
   }
   found.status = said.ok === false ? 'failed' : 'answered'

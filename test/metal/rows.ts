@@ -17,6 +17,8 @@ export interface Order extends Omit<LiveOrder, 'commandStatus' | 'commandSentAt'
   evidence: string
   /** The bank that was asked for. */
   askedFor: number
+  /** People were told that its customer may have its bank. */
+  isMissingTold?: boolean
   /** Every turn it took, for whoever reads a failing seed. */
   turns: string[]
 }
@@ -95,7 +97,14 @@ export function newHouse(stations: number, slots: number, bankIds: readonly stri
     house.banks.set(deviceId, { id: n + 1, deviceId, status: 'active', soh: 100, goodReadings: 0, twinAt: null })
   })
   for (let id = 1; id <= stations; id++) {
-    const fixed = { slotsDeclared: slots, metalSince: null, unreadLooks: 0, listedBanks: {}, unreadable: [] }
+    const fixed = {
+      slotsDeclared: slots,
+      metalSince: null,
+      unreadLooks: 0,
+      listedBanks: {},
+      slotsBeyond: 0,
+      unreadable: [],
+    }
     house.stations.set(id, { id, connectedAt: null, isConnected: false, lookDueAt: NEVER, ...fixed })
     house.commands.set(id, [])
   }

@@ -206,3 +206,38 @@ export function replace(world: World, cabinet: Cabinet): void {
   replaced(world.house, cabinet.id)
   after(world, 5, () => dial(world, cabinet))
 }
+
+/** Somebody's eject of this bank is not decided yet, or may still be obeyed: who took it then would be anybody's guess. */
+const isInDoubt = ({ house }: World, { wire }: Bank) => {
+  const { id } = house.banks.get(wire)!
+  return [...house.orders.values()].some(
+    ({ status, powerbankId, askedPowerbankId, notTakenAt }) =>
+      (powerbankId === id || askedPowerbankId === id) &&
+      (status === 'pending' || status === 'borrow' || notTakenAt !== null),
+  )
+}
+
+/** While a cabinet is off line, staff carry one of its banks to another. */
+export function carry(world: World, cabinet: Cabinet): void {
+  const { random } = world
+  if (cabinet.isConnected) hangUp(world, cabinet, random.between(30, 300))
+  after(world, 5, () => {
+    const free = cabinet.slots.flatMap(({ bank, unlockedUntil }, n) =>
+      bank &&
+      !cabinet.flash.some(({ wire }) => wire === bank.wire) &&
+      !hasTwin(world, cabinet, n + 1) &&
+      unlockedUntil < world.now &&
+      !isInDoubt(world, bank)
+        ? [n]
+        : [],
+    )
+    if (cabinet.isConnected || free.length === 0) return
+    const slot = cabinet.slots[random.pick(free)]!
+    const bank = slot.bank!
+    log(world, () => `staff carry ${bank.wire} away from ${cabinet.id}`)
+    slot.bank = null
+    // Until its cabinet is back and has listed its slots, the house lends it where it was.
+    Object.assign(bank, { place: null, order: null, since: world.now, openedAt: world.now + 300 })
+    after(world, random.between(5, 60), () => bringBack(world, bank))
+  })
+}

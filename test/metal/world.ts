@@ -1,7 +1,19 @@
 import { borrow, tick } from './house.ts'
 import { random } from './random.ts'
 import { type Mistake, newHouse } from './rows.ts'
-import { after, type Bank, deliver, dial, hangUp, holdsClone, isClone, log, replace, type World } from './street.ts'
+import {
+  after,
+  type Bank,
+  carry,
+  deliver,
+  dial,
+  hangUp,
+  holdsClone,
+  isClone,
+  log,
+  replace,
+  type World,
+} from './street.ts'
 
 // What happens on a street by itself, and how one begins.
 
@@ -31,6 +43,7 @@ function chance(world: World): void {
     // A clone that nobody can read while its twin comes and goes is not to be told from a bank that came back.
     if (!isClone(cabinet, n)) cabinet.slots[n - 1]!.unreadableUntil = world.now + random.between(2, 300)
   } else if (luck < 0.955 && !holdsClone(cabinet)) replace(world, cabinet)
+  else if (luck > 0.97 && !holdsClone(cabinet)) carry(world, cabinet)
   after(world, random.between(1, 60 / cabinets.length), () => chance(world))
 }
 

@@ -56,6 +56,21 @@ export function isStale({ station, banks, orders, slots, isSaidBefore }: Snapsho
   return isSaidBefore || (place !== undefined && place.stationId !== station.id)
 }
 
+/**
+ * An answer that was said before and names a bank which has been seen here since: an old one, or the same mistake of a cabinet
+ * that maps its slots wrongly. If the next list is without that bank, it was none.
+ */
+export function saidAgain(snapshot: Snapshot, report: AnswerReport & { command: AnsweredCommand }): Change[] {
+  const { said, command } = report
+  const bank = said.bankId ? snapshot.banks.get(said.bankId) : undefined
+  const order = orderOf(snapshot, report)
+  const isHere = snapshot.slots.some(
+    ({ stationId, powerbankId }) => stationId === snapshot.station.id && powerbankId === bank?.id,
+  )
+  if (!bank || !isHere || order?.status !== 'pending' || said.bankId === askedFor(command)) return []
+  return [{ kind: 'named', orderId: order.id, powerbankId: bank.id }]
+}
+
 /** The bank, by its id on the wire, that a movement was to let out, where it says so. */
 export const askedFor = ({ args }: AnsweredCommand): string | null =>
   typeof args.bankId === 'string' ? args.bankId : null
@@ -160,9 +175,11 @@ function wentOut(snapshot: Snapshot, report: MovementReport): Change[] {
   const bank = said.bankId ? snapshot.banks.get(said.bankId) : undefined
   const place = placeElsewhere(snapshot, report)
   const back = place && isBack(snapshot, report, place) ? place : undefined
+  // Of a bank that was asked for, where another is named, only a list tells.
+  const isSwapped = said.kind === 'eject' && bank !== undefined && said.bankId !== (askedFor(command) ?? said.bankId)
   const gone = slots.filter(
     ({ stationId, slotNumber, powerbankId }) =>
-      (stationId === station.id && slotNumber === command.slot) || (!back && powerbankId === bank?.id),
+      (!isSwapped && stationId === station.id && slotNumber === command.slot) || (!back && powerbankId === bank?.id),
   )
   return [
     ...(said.kind === 'force_eject' ? forced(snapshot, command, bank) : lent(snapshot, report, back)),

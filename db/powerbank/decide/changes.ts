@@ -28,6 +28,10 @@ export type Change =
   | ({ kind: 'order'; id: number } & Move)
   /** A list has shown the slot empty that the order's bank left. */
   | { kind: 'absent'; orderId: number }
+  /** An answer that may be an old one named this bank: the order's, if the next list is without it. */
+  | { kind: 'named'; orderId: number; powerbankId: number }
+  /** An order's cabinet named another bank than the one that left: that one is the order's. */
+  | { kind: 'renamed'; orderId: number; powerbankId: number; slotNumber: number; evidence: string }
   /** The bank of an order that was cancelled has stayed for good: it is that order's no more. */
   | { kind: 'stayed'; orderId: number }
   /** A return of the order's bank was heard that decides only together with a look. */

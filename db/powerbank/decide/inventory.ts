@@ -1,11 +1,8 @@
-import { type Change, calledOff, moved, noted } from './changes.ts'
+import type { Change } from './changes.ts'
+import { absent, faceOf, misnamed, present, STAYED_SECONDS } from './listed-order.ts'
 import { put, tellMissing } from './slots.ts'
 import {
-  askedAt,
-  before,
   type InventoryReport,
-  isDoubtful,
-  isFresh,
   isSettling,
   type ListedBank,
   type ListedBanks,
@@ -15,12 +12,9 @@ import {
 } from './snapshot.ts'
 import { twinsOf } from './twins.ts'
 
-/** A bank listed to a question this long after an unanswered eject has stayed (docs/decisions.md "Absence needs time to prove anything"; motor 1.2 s, link up to seconds). */
-const STAYED_SECONDS = 7
 /** A slot that cannot be read is looked at again so soon, one look after the other, and slowly from then on. */
 const UNREAD_LOOKS_SECONDS = [2, 5, 15, 60]
 const UNREAD_SLOWLY_SECONDS = 240
-const MS = 1_000
 
 /** Machines lie: a slot or a bank listed twice counts where it was listed first. Some count their slots from 0. */
 export function consistent(banks: readonly SeenBank[]): SeenBank[] {
@@ -32,135 +26,6 @@ export function consistent(banks: readonly SeenBank[]): SeenBank[] {
     ids.add(bankId)
     return ok
   })
-}
-
-/** The slots were asked for long enough after its eject was sent for that to have happened, if it ever will. */
-function isOld(snapshot: Snapshot, { commandStatus, commandSentAt }: LiveOrder): boolean {
-  const seconds = commandStatus === 'failed' ? 0 : STAYED_SECONDS
-  return commandSentAt === null || commandSentAt < before(askedAt(snapshot), seconds)
-}
-
-/** The list is a picture of after this instant; of before it, it proves nothing. */
-const isAfter = (snapshot: Snapshot, at: Date | null) => at === null || askedAt(snapshot) > at
-
-/** What became of an eject that the station's former box was told, no list of its present one tells. */
-const isOfOtherMetal = ({ station: { metalSince } }: Snapshot, { commandSentAt }: LiveOrder) =>
-  commandSentAt !== null && metalSince !== null && commandSentAt < metalSince
-
-/** A slot that no bank is listed in: nothing is in it, something that cannot be read, or nothing was said of it. */
-function faceOf(
-  { slots, unreadable, unknown }: InventoryReport,
-  slot: number | null,
-): 'empty' | 'unreadable' | 'unknown' {
-  if (slot === null) return 'unknown'
-  if (unreadable?.includes(slot)) return 'unreadable'
-  return unknown?.includes(slot) || (slots && slot > slots) ? 'unknown' : 'empty'
-}
-
-/** A list that does not show the bank of an order whose eject nobody answered, or the cabinet refused. */
-function absentInDoubt(snapshot: Snapshot, report: InventoryReport, order: LiveOrder): Change[] | null {
-  if (isOfOtherMetal(snapshot, order)) return []
-  if (isSettling(snapshot)) return null
-  const face = faceOf(report, order.slotNumber)
-  if (face === 'empty' && isAfter(snapshot, order.commandSentAt))
-    return [
-      ...moved(order, { to: 'borrow', evidence: `${report.kind}: the slot no longer lists the bank` }),
-      { kind: 'absent', orderId: order.id },
-      // It may have been put back there meanwhile, which ended nothing as long as nobody knew that it was out.
-      ...snapshot.slots
-        .filter((at) => at.powerbankId === order.powerbankId && at.stationId !== order.stationId)
-        .map(({ stationId }) => ({ kind: 'ask', stationId }) as const),
-    ]
-  if (face === 'empty' || order.commandStatus !== 'failed') return null
-  const evidence = `${report.kind}: the cabinet refused, and nothing shows that the slot is empty`
-  return notTaken(snapshot, order, evidence)
-}
-
-/** What it means for an order that a whole list does not show its bank. Null: that decides nothing, look again later. */
-function absent(snapshot: Snapshot, report: InventoryReport, order: LiveOrder): Change[] | null {
-  if (order.stationId !== snapshot.station.id) return []
-  if (order.status === 'pending' && isDoubtful(order)) return absentInDoubt(snapshot, report, order)
-  if (isSettling(snapshot) || faceOf(report, order.slotNumber) !== 'empty')
-    return order.status === 'cancelled' ? untilStayed(snapshot, order) : []
-  switch (order.status) {
-    case 'pending':
-      return calledOff(order, `${report.kind}: the bank was gone before the eject was sent`)
-    case 'borrow':
-      return isAfter(snapshot, order.borrowedAt) && order.absentAt === null
-        ? [{ kind: 'absent', orderId: order.id }, noted(snapshot, order, 'order.bank_left')]
-        : []
-    default:
-      return isAfter(snapshot, order.notTakenAt) && !isOfOtherMetal(snapshot, order)
-        ? [
-            ...moved(order, { to: 'borrow', evidence: `${report.kind}: the bank was taken after all` }),
-            { kind: 'absent', orderId: order.id },
-          ]
-        : []
-  }
-}
-
-/** How long the borrower may still take the bank out; 0 or less: not any more. */
-const takingSecondsLeft = ({ now, rules }: Snapshot, { borrowedAt, createdAt }: LiveOrder) =>
-  rules.takingSeconds - (now.getTime() - (borrowedAt ?? createdAt).getTime()) / MS
-
-/**
- * A lent bank is listed in the slot it left. Within the time for taking it that is a slow customer; it came back only
- * where it was seen to leave, or a return was heard.
- */
-function stillThere(snapshot: Snapshot, order: LiveOrder, slot: number, how: string): Change[] | null {
-  const { id: stationId } = snapshot.station
-  const leftAt = [order.absentAt, order.returnHeardAt].find((at) => at !== null && isAfter(snapshot, at))
-  if (leftAt) return moved(order, { to: 'return', returnStationId: stationId, returnSlot: slot, evidence: how })
-  const left = takingSecondsLeft(snapshot, order)
-  if (left > 0) return [{ kind: 'look', stationId, withinSeconds: Math.ceil(left) }]
-  if (!isAfter(snapshot, order.borrowedAt)) return null
-  return notTaken(snapshot, order, `${how}: the bank was not taken`)
-}
-
-/** The list was asked for when nobody could pull the bank out any more. */
-const hasStayed = (snapshot: Snapshot, { notTakenAt }: LiveOrder) =>
-  notTakenAt !== null && askedAt(snapshot) >= before(notTakenAt, -snapshot.rules.takingSeconds)
-
-/** Looks again then. */
-function untilStayed({ now, rules, station: { id: stationId } }: Snapshot, { notTakenAt }: LiveOrder): Change[] {
-  const seconds = rules.takingSeconds - (now.getTime() - (notTakenAt ?? now).getTime()) / MS
-  return [{ kind: 'look', stationId, withinSeconds: Math.max(STAYED_SECONDS, Math.ceil(seconds)) }]
-}
-
-/** Its order ends, and once nobody can pull the bank out any more it is looked at again. */
-const notTaken = (snapshot: Snapshot, order: LiveOrder, evidence: string): Change[] => [
-  ...moved(order, { to: 'cancelled', evidence, isNotTaken: true }),
-  { kind: 'look', stationId: snapshot.station.id, withinSeconds: snapshot.rules.takingSeconds },
-]
-
-/** A list shows the bank of an order whose eject nobody answered, or the cabinet refused. */
-function presentInDoubt(snapshot: Snapshot, order: LiveOrder, slot: number, how: string): Change[] | null {
-  const here = order.stationId === snapshot.station.id
-  if (here && !isOld(snapshot, order)) return null
-  if (here && slot === order.slotNumber) return notTaken(snapshot, order, `${how}: the bank stayed`)
-  return moved(order, {
-    to: 'return',
-    returnStationId: snapshot.station.id,
-    returnSlot: slot,
-    evidence: `${how}: seen in ${here ? 'another slot' : 'another cabinet'}`,
-  })
-}
-
-/** What it means for an order that a list shows its bank in this slot. Null: that decides nothing, look again later. */
-function present(snapshot: Snapshot, order: LiveOrder, slot: number, how: string): Change[] | null {
-  const { id: stationId } = snapshot.station
-  const here = order.stationId === stationId
-  if (order.status === 'cancelled')
-    return hasStayed(snapshot, order) ? [{ kind: 'stayed', orderId: order.id }] : untilStayed(snapshot, order)
-  if (order.status === 'pending')
-    return isDoubtful(order)
-      ? presentInDoubt(snapshot, order, slot, how)
-      : here
-        ? []
-        : calledOff(order, `${how}: the bank was in another cabinet before the eject was sent`)
-  if (here && (order.slotNumber === null || slot === order.slotNumber)) return stillThere(snapshot, order, slot, how)
-  if (here && isFresh(snapshot, order)) return null
-  return moved(order, { to: 'return', returnStationId: stationId, returnSlot: slot, evidence: how })
 }
 
 /** When the slots are looked at again: for what the list left open, and for slots that could not be read. */
@@ -187,7 +52,7 @@ function since(
   const { now, station, slots, banks: known } = snapshot
   const at = now.toISOString()
   const hidden = Object.entries(station.listedBanks).filter(
-    ([, { slot }]) => isSettling(snapshot) || faceOf(report, slot) !== 'empty',
+    ([, { slot }]) => isSettling(snapshot) || faceOf(snapshot, report, slot) !== 'empty',
   )
   const isHere = (bankId: string) =>
     slots.some(({ stationId, powerbankId }) => stationId === station.id && powerbankId === known.get(bankId)!.id)
@@ -214,14 +79,18 @@ function since(
 
 /** How many slots there are, as far as the list tells; told where that is not what was thought. */
 function counted({ station }: Snapshot, { slots, banks, unreadable = [] }: InventoryReport) {
-  const listed = Math.max(0, slots ?? 0, ...banks.map(({ slot }) => slot), ...unreadable)
+  const { slotsBeyond } = station
+  const highest = Math.max(0, ...banks.map(({ slot }) => slot), ...unreadable)
+  const listed = Math.max(slots ?? 0, highest, slotsBeyond)
+  const isBeyond = slots !== undefined && slots > 0 && highest > Math.max(slots, slotsBeyond)
   const count = slots ? listed : Math.max(listed, station.slotsDeclared)
   const data = { declared: station.slotsDeclared, listed: count }
   const told: Change[] =
     count === 0 || count === station.slotsDeclared
       ? []
       : [{ kind: 'event', name: 'station.slots_corrected', stationId: station.id, data }]
-  return { count: count || station.slotsDeclared, told }
+  const beyond: Change = { kind: 'state', stationId: station.id, state: { slotsBeyond: highest } }
+  return { count: count || station.slotsDeclared, told: isBeyond ? [...told, beyond] : told }
 }
 
 /** What lay in slots that could not be read, unless it is listed in another. */
@@ -233,34 +102,60 @@ function unread({ station, slots, banks: known }: Snapshot, unreadable: readonly
     .map(({ powerbankId }): Change => ({ kind: 'unread', powerbankId }))
 }
 
+/** What a list means for an order; null: nothing yet, it is looked at again. */
+interface Meaning {
+  order: LiveOrder
+  changes: Change[] | null
+}
+
+/** Its bank is listed, and waits there to be pulled out. */
+const isWaiting = ({ order: { status }, changes }: Meaning) =>
+  status === 'borrow' && (changes === null || changes[0]?.kind === 'look')
+
+/** That its bank is not where it was is no news. */
+const explains = ({ order, changes }: Meaning) =>
+  order.status !== 'cancelled' || changes?.some(({ kind }) => kind === 'order')
+
+function meaningsOf(
+  snapshot: Snapshot,
+  report: InventoryReport,
+  banks: readonly SeenBank[],
+  twins: ReadonlySet<string>,
+): Meaning[] {
+  const idOf = (bankId: string) => snapshot.banks.get(bankId)!.id
+  const slotOf = new Map<number | null, number>(banks.map(({ bankId, slot }) => [idOf(bankId), slot]))
+  const isTwin = new Set([...twins].map(idOf))
+  return snapshot.orders.map((order) => {
+    if (order.powerbankId !== null && isTwin.has(order.powerbankId)) return { order, changes: [] }
+    const slot = slotOf.get(order.powerbankId)
+    const changes =
+      misnamed(snapshot, report, order, slotOf) ??
+      (slot === undefined ? absent(snapshot, report, order) : present(snapshot, order, slot, report.kind))
+    return { order, changes }
+  })
+}
+
 /**
  * A whole list of a cabinet's slots (0x64, or the login of TCP-B): the truth about what it holds. Closes the
  * orders of banks that are present, decides ejects nobody answered, moves banks and forgets those that are gone. Just
  * after a login absence proves nothing: the cabinet still checks its banks.
  */
 export function inventory(snapshot: Snapshot, report: InventoryReport): Change[] {
-  const { station, orders } = snapshot
+  const { station } = snapshot
   const { kind: how, banks: listed, unreadable = [] } = report
   const known = consistent(listed).filter(({ bankId }) => snapshot.banks.has(bankId))
   const { twins, own, told: ofTwins } = twinsOf(snapshot, known)
   const banks = known.filter(({ bankId }) => !twins.has(bankId) && !own.has(bankId))
-  const slotOf = new Map<number | null, number>(banks.map(({ bankId, slot }) => [snapshot.banks.get(bankId)!.id, slot]))
-  const isTwin = new Set([...twins].map((bankId) => snapshot.banks.get(bankId)!.id))
-  const meanings = orders.map((order) => {
-    if (order.powerbankId !== null && isTwin.has(order.powerbankId)) return { order, changes: [] }
-    const slot = slotOf.get(order.powerbankId)
-    const changes = slot === undefined ? absent(snapshot, report, order) : present(snapshot, order, slot, how)
-    return { order, changes }
-  })
+  const meanings = meaningsOf(snapshot, report, banks, twins)
   const open = meanings.filter(({ changes }) => changes === null).map(({ order }) => order)
-  const isWaiting = ({ order: { status }, changes }: (typeof meanings)[number]) =>
-    status === 'borrow' && (changes === null || changes[0]?.kind === 'look')
   const out = new Set(meanings.filter(isWaiting).map(({ order }) => order.powerbankId))
   const isWhole = !isSettling(snapshot)
   const held = banks.filter(({ bankId }) => !out.has(snapshot.banks.get(bankId)!.id))
-  const isRead = (slot: number) => faceOf(report, slot) === 'empty'
+  const isRead = (slot: number) => faceOf(snapshot, report, slot) === 'empty'
   const { changes, missing } = put(snapshot, held, isWhole ? isRead : () => false)
-  const explained = new Set(orders.map(({ powerbankId }) => powerbankId))
+  const explained = new Set(
+    meanings.filter(explains).flatMap(({ order }) => [order.powerbankId, order.askedPowerbankId]),
+  )
   const { id: stationId } = station
   const { count, told } = counted(snapshot, report)
   return [

@@ -40,11 +40,12 @@ function mayBeOld(snapshot: Snapshot, order: LiveOrder, place: FilledSlot): bool
 }
 
 /** What it means for the bank's order that the bank was put into this slot. */
-function closed(order: LiveOrder, { stationId, slotNumber }: FilledSlot): Change[] {
+function closed(order: LiveOrder, { stationId, slotNumber, powerbankId }: FilledSlot): Change[] {
   if (order.status === 'pending' && !isDoubtful(order))
     return calledOff(order, 'return frame: the bank was in another cabinet before the eject was sent')
   return moved(order, {
     to: 'return',
+    powerbankId,
     evidence: 'return frame',
     returnStationId: stationId,
     returnSlot: slotNumber,
@@ -68,7 +69,11 @@ export function returned(snapshot: Snapshot, { bank }: ReturnReport): Change[] {
   // The slots are looked at once the cabinet has checked itself: for the level, and for what this leaves open.
   const look: Change = { kind: 'look', stationId, withinSeconds: SETTLE_SECONDS }
   const heardBefore = heardAt(snapshot, place)
-  const order = snapshot.orders.find(({ powerbankId, status }) => powerbankId === known.id && status !== 'cancelled')
+  const own = snapshot.orders.find(({ powerbankId, status }) => powerbankId === known.id && status !== 'cancelled')
+  // It was asked for, another was named, and it is gone: its order is that one.
+  const isGone = !snapshot.slots.some(({ powerbankId }) => powerbankId === known.id)
+  const misnamed = snapshot.orders.find((order) => order.askedPowerbankId === known.id && order.status === 'borrow')
+  const order = own ?? (isGone ? misnamed : undefined)
   const isElsewhere = snapshot.slots.some((at) => at.powerbankId === known.id && at.stationId !== stationId)
   // A cabinet that has listed it there all the while says nothing new of it.
   const isTwin = order

@@ -101,6 +101,8 @@ export interface LiveOrder
     | 'stationId'
     | 'userId'
     | 'powerbankId'
+    | 'askedPowerbankId'
+    | 'namedPowerbankId'
     | 'slotNumber'
     | 'commandId'
     | 'createdAt'
@@ -136,13 +138,15 @@ export interface Snapshot {
   rules: Rules
   station: Pick<typeof stations.$inferSelect, 'id' | 'slotsDeclared' | 'metalSince' | 'unreadLooks' | 'listedBanks'> & {
     connectedAt: Date | null
+    /** The highest slot it has listed beyond those it said it has; 0: it never did. */
+    slotsBeyond: number
   }
   /** The banks that the report names, by their id on the wire. One that is absent was not let in (`ensure` in bank-ids.ts). */
   banks: ReadonlyMap<string, KnownBank>
   /** What the cabinet was thought to hold, and where else the named banks were thought to be. */
   slots: readonly FilledSlot[]
   /**
-   * By rising id: the open orders of the named banks; for a list also those that wait for this cabinet, its loans whose
+   * By rising id: the open orders of the named banks, and those that asked for one and were named another; for a list also those that wait for this cabinet, its loans whose
    * bank nobody has seen leave yet, and the cancelled ones whose bank may yet be taken; for an answer, the order of its
    * command, open or not; for commands that ended, theirs.
    */
@@ -153,7 +157,7 @@ export interface Snapshot {
   returns: readonly HeardReturn[]
   /** The newest abnormal reports of the cabinet. */
   filed: readonly FiledReport[]
-  /** For an answer that names another bank than was asked for: it has been said before that this bank left this slot. */
+  /** For an answer that names another bank than was asked for: it was said before that this bank left this slot. */
   isSaidBefore: boolean
   /** When it was told of late that the cabinet answered what nobody had asked. */
   unmatched: readonly Date[]
@@ -198,14 +202,19 @@ export const before = (at: Date, seconds: number) => new Date(at.getTime() - sec
 /** A question older than this is not answered any more. */
 const ASKED_SECONDS = 60
 
+/** A list that nobody asked for may be a picture so old, unless its connection is younger. */
+const UNASKED_SECONDS = 7
+
 /**
- * No later than when the cabinet was asked for this list: the first question of this connection that may be the answered
- * one, for after a silence nobody knows which of them it is. Now, for a list given unasked.
+ * No later than when the cabinet looked at its slots for this list: the first question of this connection that may be the
+ * answered one, for after a silence nobody knows which of them it is.
  */
 export function askedAt({ now, station: { connectedAt }, askedAt }: Snapshot): Date {
   const oldest = before(now, ASKED_SECONDS)
   const mayBe = askedAt.filter((at) => at > oldest && connectedAt !== null && at >= connectedAt)
-  return mayBe.reduce((first, at) => (at < first ? at : first), now)
+  if (mayBe.length > 0) return mayBe.reduce((first, at) => (at < first ? at : first), now)
+  const unasked = before(now, UNASKED_SECONDS)
+  return connectedAt !== null && connectedAt > unasked ? connectedAt : unasked
 }
 
 /** After a login a cabinet needs this long to check its power banks (docs/protocol.md 3, 0x60). */

@@ -68,6 +68,8 @@ export function twinsOf(
         stationId: station.id,
         data: { powerbankId: bank.id, slot, stationIds: [station.id, other] },
       },
+      // An old return, said again, may be all that it is thought to hold that bank for.
+      { kind: 'ask', stationId: other },
     ]),
   }
 }

@@ -21,6 +21,7 @@ import {
   only,
   registered,
   seen,
+  slot,
   snapshot,
   told,
   wire,
@@ -29,7 +30,6 @@ import {
 // What a cabinet's word proves (docs/decisions.md): each rule that a loan may not begin, end or go on by mistake.
 
 const lists = (at: Snapshot, report: Omit<InventoryReport, 'kind'>) => decide(at, { kind: 'inventory', ...report })
-const slot = (slotNumber: number, powerbankId: number, stationId = HERE) => ({ stationId, slotNumber, powerbankId })
 const LENT = ['borrow', 'inventory: the slot no longer lists the bank']
 const REFUSED = ['cancelled', 'inventory: the cabinet refused, and nothing shows that the slot is empty']
 

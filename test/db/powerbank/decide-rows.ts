@@ -67,7 +67,7 @@ export function build({ cabinets, slots, banks }: { cabinets: number; slots: num
     made: 0,
   }
   for (let id = 1; id <= cabinets; id++) {
-    const fixed = { slotsDeclared: slots, metalSince: null, unreadLooks: 0, listedBanks: {} }
+    const fixed = { slotsDeclared: slots, metalSince: null, unreadLooks: 0, listedBanks: {}, slotsBeyond: 0 }
     state.stations.set(id, { id, connectedAt: later(now, -60), ...fixed })
   }
   for (let id = 1; id <= banks && id <= cabinets * slots; id++) {

@@ -48,6 +48,7 @@ export const cabinet = (about: Partial<Snapshot['station']> = {}): Snapshot['sta
   metalSince: null,
   unreadLooks: 0,
   listedBanks: {},
+  slotsBeyond: 0,
   ...about,
 })
 
@@ -59,7 +60,8 @@ export const snapshot = (about: Partial<Snapshot> = {}): Snapshot => ({
   banks: registered(known(10), known(11), known(12)),
   slots: [],
   orders: [],
-  askedAt: [],
+  // It was asked for just now.
+  askedAt: [NOW],
   returns: [],
   filed: [],
   isSaidBefore: false,
@@ -73,6 +75,8 @@ const order = (about: Partial<LiveOrder>): LiveOrder => ({
   stationId: HERE,
   userId: 5,
   powerbankId: 10,
+  askedPowerbankId: null,
+  namedPowerbankId: null,
   slotNumber: 1,
   createdAt: ago(600),
   borrowedAt: null,
@@ -130,3 +134,10 @@ export const lookSeconds = (changes: readonly Change[]) =>
     (first, look) => Math.min(first ?? look.withinSeconds, look.withinSeconds),
     null,
   )
+
+/** A bank that was thought to sit there. */
+export const slot = (slotNumber: number, powerbankId: number, stationId = HERE) => ({
+  stationId,
+  slotNumber,
+  powerbankId,
+})

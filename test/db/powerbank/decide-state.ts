@@ -39,6 +39,12 @@ function move(state: State, change: Extract<Change, { kind: 'order' }>): void {
     notTakenAt: isNotTaken ? state.now : null,
     slotNumber: slotNumber === undefined ? order.slotNumber : slotNumber,
     powerbankId: powerbankId ?? order.powerbankId,
+    askedPowerbankId:
+      powerbankId === undefined || powerbankId === order.powerbankId
+        ? order.askedPowerbankId
+        : powerbankId === order.askedPowerbankId
+          ? null
+          : (order.askedPowerbankId ?? order.powerbankId),
   })
   const open = openOrders(state).filter((other) => other.powerbankId === state.orders.get(order.id)!.powerbankId)
   assert(!isOpen(live(state, state.orders.get(order.id)!)) || open.length === 1, `bank lent twice: order ${order.id}`)
@@ -90,12 +96,32 @@ const writers: { [K in Change['kind']]: (state: State, change: Extract<Change, {
   absent: (state, { orderId }) => void (state.orders.get(orderId)!.absentAt = state.now),
   heard: (state, { orderId }) => void (state.orders.get(orderId)!.returnHeardAt = state.now),
   stayed: (state, { orderId }) => void (state.orders.get(orderId)!.notTakenAt = null),
+  named: (state, { orderId, powerbankId }) =>
+    Object.assign(state.orders.get(orderId)!, { namedPowerbankId: powerbankId }),
+  renamed: (state, { orderId, powerbankId, slotNumber, evidence }) =>
+    Object.assign(state.orders.get(orderId)!, {
+      powerbankId,
+      slotNumber,
+      evidence,
+      askedPowerbankId: null,
+      absentAt: state.now,
+    }),
   letOut: () => {},
   unread: () => {},
   wake: (state, { orderId }) => assert(state.orders.has(orderId), `order ${orderId} is woken and is not there`),
   forced: (state, { stationId, userId, powerbankId, slot, commandId }) => {
     const id = next(state)
-    const row = { id, stationId, userId, powerbankId, slotNumber: slot, commandId, createdAt: state.now }
+    const row = {
+      id,
+      stationId,
+      userId,
+      powerbankId,
+      askedPowerbankId: null,
+      namedPowerbankId: null,
+      slotNumber: slot,
+      commandId,
+      createdAt: state.now,
+    }
     const closed = {
       status: 'force_eject',
       evidence: 'force eject answer',
@@ -163,7 +189,17 @@ export function borrow(state: State, { stationId, slotNumber, powerbankId }: Fil
   if (openOrders(state).some((order) => order.powerbankId === powerbankId)) return
   const commandId = enqueue(state, { deviceId: stationId, kind: 'eject', slot: slotNumber })
   const id = next(state)
-  const row = { id, stationId, userId: 1, powerbankId, slotNumber, commandId, createdAt: state.now }
+  const row = {
+    id,
+    stationId,
+    userId: 1,
+    powerbankId,
+    askedPowerbankId: null,
+    namedPowerbankId: null,
+    slotNumber,
+    commandId,
+    createdAt: state.now,
+  }
   state.orders.set(id, { ...row, status: 'pending', evidence: null, borrowedAt: null, ...unseen, deletedAt: null })
 }
 
