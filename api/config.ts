@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { PointRules } from '../db/loyalty/points.ts'
+import { type AcquirerSettings, acquirerSettings } from '../db/paygo/acquirer-settings.ts'
 import {
   address,
   databaseSettings,
@@ -85,6 +86,7 @@ export const apiSettings = z.object({
     .regex(/^(?:[^<>\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/, 'must look like Voltbay <no-reply@example.org>')
     .optional()
     .describe('sender of the letters; required with SMTP_URL'),
+  ...acquirerSettings,
   ...providerSettings,
 })
 
@@ -141,6 +143,7 @@ export interface ApiConfig {
   /** Of days and instants that name none. */
   timeZone: string
   paygo: PaygoConfig
+  acquirer: AcquirerSettings
   loyalty: LoyaltyConfig
   providers: ProviderConfig
   /** Of `POST /api/return/wait-confirmation`; never the client's choice (docs/contracts.md 4). */
@@ -195,6 +198,7 @@ export function apiConfig(
       isExpiryChecked: settings.PAYGO_CARD_EXPIRY,
       ownersRefund: settings.PAYGO_OWNER_REFUNDS,
     },
+    acquirer: { ACQUIRER_SECONDS: settings.ACQUIRER_SECONDS, ACQUIRER_LATE_SECONDS: settings.ACQUIRER_LATE_SECONDS },
     loyalty: {
       requestsPerSecond: settings.LOYALTY_REQUESTS_PER_SECOND,
       loginsPerMinute: settings.LOYALTY_LOGINS_PER_MINUTE,

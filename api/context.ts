@@ -2,6 +2,7 @@ import type { HttpBindings } from '@hono/node-server'
 import { createMiddleware } from 'hono/factory'
 import type { Registry } from 'prom-client'
 import type { Answers } from '../db/devices/answer-listener.ts'
+import type { Acquirer } from '../db/paygo/acquirer.ts'
 import type { Actor } from '../db/platform/actor.ts'
 import type { Log } from '../db/platform/log.ts'
 import type { Db } from '../db/postgres/connect.ts'
@@ -13,6 +14,8 @@ export interface AppContext {
   db: Db
   answers: Answers
   live: Live
+  /** Who takes and gives back the money. */
+  acquirer: Acquirer
   config: ApiConfig
   log: Log
   /** Where the process counts; `/metrics` prints it. */
@@ -29,7 +32,7 @@ export interface Arrival extends Partial<HttpBindings> {
 /** Hono's context in every surface. `actor` and `sessionId` are there on every route behind `bearer`. */
 export interface Env {
   Bindings: Arrival
-  Variables: Pick<AppContext, 'db' | 'answers' | 'live' | 'config' | 'log'> & {
+  Variables: Pick<AppContext, 'db' | 'answers' | 'live' | 'acquirer' | 'config' | 'log'> & {
     actor: Actor
     /** Which of the actor's sessions it is. */
     sessionId: string
@@ -37,11 +40,12 @@ export interface Env {
 }
 
 /** The first middleware of a surface: hands its routes the ground, and the client the request's id. */
-export const arrive = ({ db, answers, live, config, log }: AppContext) =>
+export const arrive = ({ db, answers, live, acquirer, config, log }: AppContext) =>
   createMiddleware<Env>(async (c, next) => {
     c.set('db', db)
     c.set('answers', answers)
     c.set('live', live)
+    c.set('acquirer', acquirer)
     c.set('config', config)
     c.set('log', log)
     // Before next(): a header set afterwards makes Hono build the response twice (hono 4: measured at 4 x).

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { type HttpBindings, serve } from '@hono/node-server'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { answers } from '../db/devices/answer-listener.ts'
+import { acquirerOf } from '../db/paygo/acquirer-settings.ts'
 import { cardKey, databaseRule, describeSettings, readSettings, secret, startOrExit } from '../db/platform/config.ts'
 import { flagsOf } from '../db/platform/flags.ts'
 import { jsonLog, type Log } from '../db/platform/log.ts'
@@ -40,7 +41,8 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
   const { config, db, log, metrics = new Registry() } = options
   const waiters = await answers(db)
   const streams = live(db, log)
-  const { fetch } = api({ config, db, log, metrics, answers: waiters, live: streams })
+  const acquirer = acquirerOf(db, config.acquirer, (error) => log('acquirer.unheard', { error }))
+  const { fetch } = api({ config, db, log, metrics, answers: waiters, live: streams, acquirer })
   const server = serve({
     // node:http's server gives node:http's bindings, not those of HTTP/2.
     fetch: (request, bindings) => fetch(request, bindings as HttpBindings),

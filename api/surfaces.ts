@@ -3,10 +3,11 @@ import type { AppContext } from './context.ts'
 import { getpro } from './getpro/app.ts'
 import { loyalty } from './loyalty/app.ts'
 import { site } from './pages.ts'
+import { paygo } from './paygo/app.ts'
 import { powerbank } from './powerbank/app.ts'
 
 /** The contracts this house serves. A new one is a line here. */
-const contracts: ((ground: AppContext) => Surface)[] = [powerbank, loyalty, getpro]
+const contracts: ((ground: AppContext) => Surface)[] = [powerbank, loyalty, paygo, getpro]
 
 /** The whole API on a ground: every surface, and the site's own pages about them. */
 export function api(ground: AppContext): ApiRouter {

@@ -7,8 +7,17 @@ const emailCharactersMax = 254
 const passwordCharactersMin = 6
 const passwordCharactersMax = 128
 
+/** Controls, marks of direction, what has no shape, line breaks: they make one name look like another. */
+const isUnseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u2800\u3164\uffa0]/u
+
 /** Somebody's name: `fio`, `full_name`. */
-export const FullName = z.string().trim().min(1).max(nameCharactersMax).openapi({ example: 'Иван Иванов' })
+export const FullName = z
+  .string()
+  .trim()
+  .min(1)
+  .max(nameCharactersMax)
+  .refine((name) => !isUnseen.test(name), 'недопустимые символы: управляющие или невидимые')
+  .openapi({ example: 'Иван Иванов' })
 /** E.164. */
 export const Phone = z
   .string()

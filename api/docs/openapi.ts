@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import type { Surface } from '../app.ts'
 import { both, type Operation } from './shared.ts'
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+/** Of this house. */
+export const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
 }
 

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import type { PointRules } from '../../db/loyalty/points.ts'
 import * as visits from '../../db/loyalty/visits.ts'
 import type { Outcome } from '../../db/messages/inbox.ts'
-import { amount, instantOf, reference } from './fields.ts'
+import { instantOf } from '../instants.ts'
+import { amount, reference } from './fields.ts'
 import { canonical, isOneOf, jsonOf, type Provider, type ReadEvent, Unreadable } from './provider.ts'
 
 /** What 1C must know to tell us something, and what its dates mean. */

@@ -7,6 +7,9 @@ export interface Text {
   body: string
 }
 
+const biometry: Record<string, string> = { fingerprint: 'отпечатку пальца', face: 'лицу', voice: 'голосу' }
+const warning = 'Если это были не вы, смените пароль и сообщите администратору.'
+
 /** The words of each notification, in the language of its readers. A kind that has none does not compile. */
 const texts: { [K in NotificationKind]: (data: NotificationData[K]) => Text } = {
   'user.registered': () => ({
@@ -32,6 +35,22 @@ const texts: { [K in NotificationKind]: (data: NotificationData[K]) => Text } = 
   'loan.written_off': ({ orderId, serialNumber, hours }) => ({
     title: 'Повербанк списан как утерянный',
     body: `Повербанк${serialNumber ? ` ${serialNumber}` : ''} не возвращён за ${hours} ч и списан как утерянный (заказ № ${orderId}). Если он у вас, верните его в любую станцию и сообщите администратору.`,
+  }),
+  'account.locked': ({ minutes }) => ({
+    title: 'Вход временно закрыт',
+    body: `Слишком много неверных попыток входа. Войти можно будет через ${minutes} мин; открытые сеансы продолжают работать.`,
+  }),
+  'password.changed': () => ({
+    title: 'Пароль изменён',
+    body: `Пароль вашей учётной записи изменён, остальные сеансы завершены. ${warning}`,
+  }),
+  'biometric.enrolled': ({ type }) => ({
+    title: 'Подключён вход по биометрии',
+    body: `Для вашей учётной записи подключён вход по ${biometry[type] ?? 'биометрии'}. ${warning}`,
+  }),
+  'biometric.removed': ({ type }) => ({
+    title: 'Вход по биометрии отключён',
+    body: `Для вашей учётной записи отключён вход по ${biometry[type] ?? 'биометрии'}. ${warning}`,
   }),
 }
 

@@ -193,6 +193,13 @@ export async function refresh(tx: Tx, given: Refresh): Promise<Refreshed | 'reus
   return { expiresAt: renewed!.expiresAt, steps: 1 }
 }
 
+/** Whether this session was opened with a password, and no longer ago than so. */
+export async function isFreshlyOpened(q: Queryable, sessionId: string, minutes: number): Promise<boolean> {
+  const [row] = await q`
+    select 1 from sessions where id = ${sessionId} and password_at > now() - make_interval(mins => ${minutes})`
+  return row !== undefined
+}
+
 /** Ends one session of a user, if it is theirs and not over. */
 export async function revoke(tx: Tx, userId: number, sessionId: string): Promise<void> {
   const ended = await tx`

@@ -9,6 +9,10 @@ export interface NotificationData {
   'user.imported': Record<never, never>
   'loan.reminder': { orderId: number; serialNumber: string | null; hours: number }
   'loan.written_off': { orderId: number; serialNumber: string | null; hours: number }
+  'account.locked': { minutes: number }
+  'password.changed': Record<never, never>
+  'biometric.enrolled': { type: string }
+  'biometric.removed': { type: string }
 }
 export type NotificationKind = keyof NotificationData
 
@@ -17,6 +21,10 @@ export interface NotificationAbout {
   key?: string
   /** A password is made when the letter is written, and only its hash is kept. */
   bringsPassword?: boolean
+  /** Whose news it is; the power banks' unless said. */
+  surface?: string
+  /** `app`: shown where they are logged in, and nowhere sent. */
+  channel?: 'email' | 'app'
 }
 
 /**
@@ -28,12 +36,13 @@ export async function notify<K extends NotificationKind>(
   kind: K,
   userIds: readonly number[],
   data: NotificationData[K],
-  { key, bringsPassword = false }: NotificationAbout = {},
+  { key, bringsPassword = false, surface = 'powerbank', channel = 'email' }: NotificationAbout = {},
 ): Promise<void> {
   await tx`
     with written as (
-      insert into notifications (user_id, surface, kind, data, brings_password, key)
-      select i.id, 'powerbank', ${kind}, ${tx.json(data)}, ${bringsPassword},
+      insert into notifications (user_id, surface, kind, data, brings_password, channel, status, sent_at, key)
+      select i.id, ${surface}, ${kind}, ${tx.json(data)}, ${bringsPassword}, ${channel},
+        ${channel === 'app' ? 'sent' : 'queued'}, case when ${channel === 'app'} then now() end,
         ${key ?? null}::text || ' ' || i.id
       from unnest(${[...userIds]}::bigint[]) as i (id)
       on conflict do nothing

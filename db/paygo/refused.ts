@@ -20,6 +20,7 @@ export type PaygoReason =
   | 'refund_not_completed'
   | 'refund_under_way'
   | 'refund_too_much'
+  | 'refund_declined'
   | 'refund_not_for_owners'
   | 'dates_reversed'
 

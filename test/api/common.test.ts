@@ -22,6 +22,9 @@ test('only these routes are open', () => {
     'POST /api/auth/refresh',
     'POST /api/auth/register',
     'POST /api/certificates/verify',
+    'POST /api/v1/auth/biometric',
+    'POST /api/v1/auth/login',
+    'POST /api/v1/auth/refresh',
   ])
   expect(closed.length).toBeGreaterThan(8)
 })
@@ -74,7 +77,8 @@ describe.each(named(closed))('%s', (_, route) => {
       }
     })
 
-  if (route.path.includes('{') && ['GET', 'DELETE'].includes(method))
+  const isWord = route.operation.parameters?.some((one: any) => one.in === 'path' && one.schema.enum)
+  if (route.path.includes('{') && !isWord && ['GET', 'DELETE'].includes(method))
     test('does not know an unknown id', async () => {
       const unknown = await call(method, filled(route.path, 999_999_999), { token: service.token })
       expect(unknown.status).toBe(404)

@@ -34,7 +34,13 @@ const getpro: Dialect = {
   words: ({ error }) => JSON.stringify(error.details),
   size: 'page_size',
 }
-const dialects: Record<string, Dialect> = { powerbank, loyalty, getpro, site: powerbank }
+const paygo: Dialect = {
+  shape: 422,
+  format: { detail: expect.any(String), error_code: expect.stringMatching(/^[A-Z_]+$/), timestamp: expect.any(String) },
+  words: ({ detail, errors = [] }) => [detail, ...errors.map(({ field }: any) => field)].join(),
+  size: 'limit',
+}
+const dialects: Record<string, Dialect> = { powerbank, loyalty, paygo, getpro, site: powerbank }
 
 const surfacesOf = ({ operation }: Route): string[] => operation['x-surfaces']
 
@@ -58,7 +64,9 @@ export const brokenStatus = (route: Route) => (isWebhook(route) ? 400 : dialectO
 /** Somebody who may do everything on every surface. */
 export async function chief({ person, db }: Pick<House, 'person' | 'db'>) {
   const one = await person('service_admin')
-  await db.transaction((tx) => identity.grant(tx, one.id, { surface: 'loyalty', role: 'admin' }))
+  await db.transaction(async (tx) => {
+    for (const surface of ['loyalty', 'paygo'] as const) await identity.grant(tx, one.id, { surface, role: 'admin' })
+  })
   return one
 }
 

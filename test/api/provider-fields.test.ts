@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { instantOf, minorOf, reference } from '../../api/providers/fields.ts'
+import { instantOf } from '../../api/instants.ts'
+import { minorOf, reference } from '../../api/providers/fields.ts'
 import { canonical, isOneOf, jsonOf, Unreadable } from '../../api/providers/provider.ts'
 
 test('hundredths are read exactly, however they are written', () => {

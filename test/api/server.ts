@@ -7,6 +7,7 @@ import { api } from '../../api/surfaces.ts'
 import { sign } from '../../api/token.ts'
 import { answers } from '../../db/devices/answer-listener.ts'
 import * as identity from '../../db/identity/identity.ts'
+import { simulatedAcquirer } from '../../db/paygo/simulated-acquirer.ts'
 import { cardKey } from '../../db/platform/config.ts'
 import type { Log } from '../../db/platform/log.ts'
 import { testDb } from '../postgres.ts'
@@ -35,6 +36,7 @@ export const config: ApiConfig = {
     isExpiryChecked: false,
     ownersRefund: true,
   },
+  acquirer: { ACQUIRER_SECONDS: 1, ACQUIRER_LATE_SECONDS: 2 },
   loyalty: {
     requestsPerSecond: 100_000,
     loginsPerMinute: 100_000,
@@ -80,6 +82,7 @@ async function groundOf(change: Partial<ApiConfig>) {
     db,
     answers: await answers(db),
     live: live(db, log),
+    acquirer: simulatedAcquirer(db, { limitMs: 300, lateMs: 600 }),
     config: { ...config, ...change },
     log,
     metrics: new Registry(),
