@@ -7,6 +7,7 @@ import { biometric, templates } from './biometric.ts'
 import { cards } from './cards.ts'
 import { payments } from './payments.ts'
 import { app } from './surface.ts'
+import { terminalCommands } from './terminal-commands.ts'
 import { terminals } from './terminals.ts'
 import { transactions } from './transactions.ts'
 import { users } from './users.ts'
@@ -23,7 +24,7 @@ export const paygo = (ground: AppContext): Surface =>
       [base, auth],
       [base, biometric],
     ],
-    closed: [leaving, users, templates, cards, transactions, payments, terminals, admin].map(
+    closed: [leaving, users, templates, cards, transactions, payments, terminals, terminalCommands, admin].map(
       (part) => [base, part] as const,
     ),
   })

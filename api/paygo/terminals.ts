@@ -19,11 +19,11 @@ import {
   time,
 } from './surface.ts'
 
-const tags = ['PayGo: терминалы']
+export const tags = ['PayGo: терминалы']
 /** The document knows no pages here: a page is as long as it may be. */
 const rowsMax = 200
 /** Whose business the turnover is. */
-const staff = ['terminal_operator', 'finance_manager', 'admin'] as const
+export const staff = ['terminal_operator', 'finance_manager', 'admin'] as const
 
 export const Status = z.enum(verbs.terminalStatuses)
 
