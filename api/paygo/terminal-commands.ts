@@ -85,9 +85,14 @@ const NewCommand = z
 function given(body: z.output<typeof NewCommand>) {
   const type = body.command_type ?? body.command
   if (type === undefined) throw misshapen(missing('command_type'))
-  const name = body.command_data == null && body.parameters != null ? 'parameters' : 'command_data'
-  const judged = dataOf[type].safeParse(body[name] ?? {})
-  if (judged.success) return { type, data: judged.data }
+  const names = (['command_data', 'parameters'] as const).filter((name) => body[name] != null)
+  const [data] = (names.length > 0 ? names : (['command_data'] as const)).map((name) => dataIn(name, type, body[name]))
+  return { type, data: data! }
+}
+
+function dataIn(name: string, type: CommandType, data: unknown): Record<string, unknown> {
+  const judged = dataOf[type].safeParse(data ?? {})
+  if (judged.success) return judged.data
   const mistakes = mistakesOf(judged.error.issues)
   const fieldOf = (field: string) => (field === 'body' ? name : `${name}.${field}`)
   throw misshapen(...mistakes.map(({ field, message }) => ({ field: fieldOf(field), message })))

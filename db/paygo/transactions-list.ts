@@ -37,17 +37,23 @@ export const seesAll = (actor: Actor) => hasRole(actor, 'admin', 'finance_manage
 const status = (q: Queryable) => q`case t.status when 'authorised' then 'pending' else t.status end`
 const stored = (shown: ShownStatus): TransactionStatus[] => (shown === 'pending' ? ['pending', 'authorised'] : [shown])
 
-/** Somebody's own: theirs, and what was paid with the number of a card that they keep. */
-const mine = (q: Queryable, { userId }: Actor) => q`(t.user_id = ${userId} or t.card_fingerprint = any(array(
-  select c.fingerprint from payment_cards c where c.user_id = ${userId} and c.deleted_at is null)))`
+/**
+ * Somebody's own: theirs, and what was paid with the number of a card that they kept then. Who keeps a found card later
+ * sees nothing of it, and who takes a card away keeps its history.
+ */
+const mine = (q: Queryable, { userId }: Actor) => q`(t.user_id = ${userId} or (
+  t.card_fingerprint = any(array(select c.fingerprint from payment_cards c where c.user_id = ${userId}))
+  and exists (
+    select 1 from payment_cards c where c.user_id = ${userId} and c.fingerprint = t.card_fingerprint
+      and c.created_at <= t.created_at and (c.deleted_at is null or c.deleted_at > t.created_at))))`
 
 /** Two people may keep the same card: everybody is told of their own. */
 const cardId = (q: Queryable, actor: Actor) =>
   seesAll(actor)
     ? q`t.card_id`
     : q`(select c.id from payment_cards c
-        where c.user_id = ${actor.userId} and (c.id = t.card_id or (c.fingerprint = t.card_fingerprint and c.deleted_at is null))
-        order by c.id = t.card_id desc nulls last, c.id limit 1)`
+        where c.user_id = ${actor.userId} and (c.id = t.card_id or c.fingerprint = t.card_fingerprint)
+        order by c.id = t.card_id desc nulls last, c.deleted_at desc nulls first, c.id limit 1)`
 
 const visible = (q: Queryable, actor: Actor) => (seesAll(actor) ? q`true` : mine(q, actor))
 const view = (q: Queryable, actor: Actor) =>
