@@ -99,7 +99,7 @@ describe('a gift', () => {
     const { id: accountId } = await customer()
     const give = (key: string) => (tx: Tx) =>
       subscriptions.gift(tx, null, { accountId, by: { months: 1, days: 0 }, key }, zone)
-    await atOnce(8, give('birthday'))
+    expect(await atOnce(8, give('birthday'))).toEqual({ done: 8, refusals: [] })
     const once = (await subscriptions.of(db.sql, accountId))!
     expect([once.kind, once.anchorMonths]).toEqual(['gift', 1])
     await db.sql`update subscriptions set kind = 'regular' where account_id = ${accountId}`
