@@ -130,7 +130,7 @@ async function openPorts(open: Open, config: GatewayConfig): Promise<Gateway['po
   )
   const mayEnter = connectionGuard(node, config.allow)
   if (config.broker) {
-    open.cluster = await joinCluster(node, config.broker)
+    open.cluster = await joinCluster(node, config.broker, open.byBroker)
     more = brokerHooks(node, config.broker, open.cluster)
   } else if (config.mqtt)
     open.broker = await listenMqtt(node, config, config.mqtt, { mayEnter, terminals: open.byBroker })

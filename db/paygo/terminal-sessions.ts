@@ -1,10 +1,14 @@
 import { type Ended, fail } from '../devices/commands.ts'
 import * as connections from '../devices/connections.ts'
+import { unseal } from '../devices/keys.ts'
 import { recordAll } from '../messages/events.ts'
-import type { Tx } from '../postgres/connect.ts'
+import type { Queryable, Tx } from '../postgres/connect.ts'
+import { sealedKeys } from './terminals.ts'
 import type { TerminalCommandStatus } from './words.ts'
 
 // A terminal's lines, and what ends with them.
+
+const SILENT_ROWS = 200
 
 /** Holds a terminal until the transaction ends. */
 export const hold = (tx: Tx, terminalId: number) => tx`select 1 from devices where id = ${terminalId} for no key update`
@@ -57,4 +61,58 @@ export async function close(tx: Tx, departure: connections.Departure): Promise<v
 export async function unspeakable(tx: Tx, terminalId: number, commandIds: number[]): Promise<void> {
   await hold(tx, terminalId)
   await ended(tx, await fail(tx, terminalId, commandIds, 'no message can carry it'))
+}
+
+/** A terminal as a node behind a broker that is not ours knows it. */
+export interface Behind {
+  terminalId: number
+  terminalCode: string
+  isActive: boolean
+  keys: string[]
+  /** Of its session, if that is open under this name; else null. */
+  epoch: number | null
+}
+
+async function lookedUp(rows: PromiseLike<(Omit<Behind, 'keys'> & { sealed: string[] })[]>, keysSecret: string) {
+  return (await rows).map(
+    ({ sealed, ...row }): Behind => ({ ...row, keys: sealed.map((key) => unseal(key, keysSecret)) }),
+  )
+}
+
+const behindColumns = (q: Queryable, node: string) => q`
+  t.id as terminal_id, t.terminal_code, t.is_active, ds.epoch, ${sealedKeys(q)} as sealed
+  from terminals t left join device_sessions ds on ds.device_id = t.id and ds.node = ${node}
+  where t.deleted_at is null`
+
+/** Whose code is this? Null: nobody's. */
+export async function behind(q: Queryable, node: string, code: string, keysSecret: string): Promise<Behind | null> {
+  const [row] = await lookedUp(q`select ${behindColumns(q, node)} and t.terminal_code = ${code}`, keysSecret)
+  return row ?? null
+}
+
+/** The terminals of these that are open under this name. */
+export async function behindAll(
+  q: Queryable,
+  node: string,
+  ids: readonly number[],
+  keysSecret: string,
+): Promise<Behind[]> {
+  if (ids.length === 0) return []
+  const rows = q`select ${behindColumns(q, node)} and t.id = any(${[...ids]}::bigint[]) and ds.epoch is not null`
+  return await lookedUp(rows as never, keysSecret)
+}
+
+/**
+ * Closes the sessions of terminals that nobody has heard for two heartbeats: behind a broker nobody sees them leave. Any
+ * number of nodes may look; one that is just being worked on is left for the next time.
+ * @returns whose were closed
+ */
+export async function closeSilent(tx: Tx, node: string): Promise<number[]> {
+  const silent = await tx<{ id: number; epoch: number }[]>`
+    select d.id, ds.epoch from devices d join terminals t on t.id = d.id
+      join device_sessions ds on ds.device_id = d.id and ds.node = ${node}
+    where ds.seen_at < now() - make_interval(secs => 2 * ds.heartbeat_seconds + ${connections.ONLINE_SLACK_SECONDS})
+    order by d.id limit ${SILENT_ROWS} for no key update of d skip locked`
+  for (const { id, epoch } of silent) await close(tx, { deviceId: id, node, epoch, reason: 'silent' })
+  return silent.map(({ id }) => id)
 }

@@ -151,14 +151,16 @@ export interface Dialling {
   keys: string[]
 }
 
+/** SQL: the keys that the messages of a terminal (alias `t`) may be signed with, newest first, as they are kept. */
+export const sealedKeys = (q: Queryable) => q`
+  array(select key_ciphertext from device_keys
+    where device_id = t.id and (valid_until is null or valid_until > now()) order by id desc limit 2)`
+
 /** Whose code is this? Null: nobody's. */
 export async function identify(q: Queryable, terminalCode: string, keysSecret: string): Promise<Dialling | null> {
   if (!isTerminalCode(terminalCode)) return null
   const [terminal] = await q<(Omit<Dialling, 'keys'> & { sealed: string[] })[]>`
-    select t.id as terminal_id, d.serial, t.is_active, array(
-      select key_ciphertext from device_keys
-      where device_id = t.id and (valid_until is null or valid_until > now()) order by id desc limit 2
-    ) as sealed
+    select t.id as terminal_id, d.serial, t.is_active, ${sealedKeys(q)} as sealed
     from terminals t join devices d on d.id = t.id where t.terminal_code = ${terminalCode} and t.deleted_at is null`
   if (!terminal) return null
   const { sealed, ...known } = terminal

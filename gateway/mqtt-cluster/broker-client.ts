@@ -57,7 +57,7 @@ export interface Incoming {
 }
 
 /** Our connection to the broker, which it makes again whenever it is lost. */
-interface BrokerClient {
+export interface BrokerClient {
   isOpen(): boolean
   /** True when the broker brings each message to one node of the group; null as long as that is not known. */
   isShared(): boolean | null

@@ -1,9 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import * as credentials from '../../db/devices/mqtt-credentials.ts'
-import { topicOf } from '../../protocol/cabinet-mqtt/index.ts'
+import { identify, identifyByKey, isTerminalCode } from '../../db/paygo/terminals.ts'
 import { count } from '../counts.ts'
 import type { More } from '../http.ts'
+import { deviceTopicOf } from '../mqtt/device-topics.ts'
 import type { GatewayNode } from '../node.ts'
 import type { BrokerAccess } from './broker-client.ts'
 import type { Cluster } from './membership.ts'
@@ -93,6 +94,10 @@ async function mayEnter(desk: Desk, { username: name, password: secret, clientid
     const isOurs = access.password !== null && isSame(password, access.password)
     return { isAllowed: isOurs, isOurs }
   }
+  if (isTerminalCode(username)) {
+    const terminal = await identifyByKey(node.db.sql, { username, password: Buffer.from(password) }, node.keysSecret)
+    return { isAllowed: terminal !== null && (clientId === '' || clientId === username) }
+  }
   const credential = await credentials.check(node.db.sql, username, Buffer.from(password))
   if (!credential || credential.deviceId === null) return denied
   // Under another's id it would end that device's connection (MQTT 3.1.4-2).
@@ -103,15 +108,21 @@ async function mayEnter(desk: Desk, { username: name, password: secret, clientid
 async function mayUse(desk: Desk, { username: name, topic: wanted, action, acc }: Question): Promise<Verdict> {
   const username = text(name)
   if (isOurName(desk, username)) return { isAllowed: true, isOurs: true }
-  const topic = topicOf(text(wanted))
+  const topic = deviceTopicOf(text(wanted))
   const wish = wishes[text(action ?? acc)]
   if (!topic || !wish) return denied
-  const device = await credentials.holder(desk.node.db.sql, username)
-  if (device?.kind !== 'cabinet' || device.deviceId === null || device.serial !== topic.uuid) return denied
+  const { db, keysSecret } = desk.node
+  if (topic.kind === 'terminal') {
+    // What it says is signed; who it is, its first message says.
+    if (username !== topic.name || !(await identify(db.sql, username, keysSecret))) return denied
+    return { isAllowed: wish.every((one) => (one === 'publish') === (topic.channel === 'update')) }
+  }
+  const device = await credentials.holder(db.sql, username)
+  if (device?.kind !== 'cabinet' || device.deviceId === null || device.serial !== topic.name) return denied
   const may = { publish: topic.channel !== 'get', subscribe: topic.channel !== 'update' }
   if (!wish.every((one) => may[one])) return denied
   // It subscribes to its commands once after it has dialled, so this is its login.
-  if (topic.channel === 'get' && text(action ?? acc) !== '1') await desk.cluster.loggedIn(topic.uuid)
+  if (topic.channel === 'get' && text(action ?? acc) !== '1') await desk.cluster.loggedIn(topic.name)
   return { isAllowed: true }
 }
 

@@ -1,19 +1,27 @@
 import { createHash } from 'node:crypto'
+import type { Registry } from 'prom-client'
 import { COMMAND_CHANNEL, DEVICE_CHANNEL } from '../../db/postgres/channels.ts'
 import { sweep } from '../../db/powerbank/janitor.ts'
 import { lookAtAll } from '../../db/powerbank/mqtt-stations.ts'
 import type { Command } from '../../protocol/cabinet.ts'
-import { qosOf, topics } from '../../protocol/cabinet-mqtt/index.ts'
+import { qosOf } from '../../protocol/cabinet-mqtt/index.ts'
+import { topicOf as terminalTopicOf } from '../../protocol/terminal-iso8583/topics.ts'
 import { type Dispatcher, dispatcher } from '../dispatcher.ts'
 import { gauge } from '../metrics.ts'
+import { cabinetOwner, terminalOwner } from '../mqtt/device-topics.ts'
 import type { GatewayNode } from '../node.ts'
 import { every } from '../patience.ts'
-import { type BrokerAccess, brokerClient, type Incoming } from './broker-client.ts'
+import type { Addressee } from '../sessions.ts'
+import { type BrokerTerminals, brokerTerminals } from '../terminal/broker-terminals.ts'
+import type { MqttTerminals } from '../terminal/mqtt-login.ts'
+import { type BrokerAccess, type BrokerClient, brokerClient, type Incoming } from './broker-client.ts'
 import { type Devices, devices } from './known-devices.ts'
-import { worker } from './worker.ts'
+import { type Worker, worker } from './worker.ts'
 
 /** What cabinets say (docs/protocol.md 5.2). */
-const filters = ['/powerbank/+/user/update', '/powerbank/+/user/heart']
+const cabinetFilters = ['/powerbank/+/user/update', '/powerbank/+/user/heart']
+/** What terminals say (docs/protocol.md 7.1). */
+const terminalFilters = ['terminals/+/up']
 
 /** This node's part in a broker that is not ours. */
 export interface Cluster {
@@ -47,6 +55,8 @@ interface Member {
   node: GatewayNode
   name: string
   known: Devices
+  /** Null: none are listened for. */
+  terminals: BrokerTerminals | null
   bell: Dispatcher
   /** Something may have been said to nobody since all cabinets were last asked what they hold. */
   hasMissed: boolean
@@ -54,7 +64,7 @@ interface Member {
 
 /** Writes by the clock what this node has heard, and asks what it may have missed. @returns what stops it */
 function startWriting(member: Member): () => Promise<void> {
-  const { node, name, known, bell } = member
+  const { node, name, known, terminals, bell } = member
   const { db, limits, clock } = node
   let writtenAt = clock.now
 
@@ -76,6 +86,7 @@ function startWriting(member: Member): () => Promise<void> {
       const { now } = clock
       if (now - writtenAt < limits.seenIntervalMs) return
       await known.write(writtenAt)
+      await terminals?.write(writtenAt)
       writtenAt = now
       // A bell that was lost costs no more than this interval.
       bell.ringAll()
@@ -85,22 +96,70 @@ function startWriting(member: Member): () => Promise<void> {
   })
 }
 
+const filtersOf = (terminals: BrokerTerminals | null) => [...cabinetFilters, ...(terminals ? terminalFilters : [])]
+
+function numbers(registry: Registry, client: BrokerClient, known: Devices): void {
+  gauge(registry, 'voltbay_broker_up', '1 while this node is subscribed at the broker', () => Number(client.isOpen()))
+  gauge(registry, 'voltbay_broker_cabinets', 'Cabinets behind the broker that this node remembers', known.count)
+}
+
+/** Hands a message to whom its topic is for. */
+function heard(terminals: BrokerTerminals | null, work: Worker, message: Incoming): void {
+  const topic = terminalTopicOf(message.topic)
+  if (topic && terminals) terminals.take(topic.terminalCode, message)
+  else work.take(message)
+}
+
+/** Listens to the bells of commands and of devices that have changed. @returns what ends it */
+async function hearBells({ node: { db }, known, terminals, bell }: Member): Promise<() => Promise<void>> {
+  const unlisten = await Promise.all([
+    db.listen(COMMAND_CHANNEL, (deviceId) => bell.ring(Number(deviceId)), bell.ringAll),
+    db.listen(DEVICE_CHANNEL, (deviceId) => {
+      known.forget(Number(deviceId))
+      terminals?.forget(Number(deviceId))
+    }),
+  ])
+  return async () => void (await Promise.all(unlisten.map((stop) => stop())))
+}
+
+/** Brings commands to devices behind the broker, of either kind. */
+function bellOf(
+  { node, name, known, terminals }: Pick<Member, 'node' | 'name' | 'known' | 'terminals'>,
+  client: () => BrokerClient,
+): Dispatcher {
+  const { db, log, counts, metrics } = node
+  return dispatcher<Addressee>({
+    ...{ name, db, log, counts, observe: metrics.observe },
+    sessions: { get: (deviceId) => known.get(deviceId) ?? terminals?.get(deviceId) },
+    async prepare(rows) {
+      await known.prepare(rows)
+      await terminals?.prepare(rows.filter(({ deviceId }) => !known.get(deviceId)))
+    },
+    isOpen: () => client().isOpen(),
+    send({ serial, handlers }, bytes, command) {
+      if (handlers.kind === 'terminal') client().publish(terminalOwner(serial).down, bytes, { qos: 0 })
+      else client().publish(cabinetOwner(serial).down, bytes, { qos: qosTo(command as Command) })
+    },
+  })
+}
+
 /**
  * Becomes one of the gateway nodes behind a broker. A broker that is away is dialled until it is there. Each cabinet's
  * reports are worked off one after the other, and acknowledged after their commit. (The order between nodes is the
  * broker's: where it can share by topic or by client, it should.)
  */
-export async function joinCluster(node: GatewayNode, access: BrokerAccess): Promise<Cluster> {
-  const { db, log, counts, limits } = node
-  const { observe, registry } = node.metrics
+export async function joinCluster(
+  node: GatewayNode,
+  access: BrokerAccess,
+  byBroker: MqttTerminals | null = null,
+): Promise<Cluster> {
+  const { log, limits, metrics } = node
   const name = nameOf(access)
   const known = devices(node, name)
-  const bell = dispatcher({
-    ...{ name, db, log, counts, observe, sessions: known, prepare: known.prepare },
-    isOpen: () => client.isOpen(),
-    send: ({ serial }, bytes, command: Command) => client.publish(topics(serial).get, bytes, { qos: qosTo(command) }),
-  })
-  const member: Member = { node, name, known, bell, hasMissed: false }
+  const publish = (topic: string, bytes: Buffer) => client.publish(topic, bytes, { qos: 0 })
+  const terminals = byBroker && brokerTerminals({ node, name, terminals: byBroker, bell: () => bell, publish })
+  const bell = bellOf({ node, name, known, terminals }, () => client)
+  const member: Member = { node, name, known, terminals, bell, hasMissed: false }
   const echo = ({ topic, payload, qos }: Incoming) =>
     client.publish(topic, payload, { qos: qos === 0 ? 0 : 1, isEcho: true })
   const missed = () => {
@@ -111,15 +170,12 @@ export async function joinCluster(node: GatewayNode, access: BrokerAccess): Prom
     if (!isKept) missed()
     bell.ringAll()
   }
-  const awayMsMax = limits.brokerAwayMsMax
-  const client = brokerClient({ access, awayMsMax, filters, log, onReady, onMessage: work.take, onFlood: missed })
-  gauge(registry, 'voltbay_broker_up', '1 while this node is subscribed at the broker', () => Number(client.isOpen()))
-  gauge(registry, 'voltbay_broker_cabinets', 'Cabinets behind the broker that this node remembers', known.count)
+  const onMessage = (message: Incoming) => heard(terminals, work, message)
+  const hears = { filters: filtersOf(terminals), onReady, onMessage, onFlood: missed }
+  const client = brokerClient({ access, awayMsMax: limits.brokerAwayMsMax, log, ...hears })
+  numbers(metrics.registry, client, known)
   const stopWriting = startWriting(member)
-  const unlisten = await Promise.all([
-    db.listen(COMMAND_CHANNEL, (stationId) => bell.ring(Number(stationId)), bell.ringAll),
-    db.listen(DEVICE_CHANNEL, (stationId) => known.forget(Number(stationId))),
-  ])
+  const deafen = await hearBells(member)
   return {
     name,
     isOpen: client.isOpen,
@@ -132,8 +188,9 @@ export async function joinCluster(node: GatewayNode, access: BrokerAccess): Prom
     async close() {
       await client.deafen()
       await work.finish()
+      await terminals?.finish()
       await stopWriting()
-      await Promise.all(unlisten.map((stop) => stop()))
+      await deafen()
       await bell.settled()
       await client.close()
     },

@@ -107,7 +107,8 @@ function keep(frame: Buffer): Buffer {
   return copy
 }
 
-function codec(terminalCode: string, carrier: Carrier, { keys, cardKey }: Secrets): Codec {
+/** The translator of a terminal that is known already. */
+export function codec(terminalCode: string, carrier: Carrier, { keys, cardKey }: Secrets): Codec {
   const ring = ringOf(keys)
   const fingerprint = hmacOf(cardKey, 'hex')
   let lastTpdu: Buffer | null = null

@@ -1,5 +1,5 @@
 /** ISO 8583:1987 as payment terminals speak it: the same messages in frames over TCP and as payloads over MQTT. */
-export { greet } from './codec.ts'
+export { codec, greet } from './codec.ts'
 export { deviceCodec } from './device.ts'
 export { definitions } from './dialect.ts'
 export { carrierOf, explainMessage, isMessage } from './explain.ts'
