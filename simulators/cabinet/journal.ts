@@ -1,7 +1,5 @@
 import type { Acknowledgement, BankId, Command, Report } from '../../protocol/cabinet.ts'
-
-/** Older entries are forgotten: a cabinet may run for weeks. */
-const entriesMax = 5_000
+import * as journals from '../journal.ts'
 
 /** What happened to the metal, whoever was told about it. */
 export const acts = ['ejected', 'inserted', 'pulled', 'jammed', 'freed', 'restarted'] as const
@@ -23,8 +21,8 @@ export type Happening =
   | { event: 'asked'; question: Question; answer: string }
   | { event: 'did'; act: Act; slot?: number; bankId?: BankId }
 
-/** `number` counts from 0 and never repeats; `at` is Unix milliseconds. */
-export type Entry = Happening & { number: number; at: number }
+/** What happened, and when. */
+export type Entry = journals.Entry<Happening>
 
 /** The short name of what happened: the kind of a report, command or acknowledgement, the act, or the event itself. */
 export function kindOf(entry: Happening): string {
@@ -35,60 +33,11 @@ export function kindOf(entry: Happening): string {
   return entry.event === 'did' ? entry.act : entry.event
 }
 
-/** All that happened to a cabinet, to be asserted afterwards or awaited. */
-export interface Journal {
-  readonly entries: readonly Entry[]
-  /** The number the next entry will have. */
-  readonly now: number
-  add(happening: Happening): void
-  /**
-   * The first entry that matches, from `since` on (default: from now on), waited for if need be.
-   * @throws whatever reason `signal` is aborted with
-   */
-  next(match: (entry: Entry) => boolean, options?: { since?: number; signal?: AbortSignal }): Promise<Entry>
-  /** Calls for every entry to come, until the returned function is called. */
-  watch(observer: (entry: Entry) => void): () => void
-}
+/** All that happened to a cabinet. */
+export type Journal = journals.Journal<Happening>
 
 /** An empty journal. */
-export function journal(): Journal {
-  const entries: Entry[] = []
-  const observers = new Set<(entry: Entry) => void>()
-  let now = 0
-  const watch: Journal['watch'] = (observer) => {
-    observers.add(observer)
-    return () => void observers.delete(observer)
-  }
-  return {
-    entries,
-    get now() {
-      return now
-    },
-    add(happening) {
-      const entry = { ...happening, number: now++, at: Date.now() }
-      entries.push(entry)
-      if (entries.length > entriesMax) entries.shift()
-      for (const observer of [...observers]) observer(entry)
-    },
-    watch,
-    next(match, { since = now, signal } = {}) {
-      const found = entries.find((entry) => entry.number >= since && match(entry))
-      if (found) return Promise.resolve(found)
-      return new Promise((resolve, reject) => {
-        const leave = watch((entry) => {
-          if (!match(entry)) return
-          leave()
-          resolve(entry)
-        })
-        const giveUp = () => {
-          leave()
-          reject(signal?.reason)
-        }
-        signal?.addEventListener('abort', giveUp, { once: true })
-      })
-    },
-  }
-}
+export const journal = (): Journal => journals.journal<Happening>()
 
 const secret = (name: string, value: unknown) => (name === 'password' ? '***' : value)
 

@@ -1,29 +1,14 @@
-import { setTimeout as after } from 'node:timers/promises'
 import type { Report } from '../../protocol/cabinet.ts'
-import { durationOf, durationText } from '../options.ts'
+import * as scripts from '../script.ts'
+import { act, endings, has, hexOf, plain, type Step, usageOf, type Verb, waits, wantedOf } from '../script.ts'
 import { commandKinds } from './behaviours.ts'
 import { bankIdOf, nextBank } from './box.ts'
 import { faultNames, isFault } from './faults.ts'
-import { acts, type Entry, kindOf } from './journal.ts'
+import { acts, type Entry, type Happening, kindOf } from './journal.ts'
 import type { Cabinet } from './simulated-cabinet.ts'
 
-const withinMilliseconds = 30_000
-const stepsMax = 10_000
-
-/** Where a script is: the journal number up to which it has looked, and the cabinet it plays. */
-interface Stage {
-  cabinet: Cabinet
-  seen: number
-  quit: boolean
-}
-type Step = (stage: Stage) => void | Promise<void>
-
-/** One line of a script, read but not run. */
-export interface ScriptLine {
-  line: number
-  text: string
-  step: Step
-}
+/** One line of a cabinet's script. */
+export type ScriptLine = scripts.ScriptLine<Cabinet>
 
 function number(text = ''): number {
   if (!/^\d{1,3}$/.test(text)) throw new RangeError(`"${text}" is no slot or number`)
@@ -45,57 +30,11 @@ function isRefusal(entry: Entry, named: readonly string[]): boolean {
 /** `eject slot=3`: what was heard, done or happened to the link; never what the cabinet itself said. */
 function matcher([kind = '', ...fields]: string[]): (entry: Entry) => boolean {
   if (!words.includes(kind)) throw new RangeError(`"${kind}" never happens: one of ${words.join(', ')} does`)
-  const wanted = fields.map((field) => {
-    const [name = '', value] = field.split('=', 2)
-    if (value === undefined) throw new RangeError(`"${field}" is no field=value`)
-    return [name, value] as const
-  })
+  const wanted = wantedOf(fields)
   const named = wanted.map(([name]) => name)
   return (entry) => {
-    if (entry.event === 'said' || kindOf(entry) !== kind) return false
-    if (isRefusal(entry, named)) return false
-    const about = entry.event === 'heard' ? entry.words : entry
-    return wanted.every(([name, value]) => String(Object.entries(about).find(([key]) => key === name)?.[1]) === value)
-  }
-}
-
-/** The words before `marker`, and the duration behind it. */
-function timed(given: string[], marker: string, standard?: number): [string[], number] {
-  const at = given.lastIndexOf(marker)
-  if (at >= 0) return [given.slice(0, at), durationOf(given.slice(at + 1).join(' '))]
-  if (standard === undefined) throw new RangeError(`"${marker} 5s" is missing`)
-  return [given, standard]
-}
-
-/** The next match after what was seen, or null when time is up. */
-async function sight(stage: Stage, match: (entry: Entry) => boolean, milliseconds: number): Promise<Entry | null> {
-  const signal = AbortSignal.timeout(milliseconds)
-  try {
-    const entry = await stage.cabinet.journal.next(match, { since: stage.seen, signal })
-    stage.seen = entry.number + 1
-    return entry
-  } catch (error) {
-    if (!signal.aborted) throw error
-    return null
-  }
-}
-
-function wait(given: string[]): Step {
-  const [what, milliseconds] = timed(given, 'within', withinMilliseconds)
-  const match = matcher(what)
-  return async (stage) => {
-    if (await sight(stage, match, milliseconds)) return
-    const closed = stage.cabinet.journal.entries.findLast(({ event }) => event === 'closed')
-    const last = closed?.event === 'closed' ? `; the link was closed last: ${closed.reason}` : ''
-    throw new Error(`did not happen within ${durationText(milliseconds)}${last}`)
-  }
-}
-
-function never(given: string[]): Step {
-  const [what, milliseconds] = timed(given, 'for')
-  const match = matcher(what)
-  return async (stage) => {
-    if (await sight(stage, match, milliseconds)) throw new Error('happened')
+    if (entry.event === 'said' || kindOf(entry) !== kind || isRefusal(entry, named)) return false
+    return has(entry.event === 'heard' ? entry.words : entry, wanted)
   }
 }
 
@@ -106,7 +45,7 @@ const facts: Record<string, (cabinet: Cabinet, subject: string) => string> = {
   link: ({ online }) => (online ? 'online' : 'offline'),
 }
 
-function expect(given: string[]): Step {
+function expect(given: string[]): Step<Cabinet> {
   const [subject = '', ...rest] = given
   const fact = facts[subject]
   const wanted = rest.at(-1)
@@ -114,54 +53,37 @@ function expect(given: string[]): Step {
     throw new RangeError('expect slot 3 empty, slot 3 BANK, banks 4, volume 5, link online or link offline')
   if (subject === 'slot') number(rest[0])
   const want = subject === 'slot' && wanted !== 'empty' ? bankIdOf(wanted) : wanted
-  return ({ cabinet }) => {
-    const found = fact(cabinet, rest[0] ?? '')
+  return ({ device }) => {
+    const found = fact(device, rest[0] ?? '')
     if (found !== want) throw new Error(`it is ${found}`)
   }
 }
 
-const act =
-  (work: (cabinet: Cabinet) => void): Step =>
-  ({ cabinet }) =>
-    work(cabinet)
-
-function fault([name = '']: string[]): Step {
+function fault([name = '']: string[]): Step<Cabinet> {
   if (!isFault(name)) throw new RangeError(`"${name}" is no fault: ${faultNames.join(', ')}`)
   return act((cabinet) => cabinet.toggle(name))
 }
 
-function send([hex = '']: string[]): Step {
-  if (!/^([0-9a-f]{2})+$/i.test(hex)) throw new RangeError('send needs bytes in hex')
-  return act((cabinet) => cabinet.send(Buffer.from(hex, 'hex')))
+function send([hex]: string[]): Step<Cabinet> {
+  const bytes = hexOf(hex)
+  return act((cabinet) => cabinet.send(bytes))
 }
 
-function insert([slot, bank]: string[]): Step {
+function insert([slot, bank]: string[]): Step<Cabinet> {
   const at = number(slot)
   const bankId = bank === undefined ? undefined : bankIdOf(bank)
-  return act((cabinet) => void cabinet.insert(bankId ?? nextBank(cabinet.box), at))
-}
-
-interface Verb {
-  usage: string
-  doc: string
-  read(words: string[]): Step
+  return act((cabinet) => cabinet.insert(bankId ?? nextBank(cabinet.box), at))
 }
 
 const onSlot =
   (work: (cabinet: Cabinet, slot: number) => void) =>
   ([slot]: string[]) => {
     const at = number(slot)
-    return act((cabinet) => work(cabinet, at))
+    return act<Cabinet>((cabinet) => work(cabinet, at))
   }
-const plain = (work: (cabinet: Cabinet) => void) => () => act(work)
 
-const verbs: Record<string, Verb> = {
-  wait: {
-    usage: 'wait WHAT [FIELD=VALUE …] [within 30s]',
-    doc: 'until it happens, looking on from where the last wait ended',
-    read: wait,
-  },
-  never: { usage: 'never WHAT [FIELD=VALUE …] for 5s', doc: 'fails if it does happen', read: never },
+const verbs: Record<string, Verb<Cabinet>> = {
+  ...waits<Happening, Cabinet>(matcher),
   expect: { usage: 'expect slot 3 empty', doc: 'or: slot 3 BANK, banks 4, volume 5, link online', read: expect },
   insert: {
     usage: 'insert SLOT [BANK]',
@@ -181,26 +103,12 @@ const verbs: Record<string, Verb> = {
   },
   fault: { usage: 'fault NAME[=VALUE]', doc: 'turn a fault on, or off again', read: fault },
   send: { usage: 'send HEX', doc: 'any bytes', read: send },
-  sleep: {
-    usage: 'sleep 500ms',
-    doc: 'do nothing',
-    read([time]) {
-      const milliseconds = durationOf(time)
-      return () => after(milliseconds)
-    },
-  },
-  quit: {
-    usage: 'quit',
-    doc: 'the end, as is the end of the script',
-    read: () => (stage) => {
-      stage.quit = true
-    },
-  },
+  ...endings,
 }
 
 /** The language, for --help. */
 export const scriptHelp: string = [
-  ...Object.values(verbs).map(({ usage, doc }) => `  ${usage.padEnd(40)} ${doc}`),
+  ...usageOf(verbs),
   'One action a line; # begins a comment. The exit code is 1 when a wait, never or expect fails.',
   'WHAT is a command or acknowledgement heard, something done to the metal, or the state of the link:',
   `  ${words.slice(0, 8).join(' ')}`,
@@ -209,38 +117,8 @@ export const scriptHelp: string = [
   `  ${words.slice(25).join(' ')}`,
 ].join('\n')
 
-/**
- * A script read whole, so that a mistake in its last line shows before its first is run.
- * @throws RangeError with the number of the line
- */
-export function readScript(text: string): ScriptLine[] {
-  const lines = text.split('\n').map((line, at) => ({ line: at + 1, text: line.replace(/#.*/, '').trim() }))
-  const spoken = lines.filter(({ text }) => text !== '')
-  if (spoken.length > stepsMax) throw new RangeError(`a script of more than ${stepsMax} steps`)
-  return spoken.map(({ line, text }) => {
-    const [verb = '', ...given] = text.split(/\s+/)
-    try {
-      const found = Object.hasOwn(verbs, verb) && verbs[verb]
-      if (!found) throw new RangeError(`"${verb}" is none of ${Object.keys(verbs).join(', ')}`)
-      return { line, text, step: found.read(given) }
-    } catch (error) {
-      throw new RangeError(`line ${line}: ${text}: ${error instanceof Error ? error.message : error}`, { cause: error })
-    }
-  })
-}
+/** A cabinet's script. @throws RangeError with the number of the line */
+export const readScript = (text: string): ScriptLine[] => scripts.readScript(verbs, text)
 
-/**
- * Plays a script to its end.
- * @throws Error with the number of the line that failed
- */
-export async function play(cabinet: Cabinet, script: readonly ScriptLine[]): Promise<void> {
-  const stage: Stage = { cabinet, seen: 0, quit: false }
-  for (const { line, text, step } of script) {
-    try {
-      await step(stage)
-    } catch (error) {
-      throw new Error(`line ${line}: ${text}: ${error instanceof Error ? error.message : error}`, { cause: error })
-    }
-    if (stage.quit) return
-  }
-}
+/** Plays a script to its end. @throws Error with the number of the line that failed */
+export const play = (cabinet: Cabinet, script: readonly ScriptLine[]): Promise<void> => scripts.play(cabinet, script)
