@@ -1,5 +1,5 @@
 import { connect, isIP, type Socket } from 'node:net'
-import type { ServerAddress } from './cabinet/box.ts'
+import { connect as connectTls, type SecureContextOptions } from 'node:tls'
 
 const keepAliveMilliseconds = 60_000
 const askMilliseconds = 15_000
@@ -17,33 +17,35 @@ export function mayDial(host: string, allowRemote: boolean): void {
   if (!allowRemote && !isLoopback(host)) throw new RangeError(`${host} is not this machine: say --allow-remote`)
 }
 
-/** How a simulated cabinet dials. @throws RangeError see `mayDial`, also when 0x63 moved the cabinet */
+/** Where to dial, as a device was told it. */
+interface Address {
+  host: string
+  port: string | number
+}
+
+/**
+ * How a simulated device dials. @param tls whom it believes; absent: in the clear
+ * @throws RangeError see `mayDial`, also when the server moved the device
+ */
 export const dialer =
-  (allowRemote: boolean) =>
-  ({ host, port }: Pick<ServerAddress, 'host' | 'port'>): Socket => {
+  (allowRemote: boolean, tls?: Pick<SecureContextOptions, 'ca'>) =>
+  ({ host, port }: Address): Socket => {
     mayDial(host, allowRemote)
-    return connect({
-      host,
-      port: Number(port),
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: keepAliveMilliseconds,
-    })
+    const keepAlive = { keepAlive: true, keepAliveInitialDelay: keepAliveMilliseconds }
+    const where = { host, port: Number(port), noDelay: true, ...keepAlive }
+    // An address is no server name (RFC 6066).
+    return tls ? connectTls({ ...where, ...tls, ...(isIP(host) === 0 && { servername: host }) }) : connect(where)
   }
 
 /** The doors of a cabinet that speaks HTTP as well. */
 export interface Doors {
-  dial(server: Pick<ServerAddress, 'host' | 'port'>): Socket
+  dial(server: Address): Socket
   /** Absent: it cannot speak HTTP. */
   ask?: Ask
 }
 
 /** Something to be said to an HTTP server, whose answer is text. */
-export type Ask = (
-  server: Pick<ServerAddress, 'host' | 'port'>,
-  path: string,
-  body: string | Buffer<ArrayBuffer>,
-) => Promise<string>
+export type Ask = (server: Address, path: string, body: string | Buffer<ArrayBuffer>) => Promise<string>
 
 /**
  * How a simulated cabinet asks over HTTP; whatever the status is, the answer says it in its own words (docs/protocol.md 5.1).

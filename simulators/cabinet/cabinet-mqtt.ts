@@ -5,6 +5,7 @@ import * as mqtt from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
 import type { Doors } from '../dial.ts'
 import { switchOff } from '../line.ts'
+import { deafen, endAfterWrites } from '../mqtt-client.ts'
 import { banksOf } from './box.ts'
 import * as http from './cabinet-http.ts'
 import { flipped } from './frame-faults.ts'
@@ -21,7 +22,7 @@ import {
   startHeartbeats,
 } from './machine.ts'
 import { isSayable, refusalOf, wifiFrame, worded } from './mqtt-firmware.ts'
-import { deafen, endAfterWrites, isOurs, type MqttLineSettings, type MqttMachine, reboot, wake } from './mqtt-line.ts'
+import { isOurs, type MqttLineSettings, type MqttMachine, reboot, wake } from './mqtt-line.ts'
 import { type Cabinet, simulated } from './simulated-cabinet.ts'
 
 /** Where MQTT itself says it there are no bytes of the cabinet's to show. */
@@ -154,7 +155,7 @@ const wireOf = (of: () => Volinks): Volinks['wire'] => ({
     // Every stream of this wire is a socket.
     endAfterWrites(stream as Socket)
   },
-  deafen: () => deafen(of()),
+  deafen: () => deafen(of().client, of().stream),
   canSay: (report) => canSay(of(), report),
   frameOf: (report) => (report.kind === 'login' ? nothing : of().codec.say(report)),
   // The last byte is the check byte (5.3).

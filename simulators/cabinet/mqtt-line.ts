@@ -1,14 +1,12 @@
 import type { Socket } from 'node:net'
-import { MqttClient } from 'mqtt'
+import type { MqttClient } from 'mqtt'
 import type * as mqtt from '../../protocol/cabinet-mqtt/index.ts'
 import type { Doors } from '../dial.ts'
 import { begin, hangUp, type LineSettings, later, reasonOf } from '../line.ts'
+import { clientOn } from '../mqtt-client.ts'
 import type { Web } from './cabinet-http.ts'
 import * as http from './cabinet-http.ts'
 import type { Machine, MachineSettings } from './machine.ts'
-
-const keepaliveSeconds = 120
-const connackMilliseconds = 30_000
 
 /** How a cabinet finds its broker and keeps its link. */
 export interface MqttLineSettings extends LineSettings {
@@ -49,7 +47,7 @@ export async function wake(line: MqttMachine): Promise<void> {
 function dial(line: MqttMachine, broker: mqtt.BrokerLogin) {
   const socket = begin(line, () => line.doors.dial({ host: broker.host, port: `${broker.port}` }))
   if (!socket) return
-  const client = clientOn(socket, broker, line.settings)
+  const client = clientOn(socket, { ...broker, isPersistent: line.settings.isPersistent })
   line.client = client
   socket.once('connect', () => line.on.dialled())
   socket.once('close', () => client.end(true))
@@ -68,20 +66,6 @@ function dial(line: MqttMachine, broker: mqtt.BrokerLogin) {
 /** True until it is forsaken or about to end: after that it hears nothing. */
 export const isOurs = (line: Machine, stream: Machine['stream']): boolean => line.stream === stream && !line.farewell
 
-const clientOn = (socket: Socket, { clientId, username, password }: mqtt.BrokerLogin, settings: MqttLineSettings) =>
-  new MqttClient(() => socket, {
-    protocolVersion: 4,
-    clientId,
-    username,
-    password,
-    clean: !settings.isPersistent,
-    keepalive: keepaliveSeconds,
-    connectTimeout: connackMilliseconds,
-    // A link for one life: what is said again, and when, is the firmware's to decide.
-    reconnectPeriod: 0,
-    resubscribe: false,
-  })
-
 function subscribe(line: MqttMachine, client: MqttClient, socket: Socket) {
   const { get, heart } = line.topics
   line.journal.add({ event: 'connected' })
@@ -92,21 +76,8 @@ function subscribe(line: MqttMachine, client: MqttClient, socket: Socket) {
   })
 }
 
-/** Ends a link after what was written on it. */
-export function endAfterWrites(socket: Socket): void {
-  // mqtt.js holds back what it writes until the end of the turn.
-  setImmediate(() => (socket.connecting ? socket.destroy() : socket.destroySoon()))
-}
-
 /** Power off and on: a boot begins with asking for the broker. */
 export function reboot(line: MqttMachine, reason: string): void {
   if (line.web) line.broker = undefined
   hangUp(line, reason, line.settings.bootSeconds ?? 8)
-}
-
-/** Its client does nothing more for a link that is about to be forsaken. */
-export function deafen({ client, stream }: MqttMachine): void {
-  client?.keepaliveManager?.destroy()
-  stream?.unpipe()
-  stream?.pause()
 }
