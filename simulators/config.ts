@@ -6,9 +6,10 @@ const ports = {
   B: { setting: 'CABINET_PORT', standard: 9066 },
   mqtt: { setting: 'CABINET_HTTP_PORT', standard: 9068 },
   broker: { setting: 'MQTT_PORT', standard: 1883 },
+  terminal: { setting: 'TERMINAL_PORT', standard: 9067 },
 } as const
 
-/** Whom a simulator dials: a cabinet by its dialect, `mqtt` at its bootstrap, a broker. */
+/** Whom a simulator dials: a cabinet by its dialect, `mqtt` at its bootstrap, a broker, a terminal its host. */
 export type Door = keyof typeof ports
 
 /**

@@ -162,16 +162,19 @@ export function readScript<T>(verbs: Record<string, Verb<T>>, text: string): Scr
 
 /**
  * Plays a script to its end.
+ * @param since the journal number from which on it looks
+ * @returns the number up to which it has looked
  * @throws Error with the number of the line that failed
  */
-export async function play<T>(device: T, script: readonly ScriptLine<T>[]): Promise<void> {
-  const stage: Stage<T> = { device, seen: 0, quit: false }
+export async function play<T>(device: T, script: readonly ScriptLine<T>[], since = 0): Promise<number> {
+  const stage: Stage<T> = { device, seen: since, quit: false }
   for (const { line, text, step } of script) {
     try {
       await step(stage)
     } catch (error) {
       throw new Error(`line ${line}: ${text}: ${error instanceof Error ? error.message : error}`, { cause: error })
     }
-    if (stage.quit) return
+    if (stage.quit) break
   }
+  return stage.seen
 }

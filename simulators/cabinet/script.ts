@@ -121,4 +121,4 @@ export const scriptHelp: string = [
 export const readScript = (text: string): ScriptLine[] => scripts.readScript(verbs, text)
 
 /** Plays a script to its end. @throws Error with the number of the line that failed */
-export const play = (cabinet: Cabinet, script: readonly ScriptLine[]): Promise<void> => scripts.play(cabinet, script)
+export const play = (cabinet: Cabinet, script: readonly ScriptLine[]): Promise<number> => scripts.play(cabinet, script)

@@ -78,7 +78,7 @@ export const faults = {
   },
   twice: {
     doc: 'everything about money is sent twice',
-    must: 'the same answer twice; once counts',
+    must: 'once counts; of a purchase that is under way the newest question hears the answer',
     make: makers.twice,
   },
   'late-0610': {

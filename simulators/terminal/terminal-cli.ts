@@ -1,7 +1,7 @@
 import { text as textOf } from 'node:stream/consumers'
 import type { ArgsDef, ParsedArgs } from 'citty'
 import { dialer, mayDial } from '../dial.ts'
-import { fileOf, numberOf, tool, wholeOf } from '../options.ts'
+import { fileOf, numberOf, portOf, tool, wholeOf } from '../options.ts'
 import { stopped } from '../stopped.ts'
 import { type FaultWish, faultNames, isFault } from './faults.ts'
 import { converse, faultLines } from './prompt.ts'
@@ -13,7 +13,6 @@ import { terminal } from './terminal-tcp.ts'
 
 const tpduBytes = 5
 const daySeconds = 86_400
-const ports = { tcp: '9067', mqtt: '1883' }
 
 /** For --help. */
 export const terminalManual: string = [
@@ -31,7 +30,10 @@ const args = {
   code: { type: 'string', description: 'Its terminal code; the serial unless told' },
   key: { type: 'string', valueHint: 'HEX|@FILE', description: 'Of its MACs; @FILE: the first line of a file' },
   host: { type: 'string', default: '127.0.0.1', description: 'Host to dial' },
-  port: { type: 'string', description: 'Its port; 9067, of a broker 1883' },
+  port: {
+    type: 'string',
+    description: 'Its port; unless told TERMINAL_PORT (9067), of a broker MQTT_PORT (1883); TLS has none',
+  },
   'allow-remote': { type: 'boolean', default: false, description: 'Dial other machines than this one' },
   mqtt: { type: 'boolean', default: false, description: 'Speak at a broker' },
   tls: { type: 'boolean', default: false, description: 'Over TLS' },
@@ -84,11 +86,12 @@ function tpduOf({ tpdu, mqtt }: Given): Buffer | undefined {
 function terminalOf(given: Given, faults: string[]): Terminal {
   const { host, mqtt, tls, ca, echo, answer, repeat, stan, merchant } = given
   mayDial(host, given['allow-remote'])
+  if (tls && given.port === undefined) throw new RangeError('--tls goes with --port')
   if (ca !== undefined && !tls) throw new RangeError('--ca goes with --tls')
   const dial = dialer(given['allow-remote'], tls ? (ca === undefined ? {} : { ca: fileOf('ca', ca) }) : undefined)
   const settings = {
     ...{ terminalCode: codeOf(given), key: keyOf(given.key), faults: faultsFrom(faults), merchant },
-    host: { host, port: wholeOf('port', given.port ?? ports[mqtt ? 'mqtt' : 'tcp'], 1, 65_535) },
+    host: { host, port: portOf(given.port, mqtt ? 'broker' : 'terminal') },
     stan: stan === undefined ? undefined : wholeOf('stan', stan, 0, 999_999),
     echoSeconds: numberOf('echo', echo, 0.01, daySeconds),
     answerSeconds: numberOf('answer', answer, 0.01, daySeconds),

@@ -69,5 +69,8 @@ export function jsonLine(entry: Entry): string {
   const { number, at, event, ...about } = entry
   const kind = kindOf(entry)
   const frame = 'frame' in about && kind !== 'update_config' ? about.frame : undefined
-  return JSON.stringify({ at: new Date(at).toISOString(), event, kind, ...about, frame }, secret)
+  return JSON.stringify(
+    { at: new Date(at).toISOString(), event, kind: kind === event ? undefined : kind, ...about, frame },
+    secret,
+  )
 }

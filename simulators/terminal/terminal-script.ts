@@ -148,19 +148,21 @@ export const readScript = (text: string): ScriptLine[] => scripts.readScript(ver
 
 /**
  * Plays a script to its end.
+ * @param since the journal number from which on it looks
+ * @returns the number up to which it has looked
  * @throws Error with the number of the line that failed, or that the sign-on was refused, which no line waits for
  */
-export async function play(terminal: Terminal, script: readonly ScriptLine[]): Promise<void> {
+export async function play(terminal: Terminal, script: readonly ScriptLine[], since = 0): Promise<number> {
   const over = new AbortController()
   const { signal } = over
   const isExpected = script.some(({ text }) => /^(?:wait|never) refused\b/.test(text))
   const refusal = terminal.journal
-    .next(({ event }) => event === 'refused' && !isExpected, { since: 0, signal })
+    .next(({ event }) => event === 'refused' && !isExpected, { since, signal })
     .then((entry) => {
       throw new Error(`the sign-on was refused: ${entry.event === 'refused' ? entry.code : ''}`)
     })
   try {
-    await Promise.race([scripts.play(terminal, script), refusal])
+    return await Promise.race([scripts.play(terminal, script, since), refusal])
   } finally {
     over.abort()
     // Nobody waits for it any more.
