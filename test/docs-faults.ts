@@ -1,16 +1,17 @@
-import { type FaultWords, faultNames, faults } from '../simulators/cabinet/faults.ts'
+import * as cabinets from '../simulators/cabinet/faults.ts'
+import * as terminals from '../simulators/terminal/faults.ts'
 import { placed } from './docs-place.ts'
 
-function row(name: (typeof faultNames)[number]): string {
-  const { doc, must, only, takes }: FaultWords = faults[name]
+function row([name, { doc, must, only, takes }]: [string, cabinets.FaultWords | terminals.FaultWords]): string {
   const wire = only === undefined ? '' : ` (${only.toUpperCase()})`
   const [what, otherwise] = takes?.split(', ') ?? []
   const value = what === undefined ? '' : `; \`=${what}\`: unless told ${otherwise}`
   return `| \`${name}\`${wire} | ${doc}${value} | ${must} |`
 }
 
-/** A page with the simulator's faults in their place. @throws Error it has no place for them */
-export function withFaults(page: string): string {
-  const table = ['| fault | what it does | what the server must do |', '|---|---|---|', ...faultNames.map(row)]
-  return placed(page, 'faults', table.join('\n'))
-}
+const table = (faults: Record<string, cabinets.FaultWords | terminals.FaultWords>) =>
+  ['| fault | what it does | what the server must do |', '|---|---|---|', ...Object.entries(faults).map(row)].join('\n')
+
+/** A page with the simulators' faults in their places. @throws Error it has no place for them */
+export const withFaults = (page: string): string =>
+  placed(placed(page, 'faults', table(cabinets.faults)), 'terminal faults', table(terminals.faults))
