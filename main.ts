@@ -44,11 +44,17 @@ function startFleet(known: Demo, host: string, ports: Gateway['ports'], apiUrl: 
     bootstrapPort: ports.calls,
     stations: known.stations.filter(({ dialect }) => dialect !== 'mqtt' || ports.calls !== null),
     api: { url: apiUrl, customers, password: DEMO_PASSWORD },
+    ...(ports.terminal !== null && { tills: { port: ports.terminal, terminals: known.terminals } }),
   }
   // Keys and passwords go by standard input: a command line is for everybody to read. It ends when we do.
   fleet.stdin.write(`${JSON.stringify(life)}\n`)
   return fleet
 }
+
+/** The demo as it is announced: no key. */
+const shown = ({ accounts, stations, terminals }: Demo) => ({
+  ...{ password: DEMO_PASSWORD, accounts, stations: stations.length, terminals: terminals.length },
+})
 
 /** Both halves over one database, counting in one registry. */
 async function startHalves(settings: z.output<typeof shape>, { db, embedded }: Opened, log: Log) {
@@ -96,7 +102,7 @@ async function main() {
     ...(gateway.ports.mqttWs !== null && { brokerWebSocket: `ws://${host}:${gateway.ports.mqttWs}` }),
     ...(gateway.ports.calls !== null && { bootstrap: `http://${host}:${gateway.ports.calls}` }),
     database: opened.embedded ? `embedded in ${settings.DATA_DIR}` : 'DATABASE_URL',
-    ...(known && { demo: { password: DEMO_PASSWORD, accounts: known.accounts, stations: known.stations.length } }),
+    ...(known && { demo: shown(known) }),
     ms: Math.round(performance.now()),
   }
   process.stdout.write(`${JSON.stringify(ready)}\n`)

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { type DemoTerminal, demoTerminals, registerTerminals } from './demo-terminals.ts'
 import * as keys from './devices/keys.ts'
 import * as identity from './identity/identity.ts'
 import { hash } from './identity/password.ts'
@@ -59,6 +60,7 @@ export interface DemoStation {
 export interface Demo {
   accounts: { phone: string; email: string; role: string; fullName: string; loyaltyAccountId?: number }[]
   stations: DemoStation[]
+  terminals: DemoTerminal[]
 }
 
 /** Those that are not there yet: a later version of the demo may have more. */
@@ -120,9 +122,14 @@ export async function demo(db: Db, keysSecret: string): Promise<Demo> {
     const id = unit?.id ?? (await organisation(tx))
     await accounts(tx, id)
     await stations(tx, id, keysSecret)
+    await registerTerminals(tx, keysSecret)
     return id
   })
-  return { accounts: await shown(db.sql), stations: await fleet(db.sql, unitId, keysSecret) }
+  return {
+    accounts: await shown(db.sql),
+    stations: await fleet(db.sql, unitId, keysSecret),
+    terminals: await demoTerminals(db.sql, keysSecret),
+  }
 }
 
 async function organisation(tx: Tx): Promise<number> {

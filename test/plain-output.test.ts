@@ -40,6 +40,7 @@ test.each([
   ['inbox', []],
   ['sim', []],
   ['sim', ['cabinet']],
+  ['sim', ['terminal']],
   ['sim', ['fleet']],
   ['sim', ['demo']],
   ['sim', ['provider']],
