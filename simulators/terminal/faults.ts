@@ -132,7 +132,7 @@ export const faults = {
   retained: {
     only: 'mqtt',
     doc: 'its messages have the RETAIN flag',
-    must: 'hears none that a broker would keep',
+    must: 'hears it once, and nothing is kept for anybody',
     make: own,
   },
 } satisfies Record<string, FaultWords>

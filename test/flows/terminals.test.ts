@@ -1,5 +1,12 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { dialer } from '../../simulators/dial.ts'
+import { mqttTerminal } from '../../simulators/terminal/terminal-mqtt.ts'
+import { play, readScript } from '../../simulators/terminal/terminal-script.ts'
+import { terminal } from '../../simulators/terminal/terminal-tcp.ts'
 import { money, transactions } from '../db/paygo/till.ts'
+import { cert, key as tlsKey } from '../gateway/localhost.ts'
+import { mqtt } from '../gateway/mqtt/mqtt-stage.ts'
+import { newTerminal, terminalGateway } from '../gateway/terminal/terminal-stage.ts'
 import { testDb } from '../postgres.ts'
 import { shop } from './shop.ts'
 
@@ -88,4 +95,46 @@ test('a terminal that was away goes on from where it was: its number, its batch,
   )
   expect(await transactions(db, registered.id)).toMatchObject([{ status: 'completed' }, { status: 'completed' }])
   expect(gateway.node.counts).toMatchObject({ logins: 4, ended: { superseded: 1 } })
+})
+
+test('over the broker a day is the same, and what is to be retained is heard once', async () => {
+  const gateway = await terminalGateway(db, {}, {}, { mqtt })
+  const registered = await newTerminal(db)
+  const one = mqttTerminal(dialer(false), {
+    ...{ terminalCode: registered.code, key: registered.key, redialSeconds: 0.05, repeatSeconds: 0.3 },
+    host: { host: '127.0.0.1', port: gateway.ports.mqtt! },
+  })
+  onTestFinished(() => one.close())
+  const day = [
+    ...['wait login', 'echo', 'wait heartbeat', 'buy 10.00', 'wait approved', 'buy 1.51', 'wait declined code=51'],
+    ...['authorise 30.00', 'wait approved', 'reverse', 'wait reversed', 'reverse', 'wait reversed'],
+    ...[
+      'totals',
+      'wait settled',
+      'fault retained',
+      'echo',
+      'wait heartbeat',
+      'drop',
+      'wait login',
+      'never heartbeat for 100ms',
+    ],
+  ]
+  await play(one, readScript(day.join('\n')))
+  await expect.poll(() => money(db, registered.id)).toEqual(both(0))
+  const rows = await transactions(db, registered.id)
+  expect(rows.map(({ status }) => status)).toEqual(['cancelled', 'failed', 'cancelled'])
+})
+
+test('over TLS the same, and a certificate that nobody vouches for is not believed', async () => {
+  const tls = { port: 0, cert: Buffer.from(cert), key: Buffer.from(tlsKey) }
+  const gateway = await terminalGateway(db, { tls })
+  const { code, key } = await newTerminal(db)
+  const at = (ca?: string) => {
+    const host = { host: 'localhost', port: gateway.ports.terminalTls! }
+    const one = terminal(dialer(false, ca === undefined ? {} : { ca }), { terminalCode: code, key, host })
+    onTestFinished(() => one.close())
+    return one
+  }
+  await play(at(), readScript('wait closed\nexpect link offline'))
+  await play(at(cert), readScript('wait login\nbuy 10.00\nwait approved'))
 })
