@@ -1,14 +1,23 @@
 import type { Surface } from '../app.ts'
 import type { AppContext } from '../context.ts'
+import { limitBody, limitRequests } from '../limit.ts'
+import { auth, me } from './auth.ts'
+import { balances } from './balance.ts'
 import { app } from './surface.ts'
+import { customers } from './users.ts'
 import { webhooks } from './webhooks.ts'
 
-/** The surface of 2GETPRO: what payment providers and the panel tell (docs/contracts.md 2). */
-export const getpro = (ground: AppContext): Surface =>
-  app(ground, {
+const bodyBytesMax = 1_048_576
+const base = '/api/getpro'
+
+/** The surface of 2GETPRO: what payment providers and the panel tell, and its REST area (docs/contracts.md 2). */
+export const getpro = (ground: AppContext): Surface => {
+  const { limit } = ground.config.providers.notices
+  return app(ground, {
     // In front of all limits: a provider takes 429 for a failure.
     first: [['/', webhooks(ground.config)]],
-    limits: [],
-    open: [],
-    closed: [],
+    limits: [...(limit ? [limitRequests(limit.requests, limit.windowSeconds)] : []), limitBody(bodyBytesMax)],
+    open: [[base, auth(ground.config)]],
+    closed: [me, customers, balances].map((part) => [base, part] as const),
   })
+}

@@ -44,12 +44,14 @@ const codes: Record<keyof typeof words, string> = {
 /** Reasons that have a code of their own in the document. */
 const codesByReason: Partial<Record<GetproReason, string>> = {
   account_unknown: 'USER_NOT_FOUND',
+  login_unknown: 'USER_NOT_FOUND',
   payment_unknown: 'PAYMENT_NOT_FOUND',
 }
 
 /** The words for `about.reason`, where a verb says more than its code. */
 export const reasons: Record<GetproReason, string> = {
   account_unknown: 'Пользователь не найден',
+  login_unknown: 'Учётная запись не найдена',
   inviter_unknown: 'Пригласивший не найден',
   plan_unknown: 'Тариф не найден',
   plan_without_stars: 'Тариф не продаётся за звёзды',
@@ -65,6 +67,7 @@ export const reasons: Record<GetproReason, string> = {
 export const taken = {
   telegram_id: 'Пользователь с таким Telegram id уже есть',
   code: 'Такой промокод уже есть',
+  login_id: 'Учётная запись уже связана с другим пользователем',
 }
 
 /** An error as the document has it. */

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import * as identity from '../identity/identity.ts'
 import * as audit from '../messages/audit.ts'
-import type { Actor } from '../platform/actor.ts'
+import { type Actor, hasRole } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
-import { unlessTaken } from '../postgres/rows.ts'
+import { type Page, unlessTaken } from '../postgres/rows.ts'
 import { Refused } from './refused.ts'
 import type { getproAccounts } from './schema.ts'
 import type { PanelStatus } from './words.ts'
@@ -115,4 +116,60 @@ export async function keepPanelUser(tx: Tx, id: number, user: PanelUser, saidAt:
       panel_said_at = coalesce(${saidAt}, panel_said_at), updated_at = now()
     where id = ${id} and (panel_said_at is null or ${saidAt}::timestamptz is null or panel_said_at <= ${saidAt})`
   return kept.count > 0
+}
+
+/** The accounts there are, newest first. */
+export async function list(
+  q: Queryable,
+  { telegramId = null, limit, offset }: { telegramId?: number | null | undefined; limit: number; offset: number },
+): Promise<Page<Account>> {
+  const asked = q`deleted_at is null and (${telegramId}::bigint is null or telegram_id = ${telegramId})`
+  const [counted] = await q<{ total: number }[]>`select count(*) as total from getpro_accounts where ${asked}`
+  const rows = await q<Account[]>`
+    select ${q(COLUMNS)} from getpro_accounts where ${asked} order by id desc limit ${limit} offset ${offset}`
+  return { rows, total: counted!.total }
+}
+
+/**
+ * An account that the actor may see and act for: an admin any, everybody else their own, which needs not be named. That another
+ * account is there is told to admins only.
+ * @throws Refused not_yours, not_found (account_unknown)
+ */
+export async function reach(q: Queryable, actor: Actor, id: number | null): Promise<Account> {
+  const unknown = () => new Refused('not_found', 'there is no such account', { reason: 'account_unknown' })
+  if (id !== null && hasRole(actor, 'admin')) {
+    const account = await get(q, id)
+    if (account) return account
+    throw unknown()
+  }
+  const [own] = await q<Account[]>`
+    select ${q(COLUMNS)} from getpro_accounts where user_id = ${actor.userId} and deleted_at is null`
+  if (id !== null && own?.id !== id) throw new Refused('not_yours', 'the account of somebody else')
+  if (own) return own
+  throw unknown()
+}
+
+/**
+ * Says whose login an account is, and lets it in; null: nobody's.
+ * @throws Refused not_found (account_unknown, login_unknown), duplicate (`login_id`)
+ */
+export async function link(tx: Tx, actor: Actor, id: number, userId: number | null): Promise<Account> {
+  const before = await hold(tx, id)
+  if (userId !== null) {
+    if (!(await identity.get(tx, userId))) throw new Refused('not_found', 'no login', { reason: 'login_unknown' })
+    await identity.grant(tx, userId, { surface: 'getpro', role: 'user' })
+  }
+  const [account] = await unlessTaken(
+    tx<Account[]>`
+      update getpro_accounts set user_id = ${userId}, updated_at = now() where id = ${id} returning ${tx(COLUMNS)}`,
+    { getpro_accounts_user: 'login_id' },
+  )
+  await audit.record(tx, actor, 'getpro', {
+    action: 'account.link',
+    entityType: 'getpro_account',
+    entityId: id,
+    oldValues: { userId: before.userId },
+    newValues: { userId },
+  })
+  return account!
 }

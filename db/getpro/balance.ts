@@ -1,4 +1,5 @@
 import * as ledger from '../ledger/ledger.ts'
+import * as ledgerHistory from '../ledger/ledger-history.ts'
 import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
@@ -43,6 +44,22 @@ export const move = (tx: Tx, actor: Actor | null, accountId: number, { key, kind
 export const get = (q: Queryable, accountId: number): Promise<number> => {
   const { owner, unit } = book(accountId)
   return ledger.balance(q, owner, unit)
+}
+
+/** What moved a balance, newest first. */
+export async function history(q: Queryable, accountId: number, at: { limit: number; offset: number }) {
+  const { rows, total } = await ledgerHistory.page(q, book(accountId), at)
+  return {
+    total,
+    rows: rows.map(({ id, kind, entries, about, createdAt }) => ({
+      id,
+      kind: kind.replace(/^getpro\./, ''),
+      amountKopecks: entries.balance ?? 0,
+      reason: typeof about.reason === 'string' ? about.reason : null,
+      paymentId: typeof about.paymentId === 'number' ? about.paymentId : null,
+      createdAt,
+    })),
+  }
 }
 
 /**

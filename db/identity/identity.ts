@@ -79,6 +79,12 @@ export async function grant(tx: Tx, userId: number, { surface, role, orgUnitId =
     on conflict do nothing`
 }
 
+/** Has somebody any role on a surface? */
+export async function hasPlace(q: Queryable, userId: number, surface: Surface): Promise<boolean> {
+  const rows = await q`select 1 from user_roles where user_id = ${userId} and surface = ${surface} limit 1`
+  return rows.length > 0
+}
+
 /** SQL: the columns of a `Person`, of `users u`. */
 export const person = (q: Queryable) => columnsOf(q, 'u', COLUMNS)
 

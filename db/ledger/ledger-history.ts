@@ -35,3 +35,14 @@ export async function history(
       and (${before}::bigint is null or p.seq < ${before}::bigint)
     order by p.seq desc limit ${Math.min(limit, PAGE_ROWS_MAX)}`
 }
+
+/** One page of the same, and how many postings there are in all. */
+export async function page(q: Queryable, book: BookName, { limit, offset }: { limit: number; offset: number }) {
+  const { owner, unit } = book
+  const [known] = await q<{ lastSeq: number }[]>`
+    select last_seq from ledger_books where owner_kind = ${owner.kind} and owner_id = ${owner.id} and unit = ${unit}`
+  const total = known?.lastSeq ?? 0
+  // Without a gap: a book's postings are numbered one by one, so a page begins where its number says.
+  const rows = offset < total ? await history(q, book, { before: total - offset + 1, limit }) : []
+  return { rows, total }
+}

@@ -22,6 +22,8 @@ test('only these routes are open', () => {
     'POST /api/auth/refresh',
     'POST /api/auth/register',
     'POST /api/certificates/verify',
+    'POST /api/getpro/auth/login',
+    'POST /api/getpro/auth/refresh',
     'POST /api/v1/auth/biometric',
     'POST /api/v1/auth/login',
     'POST /api/v1/auth/refresh',

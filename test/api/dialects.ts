@@ -65,7 +65,8 @@ export const brokenStatus = (route: Route) => (isWebhook(route) ? 400 : dialectO
 export async function chief({ person, db }: Pick<House, 'person' | 'db'>) {
   const one = await person('service_admin')
   await db.transaction(async (tx) => {
-    for (const surface of ['loyalty', 'paygo'] as const) await identity.grant(tx, one.id, { surface, role: 'admin' })
+    for (const surface of ['loyalty', 'getpro', 'paygo'] as const)
+      await identity.grant(tx, one.id, { surface, role: 'admin' })
   })
   return one
 }
