@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { admitted, brokenStatus, chief, dialectOf, inFormat, isNotice } from './dialects.ts'
+import { admitted, brokenStatus, chief, dialectOf, inFormat, isNotice, noObjectStatus } from './dialects.ts'
 import { bodyOf, filled, isOpen, named, nameOf, routesOf } from './routes.ts'
 import { startApiServer } from './server.ts'
 
@@ -65,7 +65,7 @@ describe.each(named(closed))('%s', (_, route) => {
       }
       for (const value of ['null', '[]', '7', '"x"']) {
         const refused = await call(method, path, { ...asService, body: value })
-        expect(refused.status).toBe(brokenStatus(route))
+        expect(refused.status).toBe(noObjectStatus(route))
         inFormat(route, refused.body)
       }
     })

@@ -59,7 +59,10 @@ export const isWebhook = ({ operation }: Route) => 'webhookToken' in (operation.
 /** Where a payment provider speaks: what it may say is its own, and its proof is over bytes (test/api/getpro/webhooks*.test.ts). */
 export const isNotice = ({ path }: Route) => path.startsWith('/webhook/')
 /** A body that is no JSON at all is told apart only where a machine sends it. */
-export const brokenStatus = (route: Route) => (isWebhook(route) ? 400 : dialectOf(route).shape)
+export const brokenStatus = (route: Route) =>
+  isWebhook(route) || dialectOf(route) === getpro ? 400 : dialectOf(route).shape
+/** JSON, but no object. */
+export const noObjectStatus = (route: Route) => (isWebhook(route) ? 400 : dialectOf(route).shape)
 
 /** Somebody who may do everything on every surface. */
 export async function chief({ person, db }: Pick<House, 'person' | 'db'>) {
