@@ -22,7 +22,8 @@ const silent = { result: 'silent', known: 'silent' } as const
 /** What is said in time; nothing counts as silence. What cannot be asked at all is thrown, and `sweep` comes back to it. */
 async function inTime<T>({ limitMs }: Acquirer, said: Promise<T>): Promise<T | typeof silent> {
   const { promise, resolve } = Promise.withResolvers<typeof silent>()
-  const timer = setTimeout(resolve, limitMs, silent)
+  // A process that stops need not wait: the act is written, and swept by whoever comes next.
+  const timer = setTimeout(resolve, limitMs, silent).unref()
   return await Promise.race([said, promise]).finally(() => clearTimeout(timer))
 }
 

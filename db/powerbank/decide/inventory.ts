@@ -154,7 +154,9 @@ export function inventory(snapshot: Snapshot, report: InventoryReport): Change[]
   const isRead = (slot: number) => faceOf(snapshot, report, slot) === 'empty'
   const { changes, missing } = put(snapshot, held, isWhole ? isRead : () => false)
   const explained = new Set(
-    meanings.filter(explains).flatMap(({ order }) => [order.powerbankId, order.askedPowerbankId]),
+    meanings
+      .filter(explains)
+      .flatMap(({ order }) => [order.powerbankId, order.askedPowerbankId, order.namedPowerbankId]),
   )
   const { id: stationId } = station
   const { count, told } = counted(snapshot, report)

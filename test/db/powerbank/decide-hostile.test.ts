@@ -100,6 +100,7 @@ test('an answer that was said before is an old one, unless the bank it names has
   expect(only(list({ orders, slots }, seen(1)), 'order')).toMatchObject([
     { to: 'borrow', powerbankId: 11, slotNumber: 2, evidence: 'inventory: the bank that was named has left' },
   ])
+  expect(told(list({ orders, slots }, seen(1)))).not.toContain('powerbank.missing')
   expect(fates(list({ orders, slots }, seen(1), seen(2, 11)))).toEqual([])
 })
 
