@@ -9,6 +9,7 @@ import type { AppContext, Arrival, Env } from './context.ts'
 import { readBytes } from './limit.ts'
 import { loggedPath } from './logged-path.ts'
 import { type LoginRequest, loginDialect, sharedPaths } from './login-dialect.ts'
+import type { SocketRoute } from './sockets.ts'
 
 /** A family of clients with its own envelope, errors and paging: an app of its own (docs/decisions.md "Surfaces behind one door"). */
 export interface Surface {
@@ -16,6 +17,8 @@ export interface Surface {
   app: OpenAPIHono<Env, any, any>
   /** What the door itself refuses on this surface's behalf: a method its path does not have, a body beyond all bounds. */
   refuse(status: 405 | 413): Response
+  /** Its WebSockets. */
+  sockets?: readonly SocketRoute[]
 }
 
 /** The front door: one `fetch` for all surfaces, and Hono's own `request` for tests. */

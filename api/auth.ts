@@ -22,8 +22,11 @@ export const bearer = (surface: Surface) =>
     await next()
   })
 
+/** The token in an `Authorization` header, whatever it is; undefined: it has none. */
+export const bearerIn = (header: string | undefined) => bearerHeader.exec(header ?? '')?.[1]
+
 /** The token of a request, whatever it is; undefined: it has none. */
-export const tokenOf = (c: Context<Env>) => bearerHeader.exec(c.req.header('authorization') ?? '')?.[1]
+export const tokenOf = (c: Context<Env>) => bearerIn(c.req.header('authorization'))
 
 /** Whom a request's token speaks for on a surface, and by which session; null: for nobody (any more). */
 export async function bearerOf(c: Context<Env>, surface: Surface): Promise<{ actor: Actor; sessionId: string } | null> {

@@ -36,10 +36,19 @@ export interface Feed {
   drop?(): void
 }
 
+/** Somebody who tells events in another way than by these streams. */
+export interface Listener {
+  hear(event: events.Event): void
+  /** To how many. */
+  count(): number
+}
+
 export interface Live {
   /** Opens a stream. Throws `HTTPException(503)` when there are too many. */
   open(feed: Feed): ReadableStream<Uint8Array>
-  /** How many are open. */
+  /** Hands every event from now on to a listener of this process as well; heard once, however often it is asked for. */
+  attend(listener: Listener): Promise<void>
+  /** How many are open, those of the listeners among them. */
   count(): number
   close(): Promise<void>
 }
@@ -83,8 +92,10 @@ export function live(db: Db, log: Log, { keepAliveMs = KEEP_ALIVE_MS } = {}): Li
   const { count, all, of, add, remove } = register()
   const failed = (error: unknown) => log('live.failed', { error })
   let tail: Promise<{ close(): Promise<void> }> | null = null
+  const listeners = new Set<Listener>()
 
   function hear(event: events.Event): void {
+    for (const listener of listeners) listener.hear(event)
     if (event.userId === null) return
     for (const client of of(event.userId)) {
       if (event.kind === 'user.signed_out') client.end()
@@ -111,7 +122,11 @@ export function live(db: Db, log: Log, { keepAliveMs = KEEP_ALIVE_MS } = {}): Li
       if (count() >= STREAMS_MAX) throw new HTTPException(503)
       return streamOf(db, feed, { add, remove, listen, failed })
     },
-    count,
+    async attend(listener) {
+      listeners.add(listener)
+      await listen()
+    },
+    count: () => [...listeners].reduce((sum, listener) => sum + listener.count(), count()),
     async close() {
       clearInterval(beat)
       for (const client of all()) client.end()
@@ -175,7 +190,7 @@ function streamOf(db: Db, feed: Feed, room: Room): ReadableStream<Uint8Array> {
     feed,
     until: performance.now() + STREAM_SECONDS_MAX * secondMs,
     hear(event) {
-      if (position && !isAfter(event, position)) return
+      if (position && !events.isAfter(event, position)) return
       if (waiting.push(event) > WAITING_EVENTS_MAX) cut()
       wake()
     },
@@ -190,12 +205,12 @@ function streamOf(db: Db, feed: Feed, room: Room): ReadableStream<Uint8Array> {
     // Before anything else is read: what is committed later is told later, and nothing falls between.
     const now = await events.end(db.sql)
     position = now
-    waiting = waiting.filter((event) => isAfter(event, now))
+    waiting = waiting.filter((event) => events.isAfter(event, now))
     position = await begin(db, feed, client, now)
     while (!isOver()) {
       const event = waiting.shift()
       if (!event) await new Promise<void>((done) => (wake = done))
-      else if (isAfter(event, position)) {
+      else if (events.isAfter(event, position)) {
         position = event
         const message = await feed.tell(event)
         if (message) write(eventStreamText(message, event))
@@ -214,7 +229,7 @@ function streamOf(db: Db, feed: Feed, room: Room): ReadableStream<Uint8Array> {
 /** What a client has missed, if that is little; else the whole picture. Returns how far it has been told. */
 async function begin(db: Db, feed: Feed, client: Client, end: events.Position): Promise<events.Position> {
   const last = positionOf(feed.lastEventId)
-  const missed = last && !isAfter(last, end) ? await events.missed(db.sql, feed.userId, last) : null
+  const missed = last && !events.isAfter(last, end) ? await events.missed(db.sql, feed.userId, last) : null
   if (!last || !missed) {
     client.write(eventStreamText(await feed.greet(), end))
     return end
@@ -234,6 +249,3 @@ const positionOf = (text = ''): events.Position | null => {
 
 const eventStreamText = ({ event, data }: Message, { xid, id }: events.Position) =>
   `id: ${xid}-${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`
-
-const isAfter = (one: events.Position, other: events.Position) =>
-  BigInt(one.xid) > BigInt(other.xid) || (one.xid === other.xid && one.id > other.id)

@@ -15,15 +15,19 @@ import { prover } from './ledger-check.ts'
 import { live } from './live.ts'
 import { providersOf } from './providers/webhook-events.ts'
 import { startSchedule } from './schedule.ts'
+import { sockets as socketsOf } from './sockets.ts'
 import { api } from './surfaces.ts'
 import { startInbox } from './tasks/inbox.ts'
 import { startMail } from './tasks/mail.ts'
 
-const headersTimeoutMs = 10_000
-const requestTimeoutMs = 30_000
-const keepAliveTimeoutMs = 65_000
 const connectionsMax = 20_000
-const headerBytesMax = 16_384
+/** In milliseconds and bytes. */
+const httpLimits = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 65_000,
+  maxHeaderSize: 16_384,
+}
 /** Longer than any answer that waits for a cabinet. */
 const closeTimeoutMs = 20_000
 const idleLookMs = 20
@@ -42,25 +46,24 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
   const waiters = await answers(db)
   const streams = live(db, log)
   const acquirer = acquirerOf(db, config.acquirer, (error) => log('acquirer.unheard', { error }))
-  const { fetch } = api({ config, db, log, metrics, answers: waiters, live: streams, acquirer })
+  const ground = { config, db, log, metrics, answers: waiters, live: streams, acquirer }
+  const { fetch, sockets: routes } = api(ground)
+  const sockets = socketsOf(ground, routes)
   const server = serve({
     // node:http's server gives node:http's bindings, not those of HTTP/2.
     fetch: (request, bindings) => fetch(request, bindings as HttpBindings),
     hostname: config.host,
     port: config.port,
-    serverOptions: {
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      keepAliveTimeout: keepAliveTimeoutMs,
-      maxHeaderSize: headerBytesMax,
-    },
+    // What else asks for an upgrade (h2c) is answered as if it had not.
+    serverOptions: { ...httpLimits, shouldUpgradeCallback: sockets.isAsked },
     // Without http2 options it is node:http's server.
   }) as Server
   server.maxConnections = connectionsMax
+  server.on('upgrade', sockets.upgrade)
   try {
     await new Promise<void>((listening, failed) => server.once('listening', listening).once('error', failed))
   } catch (error) {
-    await Promise.all([waiters.close(), streams.close()])
+    await Promise.all([waiters.close(), streams.close(), sockets.close()])
     throw error
   }
   const mail = await startMail({ db, log, smtp: config.smtp })
@@ -72,7 +75,7 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
     port: (server.address() as AddressInfo).port,
     async close() {
       // First, for they would keep their connections.
-      await streams.close()
+      await Promise.all([sockets.close(), streams.close()])
       const closed = new Promise((done) => server.close(done))
       // A connection whose request is answered while we close falls idle, and would be kept alive.
       const idle = setInterval(() => server.closeIdleConnections(), idleLookMs)

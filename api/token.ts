@@ -2,6 +2,7 @@ import { jwtVerify, SignJWT } from 'jose'
 
 const issuer = 'voltbay'
 const algorithm = 'HS256'
+const secondMs = 1_000
 
 /** What a token says: who, and which session's row can end it early. */
 export interface Claims {
@@ -49,7 +50,7 @@ async function opened(type: 'access' | 'refresh', token: string, secret: string)
     })
     const userId = Number(payload.sub)
     if (payload.type !== type || typeof payload.sid !== 'string' || !Number.isSafeInteger(userId)) return null
-    return { userId, sessionId: payload.sid, jti: payload.jti }
+    return { userId, sessionId: payload.sid, jti: payload.jti, expiresAt: new Date(payload.exp! * secondMs) }
   } catch {
     // Whatever is wrong with it, the client hears the same 401; the reason would only help a forger.
     return null
@@ -58,8 +59,14 @@ async function opened(type: 'access' | 'refresh', token: string, secret: string)
 
 /** The claims of an access token that is ours, whole and not expired; else null. */
 export async function verify(token: string, secret: string): Promise<Claims | null> {
-  const claims = await opened('access', token, secret)
+  const claims = await verifyLasting(token, secret)
   return claims && { userId: claims.userId, sessionId: claims.sessionId }
+}
+
+/** The same, and when it expires: for what goes on after the request. */
+export async function verifyLasting(token: string, secret: string): Promise<(Claims & { expiresAt: Date }) | null> {
+  const claims = await opened('access', token, secret)
+  return claims && { userId: claims.userId, sessionId: claims.sessionId, expiresAt: claims.expiresAt }
 }
 
 /** The same of a refresh token. */

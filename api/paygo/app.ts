@@ -6,6 +6,8 @@ import { auth, leaving } from './auth.ts'
 import { biometric, templates } from './biometric.ts'
 import { cards } from './cards.ts'
 import { payments } from './payments.ts'
+import { notificationSocket } from './sockets/notifications.ts'
+import { terminalSocket } from './sockets/terminals.ts'
 import { app } from './surface.ts'
 import { terminalCommands } from './terminal-commands.ts'
 import { terminals } from './terminals.ts'
@@ -17,8 +19,8 @@ const bodyBytesMax = 1_048_576
 const minuteSeconds = 60
 
 /** The PayGo surface: people, their cards and payments, payment terminals (docs/contracts.md 1). */
-export const paygo = (ground: AppContext): Surface =>
-  app(ground, {
+export const paygo = (ground: AppContext): Surface => ({
+  ...app(ground, {
     limits: [limitRequests(ground.config.paygo.requestsPerMinute, minuteSeconds), limitBody(bodyBytesMax)],
     open: [
       [base, auth],
@@ -27,4 +29,6 @@ export const paygo = (ground: AppContext): Surface =>
     closed: [leaving, users, templates, cards, transactions, payments, terminals, terminalCommands, admin].map(
       (part) => [base, part] as const,
     ),
-  })
+  }),
+  sockets: [terminalSocket, notificationSocket],
+})

@@ -62,7 +62,8 @@ const Command = z
   })
   .openapi('PaygoTerminalCommand')
 
-const command = (one: verbs.TerminalCommand) =>
+/** The value of `Command`. */
+export const command = (one: verbs.TerminalCommand) =>
   published(Command, {
     ...shown(one),
     id: ids.spell(one.id),

@@ -63,6 +63,8 @@ export const AdminTerminal = Terminal.extend({
 }).openapi('PaygoAdminTerminal')
 
 const spelt = (one: verbs.Terminal) => ({ ...shown(one), id: ids.spell(one.id) })
+/** A terminal as its details are, but for what it has taken. */
+export const terminal = (one: verbs.Terminal) => published(TerminalDetails, spelt(one))
 /** The value of `AdminTerminal`. */
 export const adminTerminal = (one: verbs.Terminal) => published(AdminTerminal, spelt(one))
 const takings = (known: verbs.Takings) => ({

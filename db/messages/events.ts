@@ -25,6 +25,10 @@ export type Event = Pick<typeof events.$inferSelect, 'xid' | (typeof COLUMNS)[nu
 
 export type Position = Pick<Event, 'xid' | 'id'>
 
+/** Whether one comes later in the log than another. */
+export const isAfter = (one: Position, other: Position): boolean =>
+  BigInt(one.xid) > BigInt(other.xid) || (one.xid === other.xid && one.id > other.id)
+
 const PAGE_ROWS = 500
 const POLL_MS = 2_000
 /** The first of the pauses, each twice as long, after which an event that a slower transaction holds back is looked for. */

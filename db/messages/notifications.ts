@@ -1,5 +1,5 @@
 import { NOTIFICATION_CHANNEL } from '../postgres/channels.ts'
-import type { Tx } from '../postgres/connect.ts'
+import type { Queryable, Tx } from '../postgres/connect.ts'
 
 /** What people are told, and what its words are made of. Never a secret. */
 export interface NotificationData {
@@ -25,6 +25,14 @@ export interface NotificationAbout {
   surface?: string
   /** `app`: shown where they are logged in, and nowhere sent. */
   channel?: 'email' | 'app'
+}
+
+/** How much of a surface's news, shown where they are logged in, somebody has not read. */
+export async function countUnread(q: Queryable, userId: number, surface: string): Promise<number> {
+  const [row] = await q<{ count: number }[]>`
+    select count(*) as count from notifications
+    where user_id = ${userId} and surface = ${surface} and channel = 'app' and read_at is null`
+  return row!.count
 }
 
 /**
