@@ -3,6 +3,10 @@ import type { AppContext } from '../context.ts'
 import { limitBody, limitRequests } from '../limit.ts'
 import { auth, me } from './auth.ts'
 import { balances } from './balance.ts'
+import { plans } from './plans.ts'
+import { promoCodes } from './promo-codes.ts'
+import { referrals } from './referrals.ts'
+import { subscriptions } from './subscriptions.ts'
 import { app } from './surface.ts'
 import { customers } from './users.ts'
 import { webhooks } from './webhooks.ts'
@@ -18,6 +22,8 @@ export const getpro = (ground: AppContext): Surface => {
     first: [['/', webhooks(ground.config)]],
     limits: [...(limit ? [limitRequests(limit.requests, limit.windowSeconds)] : []), limitBody(bodyBytesMax)],
     open: [[base, auth(ground.config)]],
-    closed: [me, customers, balances].map((part) => [base, part] as const),
+    closed: [me, customers, balances, plans, subscriptions, promoCodes(ground.config), referrals].map(
+      (part) => [base, part] as const,
+    ),
   })
 }

@@ -60,6 +60,8 @@ export const reasons: Record<GetproReason, string> = {
   promo_used_up: 'Промокод исчерпан',
   promo_used: 'Промокод уже использован',
   subscription_unknown: 'Подписка не найдена',
+  no_saved_method: 'Нет сохранённого способа оплаты',
+  renewed_elsewhere: 'Подписку продлевает платёжный сервис: управлять продлением нужно в нём',
   trial_used: 'Пробный период уже использован',
 }
 
@@ -67,6 +69,7 @@ export const reasons: Record<GetproReason, string> = {
 export const taken = {
   telegram_id: 'Пользователь с таким Telegram id уже есть',
   code: 'Такой промокод уже есть',
+  name: 'Тариф с таким названием уже есть',
   login_id: 'Учётная запись уже связана с другим пользователем',
 }
 

@@ -2,9 +2,10 @@ import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { unlessTaken } from '../postgres/rows.ts'
+import { tableOf } from '../table.ts'
 import * as accounts from './accounts.ts'
 import { Refused } from './refused.ts'
-import type { promoCodes } from './schema.ts'
+import { promoCodes } from './schema.ts'
 import * as subscriptions from './subscriptions.ts'
 
 type Row = typeof promoCodes.$inferSelect
@@ -20,6 +21,9 @@ const COLUMNS = [
 ] as const satisfies (keyof Row)[]
 
 export type PromoCode = Pick<Row, (typeof COLUMNS)[number]>
+
+/** The codes there are, newest first. */
+export const { list } = tableOf(promoCodes, { deletes: 'soft', newestFirst: true })
 
 /** @throws Refused duplicate (`code`) */
 export async function create(

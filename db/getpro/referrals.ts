@@ -1,4 +1,5 @@
-import type { Tx } from '../postgres/connect.ts'
+import type { Queryable, Tx } from '../postgres/connect.ts'
+import type { Page } from '../postgres/rows.ts'
 import type { Account } from './accounts.ts'
 import { rewardFor } from './decide/extension.ts'
 import type { Payment } from './payments.ts'
@@ -26,4 +27,36 @@ export async function reward(tx: Tx, account: Account, payment: Payment, timeZon
     [account.inviterId, inviterDays],
   ] as const)
     await subscriptions.change(tx, null, id, { ...given, by: { months: 0, days } }, timeZone)
+}
+
+/** Somebody who was invited, as their inviter may know them. */
+export interface Invited {
+  id: number
+  createdAt: Date
+  /** They have paid for access. */
+  hasPaid: boolean
+  /** What the inviter got for it. */
+  bonusDays: number
+}
+
+/** Whom an account has invited, newest first. */
+export async function list(
+  q: Queryable,
+  accountId: number,
+  { limit, offset }: { limit: number; offset: number },
+): Promise<Page<Invited>> {
+  const [counted] = await q<{ total: number }[]>`
+    select count(*) as total from getpro_accounts where inviter_id = ${accountId} and deleted_at is null`
+  const rows = await q<Invited[]>`
+    select a.id, a.created_at, exists (
+        select from subscription_payments p
+        where p.account_id = a.id and p.purpose = 'subscription' and p.status in ('succeeded', 'refunded')) as has_paid,
+      coalesce((
+        select sum(d.days) from subscription_payments p
+        join subscription_periods d on d.payment_id = p.id and d.kind = 'referral'
+        join subscriptions s on s.id = d.subscription_id and s.account_id = ${accountId}
+        where p.account_id = a.id), 0)::int as bonus_days
+    from getpro_accounts a where a.inviter_id = ${accountId} and a.deleted_at is null
+    order by a.id desc limit ${limit} offset ${offset}`
+  return { rows, total: counted!.total }
 }

@@ -12,6 +12,8 @@ export type GetproReason =
   | 'payment_unknown'
   | 'subscription_unknown'
   | 'trial_used'
+  | 'no_saved_method'
+  | 'renewed_elsewhere'
   | 'promo_unknown'
   | 'promo_used_up'
   | 'promo_used'

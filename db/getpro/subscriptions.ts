@@ -56,6 +56,12 @@ export async function of(q: Queryable, accountId: number): Promise<Subscription 
   return row
 }
 
+/** One by its id, whoever has it. */
+export async function find(q: Queryable, id: number): Promise<Subscription | undefined> {
+  const [row] = await q<Subscription[]>`select ${q(COLUMNS)} from subscriptions where id = ${id}`
+  return row
+}
+
 /** Now, as the database has it: the clock that all its rows were written by. */
 export async function nowOf(q: Queryable): Promise<Date> {
   const [row] = await q<{ now: Date }[]>`select now()`
@@ -171,9 +177,17 @@ export async function trial(tx: Tx, actor: Actor | null, accountId: number, time
   return made!.subscription
 }
 
+/** @throws Refused idempotency_mismatch: by this key something else was given */
+async function assertGiven(tx: Tx, id: number, key: string, { months, days }: { months: number; days: number }) {
+  const rows = await tx`
+    select 1 from subscription_periods
+    where subscription_id = ${id} and key = ${key} and months = ${months} and days = ${days}`
+  if (rows.length === 0) throw new Refused('idempotency_mismatch', 'the key was used for another gift')
+}
+
 /**
  * Access that nobody pays for. `key` of the giver's own: said again it is given once.
- * @throws Refused not_found (account_unknown)
+ * @throws Refused not_found (account_unknown), idempotency_mismatch
  */
 export async function gift(
   tx: Tx,
@@ -186,6 +200,7 @@ export async function gift(
   // Whoever pays goes on paying: a gift makes it longer and nothing else.
   const kind = before?.kind === 'regular' ? null : 'gift'
   const made = await change(tx, actor, accountId, { key: `gift ${key}`, period: 'gift', kind, by }, timeZone)
+  if (!made!.isNew) await assertGiven(tx, made!.subscription.id, `gift ${key}`, by)
   if (made!.isNew) {
     const { id, endsAt } = made!.subscription
     const newValues = { ...by, endsAt: endsAt.toISOString() }
@@ -211,7 +226,7 @@ export async function setRenewal(
   { saidAt = null as Date | null } = {},
 ): Promise<Subscription> {
   const [row] = await tx<Subscription[]>`
-    update subscriptions set auto_renews = ${autoRenews}, cancelled_at = case when ${autoRenews} then null else now() end,
+    update subscriptions set auto_renews = ${autoRenews}, cancelled_at = case when ${autoRenews} then null else coalesce(cancelled_at, now()) end,
       provider_said_at = greatest(${saidAt}, provider_said_at), updated_at = now()
     where account_id = ${accountId} returning ${tx(COLUMNS)}`
   if (!row) throw new Refused('not_found', 'there is no subscription', { reason: 'subscription_unknown' })

@@ -46,3 +46,9 @@ export async function page(q: Queryable, book: BookName, { limit, offset }: { li
   const rows = offset < total ? await history(q, book, { before: total - offset + 1, limit }) : []
   return { rows, total }
 }
+
+/** What was said of the posting with this key, if there is one. */
+export async function aboutOf(q: Queryable, key: string): Promise<Record<string, unknown> | undefined> {
+  const [row] = await q<{ about: Record<string, unknown> }[]>`select about from ledger_postings where key = ${key}`
+  return row?.about
+}
