@@ -3,6 +3,8 @@ import type { AppContext } from '../context.ts'
 import { limitBody, limitRequests } from '../limit.ts'
 import { auth, me } from './auth.ts'
 import { balances } from './balance.ts'
+import { inbox } from './inbox.ts'
+import { payments } from './payments.ts'
 import { plans } from './plans.ts'
 import { promoCodes } from './promo-codes.ts'
 import { referrals } from './referrals.ts'
@@ -22,8 +24,9 @@ export const getpro = (ground: AppContext): Surface => {
     first: [['/', webhooks(ground.config)]],
     limits: [...(limit ? [limitRequests(limit.requests, limit.windowSeconds)] : []), limitBody(bodyBytesMax)],
     open: [[base, auth(ground.config)]],
-    closed: [me, customers, balances, plans, subscriptions, promoCodes(ground.config), referrals].map(
-      (part) => [base, part] as const,
-    ),
+    closed: [
+      ...[me, customers, balances, plans, subscriptions, promoCodes(ground.config), referrals, payments],
+      inbox(ground.config),
+    ].map((part) => [base, part] as const),
   })
 }

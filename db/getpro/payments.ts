@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { Actor } from '../platform/actor.ts'
+import { type Actor, hasRole } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
-import { columnsOf } from '../postgres/rows.ts'
+import { columnsOf, type Page } from '../postgres/rows.ts'
 import * as accounts from './accounts.ts'
 import { Refused } from './refused.ts'
 import type { subscriptionPayments } from './schema.ts'
@@ -132,6 +132,39 @@ export async function keepProvidersName(
 export async function get(q: Queryable, id: number): Promise<Payment | undefined> {
   const [row] = await q<Payment[]>`select ${q(COLUMNS)} from subscription_payments where id = ${id}`
   return row
+}
+
+/** What of the payments is asked for; what is not given is any. */
+export interface AskedPayments {
+  accountId: number | null
+  status?: Payment['status'] | undefined
+  provider?: PaymentProvider | undefined
+  limit: number
+  offset: number
+}
+
+/** One page of the payments, newest first. */
+export async function list(q: Queryable, given: AskedPayments): Promise<Page<Payment>> {
+  const { accountId, status = null, provider = null, limit, offset } = given
+  const asked = q`${accountId === null ? q`true` : q`account_id = ${accountId}`}
+    and ${status ? q`status = ${status}` : q`true`} and ${provider ? q`provider = ${provider}` : q`true`}`
+  const [counted] = await q<{ total: number }[]>`select count(*) as total from subscription_payments where ${asked}`
+  const rows = await q<Payment[]>`
+    select ${q(COLUMNS)} from subscription_payments where ${asked} order by id desc limit ${limit} offset ${offset}`
+  return { rows, total: counted!.total }
+}
+
+/**
+ * A payment that the actor may see; that there is another's is told to admins only.
+ * @throws Refused not_yours, not_found (payment_unknown)
+ */
+export async function reach(q: Queryable, actor: Actor, id: number): Promise<Payment> {
+  const found = await get(q, id)
+  if (found) await accounts.reach(q, actor, found.accountId)
+  else if (hasRole(actor, 'admin'))
+    throw new Refused('not_found', 'there is no such payment', { reason: 'payment_unknown' })
+  else throw new Refused('not_yours', 'the payment of somebody else')
+  return found
 }
 
 /** How a notice names its payment (docs/providers.md 0 rule 12). */

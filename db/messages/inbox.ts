@@ -216,6 +216,19 @@ export async function list(
     order by id desc limit ${limit}`
 }
 
+/** One page of what these providers told us, newest first. */
+export async function page(
+  q: Queryable,
+  given: { providers: readonly string[]; state?: InboxState | undefined; limit: number; offset: number },
+): Promise<{ rows: WebhookEvent[]; total: number }> {
+  const { providers, state, limit, offset } = given
+  const asked = q`provider = any(${[...providers]}::text[]) and ${state ? q`state = ${state}` : q`true`}`
+  const [counted] = await q<{ total: number }[]>`select count(*) as total from inbox where ${asked}`
+  const rows = await q<WebhookEvent[]>`
+    select ${q(COLUMNS)} from inbox where ${asked} order by id desc limit ${limit} offset ${offset}`
+  return { rows, total: counted!.total }
+}
+
 /** Takes a webhook event out of the way whose content was received anew under its own key. */
 export async function supersede(tx: Tx, id: number, by: number): Promise<void> {
   await tx`

@@ -10,8 +10,8 @@ const hash = await password.hash('secure_password')
 let telegramIds = 700_000
 
 /** The REST area of 2GETPRO over a database of this file's own. */
-export async function rest() {
-  const house = await startApiServer()
+export async function rest(change: Parameters<typeof startApiServer>[0] = {}) {
+  const house = await startApiServer(change)
   const { db } = house
   const call = (method: string, path: string, given: Parameters<typeof house.call>[2] = {}) =>
     house.call(method, `${base}${path}`, given)
