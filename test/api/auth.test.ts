@@ -97,7 +97,7 @@ test.each([
 test('a text PostgreSQL cannot hold is the client’s mistake, not ours', async () => {
   const { status, body } = await call('POST', '/api/auth/register', { body: { ...newcomer(), fio: 'a\u0000b' } })
   expect(status).toBe(400)
-  expect(body).toEqual({ success: false, error: expect.any(String) })
+  expect(body).toMatchObject({ success: false, error: expect.any(String) })
 })
 
 test('a wrong password, an unknown phone and a blocked account hear the same', async () => {

@@ -22,8 +22,10 @@ const MS = 1_000
 
 /** The slots were asked for long enough after its eject was sent for that to have happened, if it ever will. */
 function isOld(snapshot: Snapshot, { commandStatus, commandSentAt }: LiveOrder): boolean {
-  const seconds = commandStatus === 'failed' ? 0 : STAYED_SECONDS
-  return commandSentAt === null || commandSentAt < before(askedAt(snapshot), seconds)
+  const isRefused = commandStatus === 'failed'
+  // Of a bank that its cabinet says it kept even an older picture is enough.
+  if (isRefused && snapshot.askedAt.length === 0) return true
+  return commandSentAt === null || commandSentAt < before(askedAt(snapshot), isRefused ? 0 : STAYED_SECONDS)
 }
 
 /** The list is a picture of after this instant; of before it, it proves nothing. */

@@ -148,6 +148,10 @@ test('an answer that names another bank empties only that one’s slot, until a 
 test('a list that nobody asked for may be older than the eject it seems to speak of', () => {
   const orders = [asked('failed', 3)]
   expect(fates(list({ orders, slots: [slot(1, 10)], askedAt: [] }))).toEqual([])
+  // Where it shows what the cabinet said, it is believed.
+  expect(fates(list({ orders, slots: [slot(1, 10)], askedAt: [] }, seen(1)))).toEqual([
+    ['cancelled', 'inventory: the bank stayed'],
+  ])
   expect(fates(list({ orders, slots: [slot(1, 10)] }))).toEqual([
     ['borrow', 'inventory: the slot no longer lists the bank'],
   ])
