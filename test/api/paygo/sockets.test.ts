@@ -129,6 +129,21 @@ test('a terminal is told of in order, by any process: how it stands, what is pai
   }
 })
 
+test('what happens while a socket opens is in the picture or is told: nothing falls between', async () => {
+  const all = await Promise.all(Array.from({ length: 20 }, () => terminal()))
+  const change = (id: number) =>
+    db.transaction(async (tx) => {
+      await tx`update terminals set condition = 'error' where id = ${id}`
+      await record(tx, 'terminal.condition_changed', { data: { terminalId: id, condition: 'error' } })
+    })
+  await Promise.all(
+    all.map(async ({ id, terminalId }) => {
+      const [{ hello, next }] = await Promise.all([opened(`/ws/terminals/${terminalId}`, operator), change(id)])
+      if (hello.data.terminal.status !== 'error') expect((await next()).data.status).toBe('error')
+    }),
+  )
+})
+
 test('people hear their own news and nobody else’s, and of payments unless they do not want to', async () => {
   const [me, somebody] = [await member(), await member()]
   const locked = (who: { id: number }) =>
@@ -216,8 +231,10 @@ test('one person has so many sockets at most: one more is told to come later', a
   await all[0]!.closed
   expect((await opened('/ws/notifications', me)).hello.type).toBe('connected')
   const admin = await member('admin')
-  const { body } = await call('GET', '/api/v1/admin/system-health', { token: admin.token })
-  expect(body.components.websocket.connections).toBeGreaterThanOrEqual(0)
+  const headers = { authorization: `Bearer ${admin.token}` }
+  const health = await fetch(`http://127.0.0.1:${one.port}/api/v1/admin/system-health`, { headers })
+  const { connections } = ((await health.json()) as any).components.websocket
+  expect(connections).toBeGreaterThanOrEqual(64)
 })
 
 test('who does not answer a protocol ping is dropped, who does stays', async () => {
