@@ -5,7 +5,7 @@ import { outcome, spoken } from './define.ts'
 import { answerTo, definitionOf, isAnswer, isRepeat, mtiText, told } from './dialect.ts'
 import { fieldAt } from './fields.ts'
 import { type Carrier, headOf, open, sealed, swapped } from './frame.ts'
-import { decodeBody, encodeBody, type Layout } from './layout.ts'
+import { de, decodeBody, encodeBody, type Layout } from './layout.ts'
 import { hmacOf, type Ring, ringOf, type Sign } from './mac.ts'
 import { forget, join, type Message, noMac, type Part, partOf, rawOf, spanOf, split } from './message.ts'
 import { network } from './network.ts'
@@ -37,9 +37,17 @@ function echoed(message: Message, numbers: readonly number[]): Part[] {
   return parts
 }
 
-/** A refusal on the spot: the MTI, 11, 39 and 41, and nothing more. */
-function refusal(message: Message, code: ResponseCode, ring: Ring | null, tpdu: Buffer | null, carrier: Carrier) {
-  const parts = [...echoed(message, bareEcho), ...encodeBody(outcome, { code })]
+/** Who hears a refusal, and by what. */
+interface Refused {
+  terminalCode: string
+  carrier: Carrier
+}
+
+/** A refusal on the spot: the MTI, 11, 39 and 41, and nothing more. Without 41 a frame would be shorter than any may be. */
+function refusal(message: Message, code: ResponseCode, ring: Ring | null, tpdu: Buffer | null, to: Refused) {
+  const { terminalCode, carrier } = to
+  const name = spanOf(message, 41) >= 0 ? [] : encodeBody({ terminalCode: de(41) }, { terminalCode })
+  const parts = [...echoed(message, bareEcho), ...name, ...encodeBody(outcome, { code })]
   const head = headOf(tpdu && swapped(tpdu), carrier)
   return sealed(join(answerTo(message.mti), parts, head, ring?.sign), carrier)
 }
@@ -86,12 +94,12 @@ function moment(unixSeconds: number): string {
 }
 
 /** A message whose MAC is right, and which is well formed. @throws MalformedBody */
-function believed(frame: Buffer, ring: ReturnType<typeof ringOf>, carrier: Carrier) {
-  const { tpdu, message: bytes } = open(frame, carrier)
+function believed(frame: Buffer, ring: ReturnType<typeof ringOf>, to: Refused) {
+  const { tpdu, message: bytes } = open(frame, to.carrier)
   const message = split(bytes)
   if (!(message.hasMac && ring.accepts(bytes)))
-    throw malformed(message, message.fault ?? 'bad MAC', refusal(message, 'A0', null, tpdu, carrier))
-  if (message.fault) throw malformed(message, message.fault, refusal(message, '30', ring, tpdu, carrier))
+    throw malformed(message, message.fault ?? 'bad MAC', refusal(message, 'A0', null, tpdu, to))
+  if (message.fault) throw malformed(message, message.fault, refusal(message, '30', ring, tpdu, to))
   return { message, tpdu }
 }
 
@@ -114,7 +122,7 @@ export function codec(terminalCode: string, carrier: Carrier, { keys, cardKey }:
   let lastTpdu: Buffer | null = null
 
   function decode(frame: Buffer): Report {
-    const { message, tpdu } = believed(frame, ring, carrier)
+    const { message, tpdu } = believed(frame, ring, { terminalCode, carrier })
     lastTpdu = tpdu && Buffer.from(tpdu)
     if (keys.length > 1) signers.set(frame, ring.current())
     const report = understood(message, terminalCode, fingerprint)

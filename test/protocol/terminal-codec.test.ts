@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { MalformedBody } from '../../protocol/errors.ts'
 import type { Codec } from '../../protocol/terminal.ts'
-import { deviceCodec, greet } from '../../protocol/terminal-iso8583/index.ts'
+import { deviceCodec, greet, newFramer } from '../../protocol/terminal-iso8583/index.ts'
 import { ringOf } from '../../protocol/terminal-iso8583/mac.ts'
 import { split } from '../../protocol/terminal-iso8583/message.ts'
 import {
@@ -191,6 +191,15 @@ test('only a sign-on is a greeting', () => {
     expect(() => greet(frame)).toThrow(MalformedBody)
     expect(frame.every((byte) => byte === 0)).toBe(true)
   }
+})
+
+test('what has no field that can be found is answered A0 in a frame that a terminal takes', () => {
+  const { device, codec } = pair()
+  // Field 2 has no length, so nothing behind it is found either.
+  const broken = Buffer.from(`0014 0200 4000000000000001 ${'FF'.repeat(10)}`.replaceAll(' ', ''), 'hex')
+  const { answer } = thrown(() => codec.decode(broken))
+  expect([...newFramer().push(answer!)]).toHaveLength(1)
+  expect(device.decode(answer!)).toEqual({ kind: 'answer', mti: '0210', code: 'A0', isSigned: false })
 })
 
 test('a sign-on of a terminal that nobody knows is answered A0', () => {
