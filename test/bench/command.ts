@@ -91,7 +91,7 @@ export async function command(bench: Bench): Promise<Row[]> {
   const [keysSecret, jwtSecret] = [randomBytes(32).toString('hex'), randomBytes(32).toString('hex')]
   const { db, url } = await bench.database()
   const { firstId } = await register(db, cabinets, keysSecret)
-  const house = start<HouseChild>('house-child.ts', { isUnderTest: true })
+  const house = start<HouseChild>('server-child.ts', { isUnderTest: true })
   const fleet = start<FleetChild>('fleet-child.ts')
   const { cabinetPort, apiPort } = await house.ask('open', { url, keysSecret, jwtSecret, hasApi: true })
   const target = { apiPort, token: await token(db, jwtSecret), firstId }

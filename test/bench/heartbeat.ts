@@ -55,7 +55,7 @@ export async function heartbeat(bench: Bench): Promise<Row[]> {
   const [keysSecret, jwtSecret] = [randomBytes(32).toString('hex'), randomBytes(32).toString('hex')]
   const { db, url } = await bench.database()
   await register(db, Math.max(...linkCounts), keysSecret)
-  const house = start<HouseChild>('house-child.ts', { isUnderTest: true })
+  const house = start<HouseChild>('server-child.ts', { isUnderTest: true })
   const echo = start<EchoChild>('echo-child.ts')
   const links = start<LinksChild>('links-child.ts')
   const { cabinetPort } = await house.ask('open', { url, keysSecret, jwtSecret, hasApi: false })

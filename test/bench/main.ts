@@ -11,6 +11,8 @@ import { mqtt } from './mqtt.ts'
 import { mqttMemory } from './mqtt-memory.ts'
 import { type AppContext, type Bench, newGround } from './stage.ts'
 import { machine, type Row, table } from './table.ts'
+import { terminalEcho, terminalMemory, terminals } from './terminals.ts'
+import { webhooks } from './webhooks.ts'
 
 /** Longer than all parts together on a slow machine; beyond, something hangs. */
 const minutesMax = 45
@@ -25,6 +27,10 @@ const parts: Record<string, { about: string; run(bench: Bench): Promise<Row[]> }
   'mqtt-memory': { about: 'memory of an MQTT cabinet at 5,000 against plain aedes', run: mqttMemory },
   ledger: { about: 'a posting of the ledger against the same statements sent by a bare client', run: ledger },
   list: { about: 'pages of a plain table composed by drizzle against the same statements by hand', run: list },
+  terminals: { about: 'purchases of 16 and 200 terminals against one-row commits of pgbench', run: terminals },
+  'terminal-echo': { about: 'network echoes of terminals against a bare net echo', run: terminalEcho },
+  'terminal-memory': { about: 'memory of a terminal that has signed on, at 2,000', run: terminalMemory },
+  webhooks: { about: 'notices of payment providers against one-row commits of pgbench', run: webhooks },
 }
 
 const manual = `npm run bench -- [--only ${Object.keys(parts).join(',')}] [--quick] [--json] [--profile DIR]
@@ -33,7 +39,7 @@ Our path and its baseline run in alternating pairs; the table shows medians, and
 Everything stays on this machine, on ports and in directories of its own, and ends by itself.
 
 ${Object.entries(parts)
-  .map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`)
+  .map(([name, { about }]) => `  ${name.padEnd(16)} ${about}`)
   .join('\n')}
 
   --quick        short runs: tries the benchmark, gives no figures worth quoting

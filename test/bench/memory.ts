@@ -42,7 +42,7 @@ interface Load {
 /** A gateway of its own, and cabinets with 8 banks each that log in to it. Also says how many came in a second. */
 async function cabinets({ bench, count }: Load, { db, url, keysSecret }: { db: Db; url: string; keysSecret: string }) {
   bench.progress(`  ${count} cabinets`)
-  const house = bench.start<HouseChild>('house-child.ts', { isUnderTest: true, collectsGarbage: true })
+  const house = bench.start<HouseChild>('server-child.ts', { isUnderTest: true, collectsGarbage: true })
   const fleet = bench.start<FleetChild>('fleet-child.ts')
   const { cabinetPort } = await house.ask('open', { url, keysSecret, jwtSecret: keysSecret, hasApi: false })
   let perSecond = 0

@@ -56,7 +56,7 @@ async function weighed(
 
 async function ours(bench: Bench, count: number, { db, url }: { db: Db; url: string }): Promise<Weight> {
   bench.progress(`  ${count} cabinets`)
-  const house = bench.start<HouseChild>('house-child.ts', { isUnderTest: true, collectsGarbage: true })
+  const house = bench.start<HouseChild>('server-child.ts', { isUnderTest: true, collectsGarbage: true })
   const secret = randomBytes(32).toString('hex')
   const { mqttPort } = await house.ask('open', { url, keysSecret: secret, jwtSecret: secret, hasApi: false })
   return await weighed(bench, count, house, mqttPort, () => settled(db))

@@ -128,7 +128,7 @@ async function newStand(bench: Bench, there: Mosquitto | null): Promise<Stand> {
   const { db, url } = await bench.database()
   const linksMax = Math.max(...heartbeatLinks)
   await registerMqtt(db, linksMax)
-  const house = start<HouseChild>('house-child.ts', { isUnderTest: true })
+  const house = start<HouseChild>('server-child.ts', { isUnderTest: true })
   const plain = start<AedesChild>('mqtt-aedes-child.ts', { isUnderTest: true })
   const links = start<MqttLinksChild>('mqtt-links-child.ts')
   const secrets = { keysSecret: randomBytes(32).toString('hex'), jwtSecret: randomBytes(32).toString('hex') }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Db } from '../../db/postgres/connect.ts'
 import { scratchPrefix } from '../server.ts'
 import { firstOf, slotsEach } from './borrow-cases.ts'
 import type { Statement } from './statements.ts'
@@ -49,12 +50,22 @@ export interface Pgbench {
 
 /** pgbench with a script of these statements; null where it is not installed. */
 export async function pgbench(statements: readonly Statement[], each: number): Promise<Pgbench | null> {
+  const { text, constants } = scriptOf(statements, each)
+  return await running(text, ['n=0', ...constants])
+}
+
+/** pgbench with the least that can be committed durably, a row of one column; null where it is not installed. */
+export async function oneRowCommits(db: Db): Promise<Pgbench | null> {
+  await db.sql`create table bench_rows (id bigint generated always as identity primary key, a int)`
+  return await running('insert into bench_rows (a) values (1);\n', [])
+}
+
+async function running(text: string, given: readonly string[]): Promise<Pgbench | null> {
   if ((await tool(['--version'])) === null) return null
   const folder = mkdtempSync(join(tmpdir(), `${scratchPrefix}pgbench-`))
-  const file = join(folder, 'borrow.sql')
-  const { text, constants } = scriptOf(statements, each)
+  const file = join(folder, 'script.sql')
   writeFileSync(file, text)
-  const variables = ['n=0', ...constants].flatMap((constant) => ['-D', constant])
+  const variables = given.flatMap((one) => ['-D', one])
   return {
     async run({ url, clients, each }) {
       const { hostname, port, username, password, pathname } = new URL(url)

@@ -14,11 +14,14 @@ export interface ServerOptions {
   keysSecret: string
   jwtSecret: string
   hasApi: boolean
+  /** Settings beside those that every house of the benchmark has. */
+  settings?: Record<string, string>
 }
 
 interface Ports {
   cabinetPort: number
   mqttPort: number
+  terminalPort: number
   /** 0 without one. */
   apiPort: number
 }
@@ -40,18 +43,19 @@ const environment = {
 
 const skills = {
   /** The gateway alone, or with the API in one process as `npm start` has it. */
-  async open({ url, keysSecret, jwtSecret, hasApi }: ServerOptions): Promise<Ports> {
+  async open({ url, keysSecret, jwtSecret, hasApi, settings: given = {} }: ServerOptions): Promise<Ports> {
     const log = jsonLog({ level: 'error' })
     const db = connect(url)
-    const settings = parseSettings(z.object(gatewaySettings), environment)
+    const settings = parseSettings(z.object(gatewaySettings), { ...environment, ...given })
     const gateway = await startGateway({
       config: gatewayConfig(settings, { keysSecret, cardKey: Buffer.alloc(32) }),
       db,
       log,
     })
-    const ports = { cabinetPort: gateway.ports.cabinet, mqttPort: gateway.ports.mqtt!, apiPort: 0 }
+    const { cabinet: cabinetPort, mqtt, terminal } = gateway.ports
+    const ports = { cabinetPort, mqttPort: mqtt!, terminalPort: terminal!, apiPort: 0 }
     if (!hasApi) return ports
-    const config = apiConfig(parseSettings(apiSettings, environment), {
+    const config = apiConfig(parseSettings(apiSettings, { ...environment, ...given }), {
       jwtSecret,
       keysSecret,
       cardKey: Buffer.alloc(32),
