@@ -36,7 +36,7 @@ export function carrierOf(bytes: Buffer): Carrier {
 
 /** True for a payload of MQTT: an MTI that has a definition, and a place for every byte behind it. */
 export function isMessage(bytes: Buffer): boolean {
-  if (!beginsMti(bytes[0]) || definitionOf(bytes.readUInt16BE()) === undefined) return false
+  if (bytes.length < 2 || !beginsMti(bytes[0]) || definitionOf(bytes.readUInt16BE()) === undefined) return false
   try {
     const { fault } = split(bytes)
     return fault === null || fault === noMac

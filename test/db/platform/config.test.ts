@@ -44,7 +44,8 @@ test('every mistake is one line, and none shows a value', () => {
 })
 
 test('help tells every setting with its default', () => {
-  expect(describeSettings(schema)[4]).toBe('API_PORT      where people come (8000)')
+  const lines = describeSettings(schema).map((line) => line.replace(/ +/g, ' '))
+  expect(lines).toContain('API_PORT where people come (8000)')
 })
 
 test('a secret of an embedded installation is made once and kept for us alone', () => {
