@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { atWall } from '../db/platform/zones.ts'
 
 const instantPattern = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?(Z|[+-]\d\d(?::?\d\d)?)?)?$/
 const minuteMs = 60_000
@@ -6,22 +7,6 @@ const minuteMs = 60_000
 const zoneMinutesMax = 14 * 60
 const yearMin = 1900
 const yearMax = 2200
-
-/** How far a zone's clocks are ahead of UTC at an instant, in milliseconds. */
-function offsetMs(timeZone: string, at: number): number {
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  })
-  const part = Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, Number(value)]))
-  return Date.UTC(part.year!, part.month! - 1, part.day!, part.hour!, part.minute!, part.second!) - at
-}
 
 /**
  * The instant of an ISO date as a client writes it: without a zone it is of this one. The empty date of 1C,
@@ -44,9 +29,7 @@ export function instantOf(text: string, timeZone: string): Date | null | undefin
     if (past > 59 || minutes > zoneMinutesMax) return undefined
     return new Date(local - (zone[0] === '-' ? -minutes : minutes) * minuteMs)
   }
-  // The zone's offset at the instant we look for: guessed, and corrected where the clocks changed in between.
-  const guess = local - offsetMs(timeZone, local)
-  return new Date(local - offsetMs(timeZone, guess))
+  return atWall(local, timeZone)
 }
 
 const dayLength = '2026-01-31'.length

@@ -15,6 +15,7 @@ test.for([
   ['protocol/a.ts', 'not pure: Date.now', 'const now = Date.now()'],
   ['db/powerbank/decide/a.ts', 'not pure: Date.now', 'const now = Date.now()'],
   ['db/powerbank/decide/a.ts', 'not pure: ../orders.ts', "import { move } from '../orders.ts'"],
+  ['db/platform/zones.ts', 'not pure: Date.now', 'const now = Date.now()'],
   ['db/a.ts', 'db imports protocol', "import type { Report } from '../protocol/cabinet.ts'"],
   ['db/ledger/a.ts', 'no arrow db/ledger -> db/loyalty (../loyalty/b.ts)', "import { b } from '../loyalty/b.ts'"],
   [
@@ -62,6 +63,7 @@ test.for([
     'a decision knows rows by their types',
     "import type { orders } from '../schema.ts'\nimport { orderStatuses } from '../words.ts'\nimport { b } from './b.ts'",
   ],
+  ['db/getpro/decide/a.ts', 'a decision reads a zone’s clocks', "import { aheadMs } from '../../platform/zones.ts'"],
   ['db/devices/a.ts', 'a SIM has one spelling', "import { iccidOf } from '../../protocol/iccid.ts'"],
   ['db/messages/schema.ts', 'a foreign key points at people', "import { users } from '../identity/schema.ts'"],
   ['test/db/a.ts', 'rows have types', "import type { SQL } from 'drizzle-orm'"],
