@@ -46,6 +46,7 @@ const arrows: Record<string, string[]> = {
   loyalty: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
   paygo: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
   getpro: ['platform', 'postgres', 'messages', 'identity', 'ledger'],
+  telecom: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
 }
 /** The one file of a business that another may import, where two meet. */
 const meetings: string[] = []

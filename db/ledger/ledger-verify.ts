@@ -2,7 +2,7 @@ import type { Db, Tx } from '../postgres/connect.ts'
 import { hashOf, INSTANT_FORMAT, type Said } from './ledger-hash.ts'
 import { BrokenError, PAGE_ROWS, rows } from './ledger-pages.ts'
 import { proveWitnesses } from './ledger-witnesses.ts'
-import { type AccountName, floors } from './ledger-write.ts'
+import { type AccountName, floors, floorsOf } from './ledger-write.ts'
 
 /** What a proof went through. */
 export interface Counts {
@@ -164,7 +164,7 @@ function chainOf(book: Book) {
 
 /** What the accounts of a book hold is the sum of their entries, with the floors that are due. */
 function proveAccounts(
-  { accounts, held: open }: Book,
+  { ownerKind, accounts, held: open }: Book,
   sums: ReadonlyMap<string, bigint>,
   broken: (what: string) => BrokenError,
 ): void {
@@ -173,7 +173,7 @@ function proveAccounts(
   for (const [name, balance, floor] of accounts ?? []) {
     const sum = sums.get(name) ?? 0n
     if (BigInt(balance) !== sum) throw broken(`${name} is ${balance}, its entries sum to ${sum}`)
-    const due = floors[name as AccountName]
+    const due = floorsOf(ownerKind)[name as AccountName]
     if (floor !== (due === null ? null : String(due))) {
       const has = floor === null ? 'no floor' : `the floor ${floor}`
       throw broken(`${name} has ${has}, where ${due ?? 'none'} is due`)

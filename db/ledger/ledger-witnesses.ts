@@ -65,6 +65,14 @@ const payments = `
   left join ledger_entries e on e.posting_id = p.id and e.account_id = l.id
   where t.status in ('succeeded', 'refunded') and t.amount_kopecks > 0 order by t.id`
 
+/** A contract has what its book says, and what was booked of its payments is all that is in it. */
+const contracts = `
+  select c.id::text, c.balance_minor = coalesce(${held('telecom', 'c.id', "'KGS'", 'l.balance')}, 0)
+    and c.balance_minor = coalesce((
+      select sum(case when transaction_type in ('charge', 'refund') then -amount_minor else amount_minor end)
+      from contract_payments where contract_id = c.id and posting_id is not null), 0) as is_whole
+  from contracts c order by c.id`
+
 const witnesses: [name: string, query: string, what: string][] = [
   ['transactions', transactions, 'loyalty transaction'],
   ['accounts', accounts, 'loyalty account'],
@@ -72,12 +80,13 @@ const witnesses: [name: string, query: string, what: string][] = [
   ['certificates', certificates, 'certificate'],
   ['terminals', terminals, 'terminal'],
   ['payments', payments, 'subscription payment'],
+  ['contracts', contracts, 'contract'],
 ]
 
 /**
  * Holds what people are shown against the ledger: rows of points, cashback, certificates and payments each have their
- * posting, of their owner and amount, and none is missing; what was paid at a terminal is in its book. So a book that
- * was cut back to an earlier whole is noticed as well.
+ * posting, of their owner and amount, and none is missing; what was paid at a terminal is in its book, and so is the
+ * balance of a contract. So a book that was cut back to an earlier whole is noticed as well.
  * @throws BrokenError
  */
 export async function proveWitnesses(tx: Tx, signal?: AbortSignal): Promise<void> {

@@ -5,9 +5,12 @@ import { Refused } from './refused.ts'
 /** What is counted. Minor units: hundredths of RUB, KGS, points and cashback; XTR has none. */
 export type Unit = 'points' | 'cashback' | 'RUB' | 'KGS' | 'XTR'
 
-/** Whose money it is: `id` is that of the user, the certificate, the 2GETPRO account, or the terminal where it was paid. */
+/**
+ * Whose money it is: `id` is that of the user, the certificate, the 2GETPRO account, the terminal where it was paid, or the
+ * telecom contract.
+ */
 export interface Owner {
-  kind: 'user' | 'certificate' | 'getpro' | 'terminal'
+  kind: 'user' | 'certificate' | 'getpro' | 'terminal' | 'telecom'
   id: number
 }
 
@@ -23,6 +26,10 @@ export interface BookName {
  */
 export const floors = { balance: 0, held: 0, house: null, clearing: null } as const
 export type AccountName = keyof typeof floors
+
+/** The floors of a book. What a contract has may fall below 0: its monthly fee is charged whether it can pay or not. */
+export const floorsOf = (ownerKind: string): Readonly<Record<AccountName, number | null>> =>
+  ownerKind === 'telecom' ? { ...floors, balance: null } : floors
 
 /** Account name to signed minor units; the sum is 0. */
 export type Entries = Partial<Record<AccountName, number>>
@@ -80,7 +87,7 @@ export async function open(tx: Tx, { owner, unit }: BookName): Promise<void> {
       insert into ledger_books (owner_kind, owner_id, unit) values (${owner.kind}, ${owner.id}, ${unit})
       on conflict do nothing returning id)
     insert into ledger_accounts (book_id, name, floor)
-    select book.id, a.key, a.value::bigint from book, jsonb_each_text(${tx.json(floors)}) a`
+    select book.id, a.key, a.value::bigint from book, jsonb_each_text(${tx.json(floorsOf(owner.kind))}) a`
 }
 
 /** @throws Refused `invalid` an amount or key that cannot be kept. Entries that do not balance are a bug. */

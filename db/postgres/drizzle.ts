@@ -11,7 +11,8 @@ const proxy = load('drizzle-orm/pg-proxy') as typeof import('drizzle-orm/pg-prox
 
 export const { and, asc, desc, eq, fillPlaceholders, getTableColumns, ilike, isNull, or, sql } = orm
 export const { alias, getTableConfig } = core
-export const { bigint, boolean, customType, date, doublePrecision, integer, jsonb, text, timestamp, uuid } = core
+export const { bigint, boolean, customType, date, doublePrecision, integer, jsonb, numeric, text, timestamp, uuid } =
+  core
 export const { check, index, pgTable, primaryKey, unique, uniqueIndex } = core
 /** A query builder without a connection: for `toSQL()`. */
 export const { drizzle: builder } = proxy
