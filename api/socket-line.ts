@@ -3,8 +3,8 @@ import type { RawData, WebSocket } from 'ws'
 
 /** What may wait for a client that does not read. */
 const WAITING_BYTES_MAX = 1_048_576
-/** A client that is told to go has so long to say goodbye. */
-const GOODBYE_MS = 5_000
+/** A client that is told to go has so long to say goodbye: over a slow line it reads what waits for it first. */
+const GOODBYE_MS = 15_000
 /** What a client may say between two beats. */
 const MESSAGES_MAX = 300
 

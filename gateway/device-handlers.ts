@@ -1,4 +1,4 @@
-import type { Ended, Hold, Waiting } from '../db/devices/commands.ts'
+import type { Claimed, Ended, Hold, Waiting } from '../db/devices/commands.ts'
 import type { Departure } from '../db/devices/connections.ts'
 import type { DeviceKind } from '../db/devices/words.ts'
 import type { Db, Tx } from '../db/postgres/connect.ts'
@@ -35,6 +35,8 @@ export interface DeviceHandlers {
   isAnswered?(command: string): boolean
   /** The command of a row, in its words. Absent: the row says its kind and what belongs to it. */
   commandOf?(row: Waiting): AnyCommand
+  /** These are claimed, in the transaction that does it: their bytes leave with its commit. Absent: nobody is told. */
+  claimed?(tx: Tx, some: readonly Claimed[]): Promise<void>
   /** Fails queued commands that its wire has no word for. */
   unspeakable(tx: Tx, deviceId: number, commandIds: number[]): Promise<unknown>
   /** What to do when something it said is lost. Absent: nothing it says is worth it. */

@@ -1,5 +1,5 @@
 import { MOVEMENT_SECONDS } from '../db/devices/command-times.ts'
-import { claim, type Waiting, waiting } from '../db/devices/commands.ts'
+import { type Claimed, claim, type Waiting, waiting } from '../db/devices/commands.ts'
 import type { Log } from '../db/platform/log.ts'
 import type { Db } from '../db/postgres/connect.ts'
 import type { AnyCommand } from '../protocol/any-device.ts'
@@ -28,8 +28,7 @@ export interface Dispatcher {
   settled(): Promise<void>
 }
 
-interface OutgoingCommand<To> {
-  id: number
+interface OutgoingCommand<To> extends Claimed {
   epoch: number
   hex: string
   frame: Buffer
@@ -68,7 +67,7 @@ function batchOf<To extends Addressee>(
   const outgoing: OutgoingCommand<To>[] = []
   const unspeakable = new Map<To, number[]>()
   for (const row of rows) {
-    const { id, deviceId, epoch, kind, args, isMovement } = row
+    const { id, deviceId, epoch, kind, args, isMovement, attempts } = row
     const to = sessions.get(deviceId)
     // Not logged in here yet, its login's answer has not been written (that login will ring again), or it is leaving.
     if (to?.epoch !== epoch || !isOpen(to)) continue
@@ -77,7 +76,8 @@ function batchOf<To extends Addressee>(
     try {
       // The row was validated by whoever enqueued it; a kind or value the dialect cannot say fails here.
       const frame = to.codec.encode(command, when)
-      outgoing.push({ id, epoch, hex: frame.toString('hex').toUpperCase(), frame, command, isMovement, to })
+      const hex = frame.toString('hex').toUpperCase()
+      outgoing.push({ id, deviceId, kind, attempts, epoch, hex, frame, command, isMovement, to })
     } catch (error) {
       log('command.unspeakable', { commandId: id, deviceId, kind, error })
       unspeakable.set(to, [...(unspeakable.get(to) ?? []), id])
@@ -105,6 +105,25 @@ function stopwatch(observe: DispatcherContext<Addressee>['observe']) {
 
 type Watch = ReturnType<typeof stopwatch>
 
+/** Marks these as sent, and tells those who want to know in the same transaction. */
+async function claimAll<To extends Addressee>(
+  { name, db }: DispatcherContext<To>,
+  some: readonly OutgoingCommand<To>[],
+): Promise<Set<number>> {
+  const watched = Map.groupBy(some, ({ to }) => to.handlers.claimed)
+  // Nobody asks of most kinds of devices: no transaction around the one statement.
+  if (watched.size === 1 && watched.has(undefined)) return new Set(await claim(db.sql, name, some))
+  return await db.transaction(async (tx) => {
+    const claimed = new Set(await claim(tx, name, some))
+    for (const [tell, mine] of watched)
+      await tell?.(
+        tx,
+        mine.filter(({ id }) => claimed.has(id)),
+      )
+    return claimed
+  })
+}
+
 /**
  * `encode → claim → write`: a command is marked as sent before its bytes leave, so a crash in between loses time and never
  * repeats a movement (docs/decisions.md "A physical act is never repeated"). Nothing is ever written twice.
@@ -114,8 +133,8 @@ async function send<To extends Addressee>(
   watch: Watch,
   some: readonly OutgoingCommand<To>[],
 ): Promise<void> {
-  const { name, db, counts } = context
-  const claimed = new Set(await claim(db.sql, name, some))
+  const { db, counts } = context
+  const claimed = await claimAll(context, some)
   const sent = some.filter(({ id }) => claimed.has(id))
   for (const { id, frame, command, isMovement, to } of sent) {
     if (isMovement) to.movement = { commandId: id, until: performance.now() + MOVEMENT_SECONDS * msPerSecond }

@@ -162,6 +162,9 @@ export function waiting(q: Queryable, node: string, deviceIds?: number[]): Promi
     order by c.device_id, c.is_movement, case when c.is_movement then '' else c.kind end, c.id`
 }
 
+/** A command that is claimed. */
+export type Claimed = Pick<Waiting, 'id' | 'deviceId' | 'kind' | 'attempts'>
+
 /**
  * Marks commands as sent, before their bytes leave: one conditional update. Only those returned may be
  * written to a socket; any other was taken, expired, or belongs to a newer connection.

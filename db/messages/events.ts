@@ -59,6 +59,15 @@ export async function recordAll(tx: Tx, happened: readonly ({ kind: string } & E
 export const record = (tx: Tx, kind: string, about: EventAbout = {}): Promise<void> =>
   recordAll(tx, [{ kind, ...about }])
 
+/**
+ * SQL: appends the events that `source` selects (`kind`, `user_id`, `data`), for a statement that makes them true itself and
+ * has no time for one more; rings as `recordAll` does.
+ */
+export const appended = (q: Queryable, source: ReturnType<Queryable>) => q`
+  insert into events (kind, user_id, data, frame)
+  select kind, user_id, data, nullif(current_setting('voltbay.frame', true), '') from (${source}) happened
+  returning pg_notify(${EVENT_CHANNEL}, '')`
+
 /** The end of the log as it stands, to tail from. */
 export async function end(q: Queryable): Promise<Position> {
   const [row] = await q<{ xid: string }[]>`

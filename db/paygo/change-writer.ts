@@ -1,4 +1,4 @@
-import { record } from '../messages/events.ts'
+import { appended, record } from '../messages/events.ts'
 import type { Tx } from '../postgres/connect.ts'
 import * as acts from './acts.ts'
 import { type Answered, answer } from './answers.ts'
@@ -78,6 +78,16 @@ function tellOf(tx: Tx, { transaction }: Subject, { status, refundedMinor, amoun
     },
   })
 }
+
+/** SQL: tells of a transaction that the same statement begins: the row `t`, with these columns. */
+export const BEGUN = ['id', 'terminalId', 'userId', 'status', 'amountMinor', 'refundedMinor'] as const
+export const tellBegun = (tx: Tx) =>
+  appended(
+    tx,
+    tx`
+      select 'transaction.' || status as kind, user_id, jsonb_build_object('transactionId', id, 'terminalId', terminal_id,
+        'status', status, 'amountMinor', amount_minor, 'refundedMinor', refunded_minor) as data from t`,
+  )
 
 const count = (tx: Tx, terminalId: number, { figure, amountMinor }: ChangeOf<'count'>) => {
   const [number, sum] = [tx(figure), tx(`${figure}Minor`)]

@@ -1,7 +1,7 @@
 import type { Tx } from '../postgres/connect.ts'
 import * as acts from './acts.ts'
 import type { Answered } from './answers.ts'
-import { write } from './change-writer.ts'
+import { BEGUN, tellBegun, write } from './change-writer.ts'
 import type { Change, ChangeOf } from './decide/changes.ts'
 import { decide } from './decide/decide.ts'
 import { type AtHand, atHand } from './snapshot-loader.ts'
@@ -57,13 +57,14 @@ async function begin(tx: Tx, spoken: Spoken, { status, act, isCounted }: ChangeO
         ${amountMinor}, ${act}, ${amountMinor}, ${isCounted}, ${methodOf(entryMode)}, ${card.masked}, ${card.fingerprint},
         ${mtis[kind]}, ${stan}, ${spoken.day}, ${sentAt}, ${localTime}, ${entryMode}, ${condition}, ${merchant}, ${approval},
         ${spoken.answer?.code ?? null})
-      returning id),
+      returning ${tx(BEGUN)}),
     m as (
       insert into terminal_messages (terminal_id, day, stan, is_about, kind, content_hash, answer, answered_at, transaction_id)
       select ${messageRow(tx, spoken)}, t.id from t returning id),
     a as (
       insert into acquirer_acts (transaction_id, act, amount_minor, due_at)
-      select t.id, ${act}, ${amountMinor}, ${acts.lease(tx)} from t returning id)
+      select t.id, ${act}, ${amountMinor}, ${acts.lease(tx)} from t returning id),
+    told as (${tellBegun(tx)})
     select m.id as message_id, a.id as act_id from m, a`
   return { messageId: row!.messageId, told: [row!.actId] }
 }

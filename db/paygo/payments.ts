@@ -3,7 +3,7 @@ import * as audit from '../messages/audit.ts'
 import type { Actor } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as acts from './acts.ts'
-import { write } from './change-writer.ts'
+import { BEGUN, tellBegun, write } from './change-writer.ts'
 import { decide } from './decide/decide.ts'
 import { Refused } from './refused.ts'
 import { about, transactionAtHand } from './snapshot-loader.ts'
@@ -86,10 +86,12 @@ export async function pay(tx: Tx, { userId }: Actor, payment: NewPayment): Promi
       values (${terminalId}, ${userId}, ${card.id}, 'stored', 'pending', ${amountMinor}, ${amountMinor}, 'purchase',
         ${amountMinor}, ${paymentMethod}, ${card.maskedNumber}, ${card.fingerprint}, ${description}, ${userId},
         ${idempotencyKey}, ${requestHash})
-      on conflict (created_by, idempotency_key) where idempotency_key is not null do nothing returning id),
+      on conflict (created_by, idempotency_key) where idempotency_key is not null do nothing
+      returning ${tx(BEGUN)}),
     a as (
       insert into acquirer_acts (transaction_id, act, amount_minor, due_at)
-      select id, 'purchase', ${amountMinor}, ${acts.lease(tx)} from t returning id, transaction_id)
+      select id, 'purchase', ${amountMinor}, ${acts.lease(tx)} from t returning id, transaction_id),
+    told as (${tellBegun(tx)})
     select id as act_id, transaction_id from a`
   if (row) return { transactionId: row.transactionId, told: [row.actId], isRepeat: false }
   // The same key at once, at another terminal: whoever was first has committed by now.

@@ -1,4 +1,4 @@
-import { type Ended, fail } from '../devices/commands.ts'
+import { type Claimed, type Ended, fail } from '../devices/commands.ts'
 import * as connections from '../devices/connections.ts'
 import { unseal } from '../devices/keys.ts'
 import { recordAll } from '../messages/events.ts'
@@ -13,11 +13,24 @@ const SILENT_ROWS = 200
 /** Holds a terminal until the transaction ends. */
 export const hold = (tx: Tx, terminalId: number) => tx`select 1 from devices where id = ${terminalId} for no key update`
 
-/** A command that is over, for whoever looks on. */
+/** What became of a command, for whoever looks on. */
 const happened = (
   terminalId: number,
   about: { commandId: number; command: string; status: TerminalCommandStatus },
-) => ({ kind: 'terminal.command_ended', data: { terminalId, ...about } })
+) => ({
+  kind: about.status === 'executing' ? 'terminal.command_sent' : 'terminal.command_ended',
+  data: { terminalId, ...about },
+})
+
+/** Tells that commands are on their way; of those that are said once more that is known. */
+export async function claimed(tx: Tx, some: readonly Claimed[]): Promise<void> {
+  const first = some.filter(({ attempts }) => attempts === 0)
+  if (first.length === 0) return
+  await recordAll(
+    tx,
+    first.map(({ id, deviceId, kind }) => happened(deviceId, { commandId: id, command: kind, status: 'executing' })),
+  )
+}
 
 /** Tells what became of commands that ended without an answer; those that are said once more have not. */
 export async function ended(tx: Tx, some: readonly Ended[]): Promise<void> {

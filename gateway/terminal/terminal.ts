@@ -49,6 +49,7 @@ export const terminal = (way: SignOn, till: Till): TcpHandlers => ({
   identify: (connection, frame) => signOn(connection, frame, way),
   handle: (tx, terminalId, report: Report, hex) => handle(tx, terminalId, report, hex, till),
   commandOf,
+  claimed: sessions.claimed,
   unspeakable: sessions.unspeakable,
   ended: sessions.ended,
   close: sessions.close,

@@ -15,7 +15,8 @@ export const notificationSocket: SocketRoute = {
         const { kind, ...about } = event.data
         return [{ type: 'notification', data: { kind, about } }]
       }
-      if (!isTransaction(event)) return []
+      // That one has begun is no news yet.
+      if (!isTransaction(event) || event.kind === 'transaction.pending') return []
       // Only payments may be switched off: whoever took over an account would silence the rest first.
       const settings = await find(db.sql, userId)
       if (settings?.transactionAlerts === false) return []

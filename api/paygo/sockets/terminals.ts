@@ -1,6 +1,6 @@
 import type { Event } from '../../../db/messages/events.ts'
 import { Refused } from '../../../db/paygo/refused.ts'
-import { get as commandOf } from '../../../db/paygo/terminal-commands.ts'
+import { get as commandOf, type TerminalCommand } from '../../../db/paygo/terminal-commands.ts'
 import * as verbs from '../../../db/paygo/terminals-list.ts'
 import { hasRole } from '../../../db/platform/actor.ts'
 import type { Db } from '../../../db/postgres/connect.ts'
@@ -17,6 +17,14 @@ const standings = new Set([
   'terminal.condition_changed',
   'terminal.disabled',
 ])
+
+const commandMoves = new Set(['terminal.command', 'terminal.command_sent', 'terminal.command_ended'])
+
+/** A command as it was at a move: its row may have gone on since. */
+const asOf = (found: TerminalCommand, { kind, data }: Event): TerminalCommand =>
+  kind === 'terminal.command_ended'
+    ? found
+    : { ...found, status: data.status as TerminalCommand['status'], result: null, executedAt: null }
 
 /** A terminal that is (still) there; else null. */
 async function find(db: Db, terminalId: number): Promise<verbs.Terminal | null> {
@@ -45,9 +53,9 @@ function channelOf(db: Db, terminalId: number): Channel {
       const { kind, data } = event
       if (data.terminalId !== terminalId) return []
       if (isTransaction(event)) return [{ type: 'transaction', data: transaction(event) }]
-      if (kind === 'terminal.command' || kind === 'terminal.command_ended') {
-        const found = await commandOf(db.sql, terminalId, data.commandId)
-        return found ? [{ type: 'command', data: command(found) }] : []
+      if (commandMoves.has(kind)) {
+        const found = await commandOf(db.sql, terminalId, Number(data.commandId))
+        return found ? [{ type: 'command', data: command(asOf(found, event)) }] : []
       }
       if (!standings.has(kind)) return [log(event, terminal_id)]
       const found = await find(db, terminalId)

@@ -99,14 +99,9 @@ test('a terminal is told of in order, by any process: how it stands, what is pai
   const own = number()
   await paid(elsewhere.id, own, 5_000)
   const txn = await paid(id, own)
+  const seen = { id: `txn${txn}`, terminal_id: terminalId, amount: 1500, refunded_amount: 0 }
   for (const { next } of watching)
-    expect((await next('transaction')).data).toEqual({
-      id: `txn${txn}`,
-      terminal_id: terminalId,
-      status: 'completed',
-      amount: 1500,
-      refunded_amount: 0,
-    })
+    for (const status of ['pending', 'completed']) expect((await next('transaction')).data).toEqual({ ...seen, status })
   const body = { command_type: 'maintenance_on' }
   const made = await call('POST', `/api/v1/terminals/${terminalId}/commands`, { token: operator.token, body })
   for (const { next } of watching) expect((await next('command')).data).toEqual(made.body)
@@ -124,7 +119,7 @@ test('a terminal is told of in order, by any process: how it stands, what is pai
       ...{ terminal_id: terminalId, event: 'transaction.exception' },
       details: { what: 'a test' },
     })
-    expect(messages.filter(({ type }) => type === 'transaction')).toHaveLength(1)
+    expect(messages.filter(({ type }) => type === 'transaction')).toHaveLength(2)
     expect(messages.slice(1).every(({ data }) => data.terminal_id === terminalId)).toBe(true)
   }
 })
@@ -281,6 +276,8 @@ test('a stopping process says goodbye', async () => {
 
 test('no token is in the log, and nothing there was a bug of ours', () => {
   expect(JSON.stringify(lines)).not.toMatch(/eyJ|token=/)
-  expect(lines.filter(({ event }) => !['request.answered', 'socket.closed'].includes(event))).toEqual([])
+  // The proof of the ledger is made as soon as a process starts late in the day.
+  const usual = ['request.answered', 'socket.closed', 'ledger.proved']
+  expect(lines.filter(({ event }) => !usual.includes(event))).toEqual([])
   expect(said('socket.closed').length).toBeGreaterThan(30)
 })

@@ -220,7 +220,8 @@ test('whose card it is sees the purchase, and hears of it; no event tells the ca
   await asks(db, till, reversal('900001', { stan: '000001' }))
   const rows = await db.sql<{ kind: string; data: object }[]>`
     select kind, data from events where user_id = ${userId} order by id`
-  expect(rows.map(({ kind }) => kind)).toEqual(['transaction.completed', 'transaction.cancelled'])
+  const kinds = ['transaction.pending', 'transaction.completed', 'transaction.cancelled']
+  expect(rows.map(({ kind }) => kind)).toEqual(kinds)
   expect(JSON.stringify(rows)).not.toMatch(/4242|aaaa/)
   const [row] = await db.sql`select user_id, card_id is not null as known from transactions where terminal_id = ${till}`
   expect(row).toEqual({ userId, known: true })

@@ -61,7 +61,7 @@ test('whoever waits does so no longer than told; what it came to is seen and tol
   const { told } = await pays({ amountMinor: 15_069 })
   await settleWithin(db, slow, told, 50, (error) => failures.push(error))
   expect(await transactions(db, terminalId)).toMatchObject([{ status: 'pending' }])
-  await expect.poll(() => events(db, terminalId)).toEqual(['transaction.completed'])
+  await expect.poll(() => events(db, terminalId)).toEqual(['transaction.pending', 'transaction.completed'])
   expect(await transactions(db, terminalId)).toMatchObject([{ status: 'completed', bookedMinor: 15_069 }])
   expect(failures).toEqual([])
 })
@@ -130,6 +130,7 @@ test('a refund gives back in parts, and never more than was paid', async () => {
     { amountMinor: 10_000, result: 'approved' },
   ])
   expect(await events(db, terminalId)).toEqual([
+    'transaction.pending',
     'transaction.completed',
     'transaction.refunded',
     'transaction.refunded',

@@ -48,7 +48,7 @@ test('a terminal is told, answers by the STAN of the host, and the command is co
   })
   expect(gateway.node.counts).toMatchObject({ told: { set_volume: 1 }, heard: { result: 1 } })
   const kinds = await db.sql`select kind from events where (data->>'commandId')::bigint = ${id} order by id`
-  expect(kinds.map(({ kind }) => kind)).toEqual(['terminal.command', 'terminal.command_ended'])
+  expect(kinds.map(({ kind }) => kind)).toEqual(['terminal.command', 'terminal.command_sent', 'terminal.command_ended'])
 })
 
 test('an answer that is no 00 is a failure, and says why', async () => {
