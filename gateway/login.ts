@@ -1,9 +1,9 @@
 import { quarantine, type Unauthorised } from '../db/devices/quarantine.ts'
+import { within } from '../db/platform/patience.ts'
 import type { Tx } from '../db/postgres/connect.ts'
 import { type Connection, drop, finish, goOn, settled } from './connection.ts'
 import { count } from './counts.ts'
 import type { GatewayNode } from './node.ts'
-import { within } from './patience.ts'
 import type { Session } from './sessions.ts'
 
 /** How long a login waits for what an older socket of its device has said. */

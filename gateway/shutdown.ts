@@ -1,8 +1,8 @@
 import { releaseNode } from '../db/devices/connections.ts'
+import { within } from '../db/platform/patience.ts'
 import { drop, finish } from './connection.ts'
 import { holdAll, settle } from './device-handlers.ts'
 import type { GatewayNode } from './node.ts'
-import { within } from './patience.ts'
 
 /** How long devices may take to close their side when we stop. */
 const goodbyeMs = 1_000

@@ -1,9 +1,9 @@
 import { expire } from '../db/devices/commands.ts'
 import { seen } from '../db/devices/connections.ts'
+import { every } from '../db/platform/patience.ts'
 import { finish, tick } from './connection.ts'
 import { holdAll, settle } from './device-handlers.ts'
 import type { GatewayNode } from './node.ts'
-import { every } from './patience.ts'
 
 const minuteMs = 60_000
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt'
 import type { Log } from '../../db/platform/log.ts'
-import { within } from '../patience.ts'
+import { within } from '../../db/platform/patience.ts'
 
 const reconnectMs = 1_000
 const connectTimeoutMs = 10_000

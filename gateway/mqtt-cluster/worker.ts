@@ -1,10 +1,10 @@
+import { within } from '../../db/platform/patience.ts'
 import { type Channel, topicOf } from '../../protocol/cabinet-mqtt/index.ts'
 import { MalformedBody } from '../../protocol/errors.ts'
 import { count } from '../counts.ts'
 import { receive } from '../device-handlers.ts'
 import type { Dispatcher } from '../dispatcher.ts'
 import type { GatewayNode } from '../node.ts'
-import { within } from '../patience.ts'
 import type { Incoming } from './broker-client.ts'
 import type { Devices, Known } from './known-devices.ts'
 

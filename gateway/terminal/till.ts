@@ -5,11 +5,11 @@ import { hear } from '../../db/paygo/hear.ts'
 import { settle, sweep } from '../../db/paygo/settle.ts'
 import type { TerminalMessage } from '../../db/paygo/terminal-messages.ts'
 import type { Log } from '../../db/platform/log.ts'
+import { every, within } from '../../db/platform/patience.ts'
 import { TERMINAL_ANSWER_CHANNEL } from '../../db/postgres/channels.ts'
 import type { Db, Tx } from '../../db/postgres/connect.ts'
 import type { ResponseCode, Verdict } from '../../protocol/terminal.ts'
 import type { Outcome } from '../device-handlers.ts'
-import { every, within } from '../patience.ts'
 import { type WaitingAnswers, waitingAnswers } from './waiting.ts'
 
 /** Answers that another process wrote are looked up together; our own are here before that. */
