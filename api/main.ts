@@ -4,6 +4,7 @@ import { type HttpBindings, serve } from '@hono/node-server'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { answers } from '../db/devices/answer-listener.ts'
 import { acquirerOf } from '../db/paygo/acquirer-settings.ts'
+import { startSweeper } from '../db/paygo/sweeper.ts'
 import { cardKey, databaseRule, describeSettings, readSettings, secret, startOrExit } from '../db/platform/config.ts'
 import { flagsOf } from '../db/platform/flags.ts'
 import { jsonLog, type Log } from '../db/platform/log.ts'
@@ -68,6 +69,7 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
   }
   const mail = await startMail({ db, log, smtp: config.smtp })
   const inbox = await startInbox({ db, log, providers: providersOf(config) })
+  const sweeper = startSweeper({ db, acquirer, failed: (error) => log('settlement.failed', { error }) })
   const schedule = startSchedule({ db, log, rules: config.loyalty.rules }, [
     prover({ db, log, metrics, hour: config.ledgerVerifyHour }),
   ])
@@ -83,7 +85,7 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
       await closed
       clearInterval(idle)
       clearTimeout(impatience)
-      await Promise.all([schedule.close(), inbox.close(), mail.close(), waiters.close()])
+      await Promise.all([schedule.close(), sweeper.close(), inbox.close(), mail.close(), waiters.close()])
     },
   }
 }

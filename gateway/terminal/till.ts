@@ -2,7 +2,8 @@ import { madeTrueBy } from '../../db/messages/events.ts'
 import type { Acquirer } from '../../db/paygo/acquirer.ts'
 import { type Answered, answersOf } from '../../db/paygo/answers.ts'
 import { hear } from '../../db/paygo/hear.ts'
-import { settle, sweep } from '../../db/paygo/settle.ts'
+import { settle } from '../../db/paygo/settle.ts'
+import { startSweeper } from '../../db/paygo/sweeper.ts'
 import type { TerminalMessage } from '../../db/paygo/terminal-messages.ts'
 import type { Log } from '../../db/platform/log.ts'
 import { every, within } from '../../db/platform/patience.ts'
@@ -14,11 +15,8 @@ import { type WaitingAnswers, waitingAnswers } from './waiting.ts'
 
 /** Answers that another process wrote are looked up together; our own are here before that. */
 const bellMs = 5
-/** A bell that was lost costs so much, and so often it is looked whether acts are due that nobody goes on with. */
+/** A bell that was lost costs so much. */
 const lookMs = 1_000
-/** Due acts that are gone on with at once, and how many such rounds, at most: each may wait for the acquirer. */
-const dueMax = 20
-const roundsMax = 4
 /** How long acts under way may take when we stop: whoever comes after us goes on with the others. */
 const goodbyeMs = 2_000
 
@@ -63,11 +61,10 @@ function background(log: Log, waiting: WaitingAnswers) {
 
 type Background = ReturnType<typeof background>
 
-/** Hears what other processes have answered, and looks for what nobody goes on with. @returns what ends it */
-async function watch({ db, acquirer }: TillParts, waiting: WaitingAnswers, { begin }: Background) {
+/** Hears what other processes have answered. @returns what ends it */
+async function watch({ db }: TillParts, waiting: WaitingAnswers, { begin }: Background) {
   const rung = new Set<number>()
   let bell: NodeJS.Timeout | undefined
-  let rounds = 0
   const look = (messageIds: readonly number[]) => {
     if (messageIds.length > 0) begin('terminal_answers', () => answersOf(db.sql, messageIds))
   }
@@ -84,12 +81,7 @@ async function watch({ db, acquirer }: TillParts, waiting: WaitingAnswers, { beg
     bell ??= setTimeout(flush, bellMs)
   }
   const unlisten = await db.listen(TERMINAL_ANSWER_CHANNEL, ring, () => look(waiting.olderThan(0)))
-  const stopLooking = every(lookMs, async () => {
-    look(waiting.olderThan(lookMs))
-    if (rounds >= roundsMax) return
-    rounds += 1
-    begin('settlement', () => sweep(db, acquirer, dueMax).finally(() => void (rounds -= 1)))
-  })
+  const stopLooking = every(lookMs, async () => look(waiting.olderThan(lookMs)))
   const close = async () => {
     clearTimeout(bell)
     await unlisten()
@@ -107,6 +99,8 @@ export async function openTill(parts: TillParts): Promise<Till> {
   const waiting = waitingAnswers(() => performance.now())
   const work = background(log, waiting)
   const { look, close } = await watch(parts, waiting, work)
+  const failed = (error: unknown) => log('settlement.failed', { error })
+  const sweeper = startSweeper({ db, acquirer, failed, answered: waiting.give })
   return {
     async handle(tx, terminalId, message, hex) {
       const [{ messageId, answer, told, answers }] = await Promise.all([
@@ -130,7 +124,7 @@ export async function openTill(parts: TillParts): Promise<Till> {
     },
     async close() {
       await close()
-      await within(goodbyeMs, work.settled())
+      await Promise.all([sweeper.close(), within(goodbyeMs, work.settled())])
     },
   }
 }

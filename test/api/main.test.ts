@@ -1,9 +1,10 @@
 import { createServer } from 'node:net'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { apiConfig, apiSettings } from '../../api/config.ts'
 import { startApi } from '../../api/main.ts'
 import * as password from '../../db/identity/password.ts'
 import { BadSettings, parseSettings } from '../../db/platform/config.ts'
+import { overdue, purchase, says, terminal, transactions } from '../db/paygo/till.ts'
 import { testDb } from '../postgres.ts'
 import { config } from './server.ts'
 
@@ -54,6 +55,15 @@ test('a request under way is answered before the door closes', async () => {
   lock.resolve()
   expect((await answer).status).toBe(401)
   await Promise.all([closed, holding])
+})
+
+test('an API without a gateway goes on with what nobody settled with the acquirer', async () => {
+  const { close } = await startApi({ config, db, log })
+  onTestFinished(close)
+  const till = await terminal(db)
+  await says(db, till, purchase('000001'))
+  await overdue(db)
+  await expect.poll(() => transactions(db, till)).toMatchObject([{ status: 'cancelled', bookedMinor: 0 }])
 })
 
 test('a taken port is an error with a code, not a silence', async () => {
