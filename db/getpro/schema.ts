@@ -1,9 +1,23 @@
 import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import { users } from '../identity/schema.ts'
 import { at, createdAt, id, oneOf, ref } from '../postgres/columns.ts'
-import { bigint, boolean, check, index, integer, pgTable, sql, text, unique, uniqueIndex } from '../postgres/drizzle.ts'
+import {
+  bigint,
+  boolean,
+  check,
+  index,
+  integer,
+  pgSequence,
+  pgTable,
+  sql,
+  text,
+  unique,
+  uniqueIndex,
+} from '../postgres/drizzle.ts'
 import {
   type PanelStatus,
+  paymentActKinds,
+  paymentActStates,
   paymentProviders,
   paymentStatuses,
   periodKinds,
@@ -148,7 +162,17 @@ export const subscriptionPayments = pgTable(
     paidByTelegramId: bigint({ mode: 'number' }),
     /** Sent with what is asked of the provider, and stored before the first byte leaves. */
     providerKey: text(),
-    /** Who began it over HTTP, and by which key; the same key for something else is refused. */
+    /** False: the sum is held until it is captured or let go. */
+    isCaptured: boolean().notNull().default(true),
+    /** When its provider is asked about it next. */
+    dueAt: at().notNull().default(sql`now()`),
+    /** Until when somebody is asking the provider: nobody else does. */
+    leasedUntil: at(),
+    /** How often somebody set out to ask: the number is theirs, who has the lease. */
+    attempts: integer().notNull().default(0),
+    /** Why the provider did not say how it stands. */
+    lastError: text(),
+    /** Who began it over HTTP, and by which key; the same key for something else is refused. Nobody: a renewal. */
     createdBy: ref(),
     idempotencyKey: text(),
     requestHash: text(),
@@ -164,6 +188,12 @@ export const subscriptionPayments = pgTable(
     uniqueIndex('subscription_payments_key')
       .on(t.createdBy, t.idempotencyKey)
       .where(sql`${t.idempotencyKey} is not null`),
+    uniqueIndex('subscription_payments_own_key')
+      .on(t.idempotencyKey)
+      .where(sql`${t.createdBy} is null and ${t.idempotencyKey} is not null`),
+    index('subscription_payments_due')
+      .on(t.provider, t.dueAt, t.id)
+      .where(sql`${t.status} in ('pending', 'waiting_for_capture')`),
     index('subscription_payments_account').on(t.accountId, t.id),
     index('subscription_payments_status').on(t.status, t.id),
     check('subscription_payments_status_known', oneOf(t.status, paymentStatuses)),
@@ -201,6 +231,48 @@ export const subscriptionRefunds = pgTable(
     ),
   ],
 )
+
+/** What a provider is to do with a payment: a row before it is told, worked until the provider has said what became of it. */
+export const paymentActs = pgTable(
+  'payment_acts',
+  {
+    id: id(),
+    paymentId: ref()
+      .notNull()
+      .references(() => subscriptionPayments.id),
+    kind: text({ enum: paymentActKinds }).notNull(),
+    /** Of a refund: how much. */
+    amountKopecks: kopecks(),
+    reason: text(),
+    state: text({ enum: paymentActStates }).notNull().default('asked'),
+    /** The provider's name for it; of refunds only. */
+    providerActId: text(),
+    /** Sent with it, and stored before the first byte leaves. */
+    providerKey: text().notNull(),
+    dueAt: at().notNull().default(sql`now()`),
+    leasedUntil: at(),
+    attempts: integer().notNull().default(0),
+    lastError: text(),
+    createdBy: ref(),
+    idempotencyKey: text(),
+    requestHash: text(),
+    createdAt: createdAt(),
+    endedAt: at(),
+  },
+  (t) => [
+    uniqueIndex('payment_acts_key').on(t.createdBy, t.idempotencyKey).where(sql`${t.idempotencyKey} is not null`),
+    // A payment is captured or let go, and one of them at a time.
+    uniqueIndex('payment_acts_one').on(t.paymentId).where(sql`${t.kind} <> 'refund' and ${t.state} = 'asked'`),
+    index('payment_acts_payment').on(t.paymentId, t.id),
+    index('payment_acts_due').on(t.dueAt, t.id).where(sql`${t.state} = 'asked'`),
+    check('payment_acts_kind', oneOf(t.kind, paymentActKinds)),
+    check('payment_acts_state', oneOf(t.state, paymentActStates)),
+    check('payment_acts_amount', sql`(${t.kind} = 'refund') = (${t.amountKopecks} is not null) and ${t.amountKopecks} > 0`),
+  ],
+)
+
+/** FreeKassa takes a call only under a greater number than any before: one row of numbers for all processes, for ever. */
+export const freekassaNonces = pgSequence('freekassa_nonces')
 
 /** Every change of a subscription's end, each once. */
 export const subscriptionPeriods = pgTable(

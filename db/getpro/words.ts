@@ -17,6 +17,11 @@ export type PaymentStatus = (typeof paymentStatuses)[number]
 export const purposes = ['subscription', 'balance', 'binding'] as const
 export type Purpose = (typeof purposes)[number]
 
+/** What a provider may be told to do with a payment, and how far that is; `refused` is final. */
+export const paymentActKinds = ['refund', 'capture', 'cancel'] as const
+export type PaymentActKind = (typeof paymentActKinds)[number]
+export const paymentActStates = ['asked', 'done', 'refused'] as const
+
 /** As what a subscription is had now. `bonus`: by days that were given, without ever paying. */
 export const subscriptionKinds = ['regular', 'trial', 'gift', 'bonus'] as const
 export type SubscriptionKind = (typeof subscriptionKinds)[number]

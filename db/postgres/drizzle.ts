@@ -13,6 +13,6 @@ export const { and, asc, desc, eq, fillPlaceholders, getTableColumns, ilike, isN
 export const { alias, getTableConfig } = core
 export const { bigint, boolean, customType, date, doublePrecision, integer, jsonb, numeric, text, timestamp, uuid } =
   core
-export const { check, index, pgTable, primaryKey, unique, uniqueIndex } = core
+export const { check, index, pgSequence, pgTable, primaryKey, unique, uniqueIndex } = core
 /** A query builder without a connection: for `toSQL()`. */
 export const { drizzle: builder } = proxy
