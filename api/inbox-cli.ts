@@ -7,6 +7,7 @@ import { Refused } from '../db/platform/refused.ts'
 import type { Db } from '../db/postgres/connect.ts'
 import { open } from '../db/postgres/open.ts'
 import { apiConfig, apiSettings } from './config.ts'
+import { paymentApis } from './providers/payment-apis.ts'
 import { type Match, Unreadable } from './providers/provider.ts'
 import { providersOf, replay } from './providers/webhook-events.ts'
 
@@ -104,7 +105,12 @@ async function run(asked: Exclude<Asked, { command: 'help' }>, db: Db, config: R
     return 0
   }
   try {
-    const { webhookEvent, isWorked } = await replay(db, providersOf(config), asked.id, asked.match)
+    const { webhookEvent, isWorked } = await replay(
+      db,
+      providersOf(config, paymentApis(config.providers.payments)),
+      asked.id,
+      asked.match,
+    )
     const said = isWorked ? 'worked' : `nothing was done: it is ${webhookEvent.state} already`
     print({ ...line(webhookEvent), result: webhookEvent.result, replay: said })
     return webhookEvent.state === 'done' || webhookEvent.state === 'ignored' ? 0 : 1

@@ -14,6 +14,8 @@ import { open } from '../db/postgres/open.ts'
 import { type ApiConfig, apiConfig, apiRules, apiSettings } from './config.ts'
 import { prover } from './ledger-check.ts'
 import { live } from './live.ts'
+import { deskOf } from './providers/desk.ts'
+import { paymentApis } from './providers/payment-apis.ts'
 import { providersOf } from './providers/webhook-events.ts'
 import { startSchedule } from './schedule.ts'
 import { sockets as socketsOf } from './sockets.ts'
@@ -41,13 +43,20 @@ export interface ApiOptions {
   metrics?: Registry
 }
 
+/** Whoever is heard and asked: one of each in a process, for the calls that are open are counted in them. */
+function providersAt({ config, db, log }: ApiOptions) {
+  const apis = paymentApis(config.providers.payments)
+  return { providers: providersOf(config, apis), desk: deskOf({ db, log }, config, apis) }
+}
+
 /** Starts the HTTP half of the house, with the work it does unasked: letters and the clock. Rejects with the system's error when the port is taken. */
 export async function startApi(options: ApiOptions): Promise<{ port: number; close(): Promise<void> }> {
   const { config, db, log, metrics = new Registry() } = options
   const waiters = await answers(db)
   const streams = live(db, log)
   const acquirer = acquirerOf(db, config.acquirer, (error) => log('acquirer.unheard', { error }))
-  const ground = { config, db, log, metrics, answers: waiters, live: streams, acquirer }
+  const { providers, desk } = providersAt(options)
+  const ground = { config, db, log, metrics, answers: waiters, live: streams, acquirer, providers, desk }
   const { fetch, sockets: routes } = api(ground)
   const sockets = socketsOf(ground, routes)
   const server = serve({
@@ -68,7 +77,7 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
     throw error
   }
   const mail = await startMail({ db, log, smtp: config.smtp })
-  const inbox = await startInbox({ db, log, providers: providersOf(config) })
+  const inbox = await startInbox({ db, log, providers })
   const sweeper = startSweeper({ db, acquirer, failed: (error) => log('settlement.failed', { error }) })
   const schedule = startSchedule({ db, log, rules: config.loyalty.rules }, [
     prover({ db, log, metrics, hour: config.ledgerVerifyHour }),

@@ -21,12 +21,12 @@ export const getpro = (ground: AppContext): Surface => {
   const { limit } = ground.config.providers.notices
   return app(ground, {
     // In front of all limits: a provider takes 429 for a failure.
-    first: [['/', webhooks(ground.config)]],
+    first: [['/', webhooks(ground)]],
     limits: [...(limit ? [limitRequests(limit.requests, limit.windowSeconds)] : []), limitBody(bodyBytesMax)],
     open: [[base, auth(ground.config)]],
     closed: [
       ...[me, customers, balances, plans, subscriptions, promoCodes(ground.config), referrals, payments],
-      inbox(ground.config),
+      inbox(ground.providers),
     ].map((part) => [base, part] as const),
   })
 }

@@ -3,10 +3,9 @@ import type { Context } from 'hono'
 import { Refused } from '../../db/getpro/refused.ts'
 import * as verbs from '../../db/messages/inbox.ts'
 import { inboxStates } from '../../db/messages/words.ts'
-import type { ApiConfig } from '../config.ts'
 import type { Env } from '../context.ts'
 import { type Match, Unreadable } from '../providers/provider.ts'
-import { type Providers, providersOf, replay } from '../providers/webhook-events.ts'
+import { type Providers, replay } from '../providers/webhook-events.ts'
 import { published } from '../resource.ts'
 import { admins } from './rights.ts'
 import {
@@ -111,9 +110,8 @@ async function again(c: Context<Env>, providers: Providers, id: number, match?: 
 }
 
 /** What providers told us, for who mends it (docs/contracts.md 2). */
-export function inbox(config: ApiConfig) {
+export function inbox(providers: Providers) {
   const app = router()
-  const providers = providersOf(config)
 
   app.openapi(listRoute, async (c) => {
     const { state, ...at } = c.req.valid('query')

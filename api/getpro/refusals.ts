@@ -55,6 +55,7 @@ export const reasons: Record<GetproReason, string> = {
   inviter_unknown: 'Пригласивший не найден',
   plan_unknown: 'Тариф не найден',
   plan_without_stars: 'Тариф не продаётся за звёзды',
+  provider_off: 'Провайдер не настроен',
   payment_unknown: 'Платеж не найден',
   promo_unknown: 'Промокод не найден или не действует',
   promo_used_up: 'Промокод исчерпан',

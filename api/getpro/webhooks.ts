@@ -1,6 +1,6 @@
 import { type RouteConfig, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import type { Env } from '../context.ts'
+import type { AppContext, Env } from '../context.ts'
 import { type Limiter, limitBody, limiter, slowDown } from '../limit.ts'
 import { at, word } from '../providers/payload.ts'
 import { jsonOf, type Provider, Unreadable } from '../providers/provider.ts'
@@ -191,11 +191,11 @@ const proofOf = (header: string | null) =>
     : { type: 'apiKey' as const, in: 'header' as const, name: header }
 
 /** Webhook events of payment providers and the panel (docs/contracts.md 2): stored before they are answered, worked afterwards. */
-export function webhooks(config: webhookEvents.Hearing) {
+export function webhooks({ config, providers }: Pick<AppContext, 'config' | 'providers'>) {
   const app = router()
   const { notices } = config.providers
   const forgeries = notices.limit && limiter(notices.limit.requests, notices.limit.windowSeconds)
-  const door = { providers: webhookEvents.providersOf(config), forgeries }
+  const door = { providers, forgeries }
   app.use('/webhook/*', limitBody(notices.bodyBytesMax))
   for (const [name, { summary, proof, header, accepts, answers }] of Object.entries(described) as [Name, Described][]) {
     const path = `/webhook/${name}`

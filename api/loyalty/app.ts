@@ -18,7 +18,7 @@ const bodyBytesMax = 1_048_576
 export const loyalty = (ground: AppContext): Surface =>
   app(ground, {
     // Before the limits of clients: a provider takes 429 for a failure, and limits itself what it forges.
-    first: [integrations(ground.config)],
+    first: [integrations(ground.providers)],
     // docs/contracts.md 3, "Rate Limiting"
     limits: [limitRequests(ground.config.loyalty.requestsPerSecond, 1), limitBody(bodyBytesMax)],
     open: [auth(ground.config), verification(ground.config.loyalty), ['/', qr(ground.config.loyalty)]],

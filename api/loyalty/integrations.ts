@@ -153,12 +153,9 @@ const contactRoute: RouteConfig = {
 }
 
 /** Webhook events of 1C and Bitrix24 (docs/contracts.md 3.6): stored before they are answered, worked once (db/messages/inbox.ts). */
-export function integrations(config: webhookEvents.Hearing) {
+export function integrations(providers: webhookEvents.Providers) {
   const app = router()
-  const known = {
-    providers: webhookEvents.providersOf(config),
-    forgeries: perMinute(forgeriesPerMinute),
-  }
+  const known = { providers, forgeries: perMinute(forgeriesPerMinute) }
   app.openAPIRegistry.registerComponent('securitySchemes', 'webhookToken', {
     type: 'apiKey',
     in: 'header',

@@ -13,6 +13,8 @@ export interface FreekassaAccess extends Access {
   apiKey: string | null
   /** Told for a payer whose address is not known. */
   payerAddress: string | null
+  /** By which orders of the API are paid; null: by the form, where payers choose. */
+  method?: number | null
 }
 
 /** An order to be paid. */
@@ -21,6 +23,16 @@ export interface NewOrder {
   orderId: string
   amountMinor: number
   email: string | null
+}
+
+/** One that its API makes. */
+export interface NewApiOrder extends NewOrder {
+  nonce: number
+  email: string
+  method: number
+  address: string | null
+  /** Where it tells, and sends payers back to; null: as its cabinet says. */
+  urls?: { notification: string; back: string } | null
 }
 
 export interface FreekassaOrder {
@@ -119,7 +131,7 @@ export function freekassaApi(access: FreekassaAccess & { apiKey: string }) {
   }
   return {
     /** Never told again by itself: there is no key. In doubt `orders` says whether it is there. */
-    create: (order: NewOrder & { nonce: number; email: string; method: number; address: string | null }) =>
+    create: (order: NewApiOrder) =>
       ask('/orders/create', Created, order.nonce, {
         paymentId: order.orderId,
         i: order.method,
@@ -127,6 +139,11 @@ export function freekassaApi(access: FreekassaAccess & { apiKey: string }) {
         ip: order.address ?? payerAddress ?? '127.0.0.1',
         amount: Number(decimalOf(order.amountMinor)),
         currency: 'RUB',
+        ...(order.urls && {
+          notification_url: order.urls.notification,
+          success_url: order.urls.back,
+          failure_url: order.urls.back,
+        }),
       }),
     /** What is known there of an order of ours. */
     orders: (orderId: string, nonce: number) => ask('/orders', Orders, nonce, { paymentId: orderId }),

@@ -1,7 +1,7 @@
 import { type CryptopayApi, cryptopayApi } from './cryptopay-api.ts'
 import { type FreekassaApi, formLink, freekassaApi, type NewOrder } from './freekassa-api.ts'
 import { type PanelApi, panelApi } from './panel-api.ts'
-import type { PaymentConfig } from './payment-settings.ts'
+import type { ProviderAccess } from './payment-settings.ts'
 import { type TelegramApi, telegramApi } from './telegram-api.ts'
 import { type TributeApi, tributeApi } from './tribute-api.ts'
 import { type YookassaApi, yookassaApi } from './yookassa-api.ts'
@@ -20,7 +20,7 @@ export interface PaymentApis {
 }
 
 /** Made once for a process: the limits of open calls are counted in what this returns. */
-export function paymentApis(config: PaymentConfig): PaymentApis {
+export function paymentApis(config: ProviderAccess): PaymentApis {
   const { yookassa, cryptopay, freekassa, tribute, telegram, panel } = config
   const { apiKey = null, firstSecret = null } = freekassa ?? {}
   return {

@@ -22,6 +22,12 @@ export const paymentSettings = {
   PROVIDER_CALLS_MAX: whole(1, 1_000)
     .default(20)
     .describe('calls to one payment provider that are open at once; the others wait, and no other provider does'),
+  PAYMENTS_POLL_SECONDS: whole(1, 3_600)
+    .default(30)
+    .describe('how often a provider is asked for an open payment at first; the older it is, the more rarely'),
+  WEBHOOK_BASE_URL: address(['http', 'https'], 'https://pay.example.org')
+    .optional()
+    .describe('where providers and payers who come back reach this API; unset: PUBLIC_URL'),
   YOOKASSA_SHOP_ID: z.string().regex(/^\d+$/, 'must be a number').optional().describe('YooKassa: number of the shop'),
   YOOKASSA_SECRET_KEY: secret().describe('its secret key (test_… or live_…); unset: YooKassa is switched off'),
   YOOKASSA_API_URL: api('https://api.yookassa.ru/v3').describe('where its API is'),
@@ -68,6 +74,9 @@ export const paymentSettings = {
     .union([z.ipv4(), z.ipv6()], 'must be an address')
     .optional()
     .describe('address told to its API for a payer whose own is not known'),
+  FREEKASSA_PAYMENT_METHOD: whole(1, 999)
+    .optional()
+    .describe('by which method orders of its API are paid: 44 SBP, 36 card …; unset: by its form, where payers choose'),
   TRIBUTE_API_KEY: token().describe('key of the account at Tribute; unset: Tribute is switched off'),
   TRIBUTE_API_URL: api('https://tribute.tg/api/v1').describe('where its API is'),
   TELEGRAM_BOT_TOKEN: z
@@ -105,13 +114,23 @@ const merchantMistakes = (given: Partial<PaymentSettings>) =>
 export const paymentRules: Rule<PaymentSettings>[] = [halves, merchantMistakes]
 
 /** How the payment providers are reached; null: switched off. */
-export interface PaymentConfig {
+export interface ProviderAccess {
   yookassa: YookassaAccess | null
   cryptopay: CryptopayAccess | null
   freekassa: FreekassaAccess | null
   tribute: TributeAccess | null
   telegram: TelegramAccess | null
   panel: PanelAccess | null
+}
+
+/** The same, and how payments are made there. */
+export interface PaymentConfig extends ProviderAccess {
+  /** Of a call to any of them. */
+  timeoutSeconds: number
+  /** How often an open payment is asked for at first. */
+  pollSeconds: number
+  /** Without a slash at its end; null: none of its own. */
+  webhookBaseUrl: string | null
 }
 
 const receiptCodes = (given: PaymentSettings): YookassaAccess['receipts'] =>
@@ -132,6 +151,9 @@ export function paymentConfig(given: PaymentSettings): PaymentConfig {
   const at = (url: string) => ({ ...limits, url: url.replace(/\/+$/, '') })
   const { YOOKASSA_SHOP_ID: shopId, YOOKASSA_SECRET_KEY: secretKey, FREEKASSA_MERCHANT_ID: merchantId } = given
   return {
+    timeoutSeconds: given.PROVIDER_TIMEOUT_SECONDS,
+    pollSeconds: given.PAYMENTS_POLL_SECONDS,
+    webhookBaseUrl: given.WEBHOOK_BASE_URL?.replace(/\/+$/, '') ?? null,
     yookassa:
       shopId && secretKey ? { ...at(given.YOOKASSA_API_URL), shopId, secretKey, receipts: receiptCodes(given) } : null,
     cryptopay: given.CRYPTOPAY_TOKEN
@@ -150,6 +172,7 @@ export function paymentConfig(given: PaymentSettings): PaymentConfig {
           firstSecret: given.FREEKASSA_FIRST_SECRET ?? null,
           apiKey: given.FREEKASSA_API_KEY ?? null,
           payerAddress: given.FREEKASSA_PAYMENT_IP ?? null,
+          method: given.FREEKASSA_PAYMENT_METHOD ?? null,
         }
       : null,
     tribute: given.TRIBUTE_API_KEY ? { ...at(given.TRIBUTE_API_URL), apiKey: given.TRIBUTE_API_KEY } : null,

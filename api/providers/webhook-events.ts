@@ -8,11 +8,11 @@ import { cryptopay } from './cryptopay.ts'
 import { freekassa } from './freekassa.ts'
 import { onec } from './onec.ts'
 import { panel } from './panel.ts'
+import type { PaymentApis } from './payment-apis.ts'
 import { type Match, type Provider, type ReadEvent, Unreadable } from './provider.ts'
 import { starsProvider } from './stars.ts'
 import { tribute } from './tribute.ts'
 import { yookassa } from './yookassa.ts'
-import { yookassaApi } from './yookassa-api.ts'
 
 /** Everyone who may be heard, by the name their webhook events are stored under. */
 export type Providers = Partial<Record<Provider['name'], Provider>>
@@ -20,12 +20,15 @@ export type Providers = Partial<Record<Provider['name'], Provider>>
 /** What of the settings says who is heard, and what their words mean. */
 export type Hearing = Pick<ApiConfig, 'providers' | 'loyalty' | 'timeZone'>
 
-/** Whoever the settings know. */
-export function providersOf({ providers, loyalty, timeZone }: Hearing): Providers {
-  const { onec: clinic, bitrix: portal, notices, payments } = providers
+/**
+ * Whoever the settings know.
+ * @param apis whom to ask for what is told; a process has one of each
+ */
+export function providersOf({ providers, loyalty, timeZone }: Hearing, apis: Pick<PaymentApis, 'yookassa'>): Providers {
+  const { onec: clinic, bitrix: portal, notices } = providers
   const rules = { timeZone, isTestAllowed: false }
   const shop = notices.yookassa
-  const api = shop?.isVerified && payments.yookassa ? yookassaApi(payments.yookassa) : null
+  const api = shop?.isVerified ? apis.yookassa : null
   return {
     ...(clinic && { '1c': onec(clinic, loyalty.rules) }),
     ...(portal && { bitrix24: bitrix(portal) }),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { NewMethod } from '../../db/getpro/methods.ts'
 import { type Access, type Answer, type Call, caller, done, later, type Reply, refusal } from './call.ts'
 import { decimalOf, minorFrom } from './money.ts'
 import { type Buyer, clip, type ReceiptCodes, receiptOf } from './yookassa-receipt.ts'
@@ -36,7 +37,7 @@ export interface YookassaPayment {
   /** Where the person pays, while it is pending. */
   confirmationUrl: string | null
   /** To charge again without the person; null: it was not saved. */
-  savedMethodId: string | null
+  method: NewMethod | null
   metadata: Record<string, string>
   /** The shop it was paid to, where it is told. */
   shopId: string | null
@@ -67,6 +68,26 @@ const Amount = z
     return { minor: minor ?? 0, currency }
   })
 const Cancellation = z.object({ party: z.string(), reason: z.string() }).nullish()
+/** A method, but only where it says that it was saved. */
+const Method = z
+  .object({
+    id: z.string().nullish(),
+    saved: z.boolean().default(false),
+    type: z.string().default('unknown'),
+    title: z.string().nullish(),
+    card: z.object({ last4: z.string().nullish(), card_type: z.string().nullish() }).nullish(),
+  })
+  .transform(({ id, saved, type: methodType, title = null, card }): NewMethod | null =>
+    saved && id
+      ? {
+          providerMethodId: id,
+          methodType,
+          title,
+          cardLast4: card?.last4 ?? null,
+          cardNetwork: card?.card_type ?? null,
+        }
+      : null,
+  )
 const Payment = z
   .object({
     id: z.string().regex(idPattern),
@@ -75,7 +96,7 @@ const Payment = z
     refunded_amount: Amount.nullish(),
     test: z.boolean().default(false),
     confirmation: z.object({ confirmation_url: z.string().nullish() }).nullish(),
-    payment_method: z.object({ id: z.string().nullish(), saved: z.boolean().default(false) }).nullish(),
+    payment_method: Method.nullish(),
     metadata: z.record(z.string(), z.unknown()).nullish(),
     recipient: z.object({ account_id: z.union([z.string(), z.number()]).transform(String) }).nullish(),
     cancellation_details: Cancellation,
@@ -90,7 +111,7 @@ const Payment = z
       refundedMinor: said.refunded_amount?.minor ?? 0,
       isTest: said.test,
       confirmationUrl: said.confirmation?.confirmation_url ?? null,
-      savedMethodId: said.payment_method?.saved ? (said.payment_method.id ?? null) : null,
+      method: said.payment_method ?? null,
       metadata: Object.fromEntries(Object.entries(said.metadata ?? {}).map(([name, value]) => [name, String(value)])),
       shopId: said.recipient?.account_id ?? null,
       cancellation: said.cancellation_details ?? null,

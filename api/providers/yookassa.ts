@@ -106,21 +106,11 @@ async function look(api: NonNullable<YookassaNotices['api']>, words: Words): Pro
   if (words.kind === 'payment') {
     const there = known(await api.payment(words.id))
     if (!there) return { kind: 'unknown' }
-    const { status, isTest, shopId, currency } = there
-    const method = there.savedMethodId === words.method?.providerMethodId ? words.method : null
-    const saved = there.savedMethodId
-      ? (method ?? {
-          providerMethodId: there.savedMethodId,
-          methodType: 'unknown',
-          title: null,
-          cardLast4: null,
-          cardNetwork: null,
-        })
-      : null
+    const { id, status, isTest, shopId, currency, method } = there
     const ours = there.metadata.payment_db_id ?? null
     const amount = decimalOf(there.amountMinor)
     const reason = there.cancellation?.reason ?? null
-    return { kind: 'payment', id: there.id, status, amount, currency, isTest, shopId, ours, reason, method: saved }
+    return { kind: 'payment', id, status, amount, currency, isTest, shopId, ours, reason, method }
   }
   if (words.kind === 'refund') {
     const there = known(await api.refundOf(words.id))

@@ -57,3 +57,9 @@ export async function list(q: Queryable, accountId: number): Promise<SavedMethod
     select ${q(COLUMNS)} from saved_payment_methods where account_id = ${accountId} and deleted_at is null
     order by is_default desc, id desc limit 100`
 }
+
+/** What a renewal is charged to; undefined: nothing was saved, or nothing is good any more. */
+export async function chargeable(q: Queryable, accountId: number): Promise<SavedMethod | undefined> {
+  const [first] = await list(q, accountId)
+  return first
+}

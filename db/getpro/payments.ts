@@ -29,8 +29,8 @@ const COLUMNS = [
   'savesMethod',
   'savedMethodId',
   'isRenewal',
+  'isCaptured',
   'paidByTelegramId',
-  'providerKey',
   'createdAt',
   'settledAt',
 ] as const satisfies (keyof Row)[]
@@ -53,7 +53,29 @@ export type NewPayment = Buying & {
   savesMethod?: boolean
   savedMethodId?: number | null
   isRenewal?: boolean
+  /** False: held until it is captured. */
+  isCaptured?: boolean
   description?: string | null
+  /** Said again by the same key, with the same hash, it is begun once. Null: it is never said again. */
+  key?: string | null
+  hash?: string | null
+  /** How long nobody but who begins it asks the provider. */
+  leaseSeconds?: number
+}
+
+/** Who began it with which key. */
+const ofKey = (q: Queryable, actor: Actor | null, key: string) =>
+  q`created_by is not distinct from ${actor?.userId ?? null} and idempotency_key = ${key}`
+
+/** What was begun by a key before. @throws Refused idempotency_mismatch */
+async function begunBy(tx: Tx, actor: Actor | null, { key, hash = null }: NewPayment): Promise<Payment | undefined> {
+  if (!key) return undefined
+  const [there] = await tx<(Payment & { requestHash: string | null })[]>`
+    select ${tx(COLUMNS)}, request_hash from subscription_payments where ${ofKey(tx, actor, key)}`
+  if (!there) return undefined
+  const { requestHash, ...payment } = there
+  if (requestHash === hash) return payment
+  throw new Refused('idempotency_mismatch', 'the key was used for another payment')
 }
 
 const kopecksPerRouble = 100
@@ -95,33 +117,44 @@ async function promoOf(tx: Tx, given: NewPayment): Promise<number | null> {
   return code.id
 }
 
+/** A payment that was begun, now or before by the same key. Whoever begins it now has the lease. */
+export type Begun = Payment & { isNew: boolean }
+
 /**
  * Begins a payment: its row is there, and committed, before any provider hears of it, for a notice may come before the
  * provider's answer to us.
- * @throws Refused not_found (account_unknown, plan_unknown, promo_unknown), conflict (plan_without_stars)
+ * @throws Refused not_found (account_unknown, plan_unknown, promo_unknown), conflict (plan_without_stars), idempotency_mismatch
  */
-export async function begin(tx: Tx, actor: Actor | null, given: NewPayment): Promise<Payment> {
+export async function begin(tx: Tx, actor: Actor | null, given: NewPayment): Promise<Begun> {
   await accounts.hold(tx, given.accountId)
+  const there = await begunBy(tx, actor, given)
+  // A price that changed meanwhile makes a repeat no other payment.
+  if (there) return { ...there, isNew: false }
   const priced = await priceOf(tx, given)
   const charge = chargeOf(given, priced)
   const promoCodeId = await promoOf(tx, given)
   const { purpose, savesMethod = false, savedMethodId = null, isRenewal = false, description = null } = given
+  const { isCaptured = true, key = null, hash = null, leaseSeconds = 0 } = given
   const [payment] = await tx<Payment[]>`
     insert into subscription_payments
       (account_id, purpose, plan_id, months, promo_code_id, provider, reference, amount_kopecks, charged_amount,
-       charged_currency, saves_method, saved_method_id, is_renewal, description, provider_key, created_by)
+       charged_currency, saves_method, saved_method_id, is_renewal, is_captured, description, provider_key, created_by,
+       idempotency_key, request_hash, leased_until, attempts)
     values (${given.accountId}, ${purpose}, ${priced.planId}, ${priced.months}, ${promoCodeId}, ${given.provider},
       ${randomUUID()}, ${priced.amountKopecks}, ${charge.amount}, ${charge.currency}, ${savesMethod}, ${savedMethodId},
-      ${isRenewal}, ${description}, ${randomUUID()}, ${actor?.userId ?? null})
-    returning ${tx(COLUMNS)}`
-  return payment!
+      ${isRenewal}, ${isCaptured}, ${description}, ${randomUUID()}, ${actor?.userId ?? null}, ${key}, ${hash},
+      now() + make_interval(secs => ${leaseSeconds}), ${leaseSeconds > 0 ? 1 : 0})
+    on conflict do nothing returning ${tx(COLUMNS)}`
+  if (payment) return { ...payment, isNew: true }
+  // Somebody began it for another account meanwhile: by the same key something else.
+  return { ...(await begunBy(tx, actor, given))!, isNew: false }
 }
 
 /** Keeps how a provider calls a payment, and where it is paid. One that is known already stays. */
 export async function keepProvidersName(
   tx: Tx,
   id: number,
-  given: { providerPaymentId: string; confirmationUrl?: string | null },
+  given: { providerPaymentId: string | null; confirmationUrl?: string | null },
 ): Promise<void> {
   await tx`
     update subscription_payments set provider_payment_id = coalesce(provider_payment_id, ${given.providerPaymentId}),

@@ -9,6 +9,7 @@ export type GetproReason =
   | 'inviter_unknown'
   | 'plan_unknown'
   | 'plan_without_stars'
+  | 'provider_off'
   | 'payment_unknown'
   | 'subscription_unknown'
   | 'trial_used'

@@ -267,7 +267,10 @@ export const paymentActs = pgTable(
     index('payment_acts_due').on(t.dueAt, t.id).where(sql`${t.state} = 'asked'`),
     check('payment_acts_kind', oneOf(t.kind, paymentActKinds)),
     check('payment_acts_state', oneOf(t.state, paymentActStates)),
-    check('payment_acts_amount', sql`(${t.kind} = 'refund') = (${t.amountKopecks} is not null) and ${t.amountKopecks} > 0`),
+    check(
+      'payment_acts_amount',
+      sql`(${t.kind} = 'refund') = (${t.amountKopecks} is not null) and ${t.amountKopecks} > 0`,
+    ),
   ],
 )
 

@@ -62,6 +62,13 @@ export async function find(q: Queryable, id: number): Promise<Subscription | und
   return row
 }
 
+/** One that has to be there. @throws Refused not_found (subscription_unknown) */
+export async function demand(q: Queryable, id: number): Promise<Subscription> {
+  const found = await find(q, id)
+  if (found) return found
+  throw new Refused('not_found', 'there is no such subscription', { reason: 'subscription_unknown' })
+}
+
 /** Now, as the database has it: the clock that all its rows were written by. */
 export async function nowOf(q: Queryable): Promise<Date> {
   const [row] = await q<{ now: Date }[]>`select now()`

@@ -27,7 +27,7 @@ interface Refund {
   created_at: string
 }
 
-/** Methods that exist without having been saved here: one that pays, one whose owner forbade it. */
+/** How the names of methods begin that exist without having been saved here: of those that pay, of those whose owner forbade it. */
 export const methods = { good: 'method-good', revoked: 'method-revoked' }
 
 const amountPattern = /^\d{1,12}\.\d\d$/
@@ -108,7 +108,10 @@ async function pay(shop: Shop, id: string, act: 'pay' | 'cancel' = 'pay') {
 
 const isSaved = ({ payments }: Shop, method: string) => {
   const payment = payments.get(method)
-  return Object.values(methods).includes(method) || (payment?.wantsSaving && payment.status === 'succeeded')
+  return (
+    Object.values(methods).some((name) => method.startsWith(name)) ||
+    (payment?.wantsSaving && payment.status === 'succeeded')
+  )
 }
 
 function create(shop: Shop, asked: Asked): Said {
@@ -133,7 +136,8 @@ function create(shop: Shop, asked: Asked): Said {
     words,
   }
   shop.payments.set(payment.id, payment)
-  if (method === methods.revoked) void move(shop, payment, 'canceled', canceled('yoo_money', 'permission_revoked'))
+  if (method.startsWith(methods.revoked))
+    void move(shop, payment, 'canceled', canceled('yoo_money', 'permission_revoked'))
   else if (method) void pay(shop, payment.id)
   else shop.expect(payment.id)
   return { status: 200, body: shown(shop, payment, hereOf(asked)) }

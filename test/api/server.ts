@@ -3,6 +3,9 @@ import { afterAll } from 'vitest'
 import type { ApiConfig } from '../../api/config.ts'
 import type { AppContext } from '../../api/context.ts'
 import { live } from '../../api/live.ts'
+import { deskOf } from '../../api/providers/desk.ts'
+import { paymentApis } from '../../api/providers/payment-apis.ts'
+import { providersOf } from '../../api/providers/webhook-events.ts'
 import { api } from '../../api/surfaces.ts'
 import { sign } from '../../api/token.ts'
 import { answers } from '../../db/devices/answer-listener.ts'
@@ -47,7 +50,12 @@ export const config: ApiConfig = {
     timeZone: 'Europe/Moscow',
     onec: { tokens: [webhookToken], timeZone: 'Europe/Moscow' },
     bitrix: { mode: 'header', tokens: [webhookToken] },
-    payments: { yookassa: null, cryptopay: null, freekassa: null, tribute: null, telegram: null, panel: null },
+    payments: {
+      timeoutSeconds: 2,
+      pollSeconds: 30,
+      webhookBaseUrl: null,
+      ...{ yookassa: null, cryptopay: null, freekassa: null, tribute: null, telegram: null, panel: null },
+    },
     notices: {
       bodyBytesMax: 262_144,
       limit: null,
@@ -78,12 +86,16 @@ async function groundOf(change: Partial<ApiConfig>) {
   const { db, url } = await testDb()
   const lines: { event: string; about: Record<string, unknown> }[] = []
   const log: Log = (event, about = {}) => void lines.push({ event, about })
+  const settings = { ...config, ...change }
+  const apis = paymentApis(settings.providers.payments)
   const stage: AppContext = {
     db,
+    providers: providersOf(settings, apis),
+    desk: deskOf({ db, log }, settings, apis),
     answers: await answers(db),
     live: live(db, log),
     acquirer: simulatedAcquirer(db, { limitMs: 300, lateMs: 600 }),
-    config: { ...config, ...change },
+    config: settings,
     log,
     metrics: new Registry(),
   }

@@ -101,7 +101,7 @@ export const stored = ({ db }: { db: Db }) => db.sql<Row[]>`
 
 /** Works all that waits, as the inbox task does; what fails is counted in its row. @returns the last row */
 export async function work(house: Pick<House, 'db' | 'stage'>): Promise<Row> {
-  const providers = webhookEvents.providersOf(house.stage.config)
+  const providers = house.stage.providers
   for (const name of Object.keys(providers))
     for (const id of await inbox.due(house.db.sql, name, 100))
       await webhookEvents.work(house.db, providers, id).catch(() => undefined)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { providersOf, work as workOne } from '../../../api/providers/webhook-events.ts'
+import { work as workOne } from '../../../api/providers/webhook-events.ts'
 import * as balance from '../../../db/getpro/balance.ts'
 import * as payments from '../../../db/getpro/payments.ts'
 import * as subscriptions from '../../../db/getpro/subscriptions.ts'
@@ -241,7 +241,7 @@ describe('who was invited', () => {
     const orders = await Promise.all([inviter, ...invited].map(({ id }) => order(db, 'cryptopay', { accountId: id })))
     await Promise.all(orders.map((payment) => tell(house, '/webhook/cryptopay', paid.cryptopay(payment))))
     const open = (await stored(house)).filter(({ state }) => state === 'received')
-    await Promise.all(open.map(({ id }) => workOne(db, providersOf(house.stage.config), id)))
+    await Promise.all(open.map(({ id }) => workOne(db, house.stage.providers, id)))
     const periods = (await standing(db, inviter.id)).periods
     expect(periods.filter(([kind]) => kind === 'referral')).toHaveLength(6)
     expect(periods.filter(([kind]) => kind === 'payment')).toHaveLength(1)

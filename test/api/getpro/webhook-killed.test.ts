@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { providersOf } from '../../../api/providers/webhook-events.ts'
 import { startInbox } from '../../../api/tasks/inbox.ts'
 import { npm } from '../../npm-child.ts'
 import { tempDataDir } from '../../postgres.ts'
@@ -50,9 +49,7 @@ test('a process that is killed between the row and its effect, or in the middle 
   await holding
   expect(await standing(db, payment.accountId)).toEqual({ payments: ['pending'], moved: [], periods: [] })
 
-  const tasks = await Promise.all(
-    [1, 2].map(() => startInbox({ db, log: stage.log, providers: providersOf(stage.config) })),
-  )
+  const tasks = await Promise.all([1, 2].map(() => startInbox({ db, log: stage.log, providers: stage.providers })))
   await expect.poll(() => standing(db, payment.accountId), { timeout: 20_000 }).toEqual(paidOnce)
   await Promise.all(tasks.map((task) => task.close()))
   expect(await stored(house)).toMatchObject([{ state: 'done', repeats: 0 }])

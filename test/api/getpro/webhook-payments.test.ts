@@ -6,7 +6,7 @@ import { heard, order, paid, paidOnce, standing, stored, tell, work } from './st
 const house = await heard()
 const { db } = house
 const names = ['yookassa', 'cryptopay', 'freekassa', 'stars'] as const
-const providers = webhookEvents.providersOf(house.stage.config)
+const providers = house.stage.providers
 
 describe.each(names)('a payment that %s tells of', (name) => {
   const path = `/webhook/${name}`

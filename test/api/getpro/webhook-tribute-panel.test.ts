@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { providersOf, replay } from '../../../api/providers/webhook-events.ts'
+import { replay } from '../../../api/providers/webhook-events.ts'
 import * as accounts from '../../../db/getpro/accounts.ts'
 import * as subscriptions from '../../../db/getpro/subscriptions.ts'
 import { customer, heard, next, order, paid, signed, standing, stored, tell, work } from './stage.ts'
@@ -7,7 +7,7 @@ import { customer, heard, next, order, paid, signed, standing, stored, tell, wor
 const house = await heard()
 const { db } = house
 const aged = await heard({ panel: { secrets: ['a'.repeat(32)], maxAgeSeconds: 60 } })
-const providers = providersOf(house.stage.config)
+const providers = house.stage.providers
 const of = (accountId: number) => subscriptions.of(db.sql, accountId)
 
 describe('Tribute', () => {

@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, expect, test } from 'vitest'
-import { providersOf } from '../../../api/providers/webhook-events.ts'
 import { startInbox } from '../../../api/tasks/inbox.ts'
 import type * as payments from '../../../db/getpro/payments.ts'
 import { config } from '../server.ts'
@@ -116,7 +115,7 @@ test('while it hangs it is answered at once, and the notices of all others are w
   answer = (_, response) => void held.push(response)
   const slow = await Promise.all(Array.from({ length: 6 }, () => order(db, 'yookassa')))
   const { stage } = house
-  const task = await startInbox({ db, log: stage.log, providers: providersOf(stage.config) })
+  const task = await startInbox({ db, log: stage.log, providers: stage.providers })
   try {
     const began = performance.now()
     for (const payment of slow) expect((await notify(payment)).status).toBe(200)

@@ -36,7 +36,10 @@ test('a payment is made, paid on its page, and read as it is there', async () =>
   expect(made).toMatchObject({ status: 'pending', amountMinor: 29_900, currency: 'RUB', isTest: false, shopId })
   expect(made.metadata).toEqual({ user_id: '123456', payment_db_id: '42' })
   expect((await fetch(made.confirmationUrl!, { redirect: 'manual' })).headers.get('location')).toBe(by.returnUrl)
-  expect(value(await api.payment(made.id))).toMatchObject({ status: 'succeeded', savedMethodId: made.id })
+  expect(value(await api.payment(made.id))).toMatchObject({
+    status: 'succeeded',
+    method: { providerMethodId: made.id },
+  })
   const [asked] = there.asked
   expect(asked!.headers).toMatchObject({ 'idempotence-key': 'payment:42:1', 'content-type': 'application/json' })
   expect(JSON.parse(asked!.body.toString())).toEqual({
@@ -139,11 +142,14 @@ test('a saved method is charged without its owner; one that is forbidden says so
   const charge = (key: string, methodId: string) => api.create(payment({ key, by: { methodId } }))
   expect(await charge('renewal:1', first.id)).toMatchObject({ kind: 'refused', why: 'Payment method is not found' })
   await there.pay(first.id)
-  const { savedMethodId } = value(await api.payment(first.id))
+  const { method } = value(await api.payment(first.id))
   const unsaved = value(await api.create(payment({ key: 'payment:43:1', by: { ...by, save: false } })))
   await there.pay(unsaved.id)
-  expect(value(await api.payment(unsaved.id))).toMatchObject({ status: 'succeeded', savedMethodId: null })
-  expect(value(await charge('renewal:2', savedMethodId!))).toMatchObject({ status: 'succeeded', confirmationUrl: null })
+  expect(value(await api.payment(unsaved.id))).toMatchObject({ status: 'succeeded', method: null })
+  expect(value(await charge('renewal:2', method!.providerMethodId))).toMatchObject({
+    status: 'succeeded',
+    confirmationUrl: null,
+  })
   expect(value(await charge('renewal:3', methods.revoked))).toMatchObject({
     status: 'canceled',
     cancellation: { reason: 'permission_revoked' },
