@@ -20,6 +20,6 @@ USER node
 EXPOSE 8000 9066 9067 9090 1883 8083 9068
 STOPSIGNAL SIGTERM
 # Both halves answer /health: the API on its own port, a gateway beside its metrics.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
   CMD ["node", "-e", "const get=p=>fetch(`http://127.0.0.1:${p}/health`).then(r=>r.ok);Promise.any([get(process.env.API_PORT||8000),get(process.env.METRICS_PORT||9090)]).then(ok=>process.exit(ok?0:1),()=>process.exit(1))"]
 CMD ["node", "--max-semi-space-size=2", "--import", "./engine.js", "main.ts"]

@@ -77,6 +77,9 @@ export const apiSettings = z.object({
   REGISTRATIONS_PER_MINUTE: whole(1, 1_000_000).default(120).describe('registrations of one address'),
   PHONE_FAILURES: whole(1, 1_000_000).default(10).describe('wrong passwords for one phone before it has to wait'),
   PHONE_FAILURE_MINUTES: whole(1, 1_440).default(5).describe('within how long, and how long it waits'),
+  METRICS_ON_API: flag()
+    .default(false)
+    .describe('serve /metrics on API_PORT as well, for a process that has no METRICS_PORT; keep it from the outside'),
   LEDGER_VERIFY_HOUR: whole(0, 23).default(3).describe('from which hour (UTC) on the ledger is proved, once a day'),
   SMTP_URL: address(['smtp', 'smtps'], 'smtp://user:password@host:587 or smtps://…:465')
     .optional()
@@ -157,6 +160,8 @@ export interface ApiConfig {
   /** Wrong passwords for one phone within `phoneFailureMinutes`, before it has to wait. */
   phoneFailuresMax: number
   phoneFailureMinutes: number
+  /** The API answers `/metrics` itself. */
+  hasMetrics: boolean
   /** Of the day, in UTC, from which on the ledger is proved. */
   ledgerVerifyHour: number
   /** Null: letters are kept in the outbox and none goes out. */
@@ -213,6 +218,7 @@ export function apiConfig(
     registrationsPerMinute: settings.REGISTRATIONS_PER_MINUTE,
     phoneFailuresMax: settings.PHONE_FAILURES,
     phoneFailureMinutes: settings.PHONE_FAILURE_MINUTES,
+    hasMetrics: settings.METRICS_ON_API,
     ledgerVerifyHour: settings.LEDGER_VERIFY_HOUR,
     smtp: smtpUrl && smtpFrom ? { url: smtpUrl, from: smtpFrom } : null,
   }

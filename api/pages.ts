@@ -3,15 +3,9 @@ import { neutral, type Surface } from './app.ts'
 import { type AppContext, arrive, type Env } from './context.ts'
 import { pages } from './docs/doc-pages.ts'
 import { describe } from './docs/openapi.ts'
+import { Health, healthOf } from './health.ts'
 
 const tags = ['Служебное']
-const Health = z
-  .object({
-    status: z.enum(['healthy', 'unhealthy']),
-    services: z.object({ database: z.enum(['ok', 'error']) }),
-    timestamp: z.string(),
-  })
-  .openapi('Health')
 const health = { content: { 'application/json': { schema: Health } } }
 
 const healthRoute = createRoute({
@@ -22,7 +16,7 @@ const healthRoute = createRoute({
   security: [],
   responses: {
     200: { description: 'Работает', ...health },
-    503: { description: 'База данных недоступна', ...health },
+    503: { description: 'Не отвечает то, без чего нельзя работать', ...health },
   },
 })
 
@@ -43,26 +37,20 @@ export function site(ground: AppContext, surfaces: Surface[]): Surface {
     ground.log('request.failed', { requestId: c.env.requestId, path: c.req.path, error })
     return neutral(500, 'Internal error')
   })
+  const health = healthOf(ground)
   app.openapi(healthRoute, async (c) => {
-    const database = await ground.db.ping().then(
-      () => 'ok' as const,
-      (error: unknown) => {
-        ground.log('health.failed', { error })
-        return 'error' as const
-      },
-    )
-    const body = { services: { database }, timestamp: new Date().toISOString() }
-    return database === 'ok'
-      ? c.json({ status: 'healthy' as const, ...body }, 200)
-      : c.json({ status: 'unhealthy' as const, ...body }, 503)
+    const body = await health()
+    return c.json(body, body.status === 'healthy' ? 200 : 503)
   })
-  app.openapi(metricsRoute, async (c) =>
-    c.text(await ground.metrics.metrics(), 200, { 'Content-Type': ground.metrics.contentType }),
-  )
+  const { config, metrics } = ground
+  if (config.hasMetrics)
+    app.openapi(metricsRoute, async (c) =>
+      c.text(await metrics.metrics(), 200, { 'Content-Type': metrics.contentType }),
+    )
   const described = { name: 'site', app, refuse }
   let document: string | undefined
   app.get('/api/openapi.json', (c) => {
-    document ??= JSON.stringify(describe([...surfaces, described], ground.config.publicUrl))
+    document ??= JSON.stringify(describe([...surfaces, described], config.publicUrl))
     return c.body(document, 200, { 'Content-Type': 'application/json; charset=UTF-8' })
   })
   for (const path of ['/', '/docs', '/api']) app.get(path, (c) => c.redirect('/api/docs'))

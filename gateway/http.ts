@@ -22,7 +22,7 @@ export type More = (...of: Parameters<RequestListener>) => Promise<boolean>
 export async function serveMetrics(
   { host, port }: { host: string; port: number },
   registry: Registry,
-  health: () => Health,
+  health: () => Promise<Health>,
   more: More = async () => false,
 ): Promise<MetricsServer> {
   const server = createServer(async (request, response) => {
@@ -32,7 +32,8 @@ export async function serveMetrics(
       const body = await registry.metrics()
       response.writeHead(200, { 'content-type': registry.contentType }).end(body)
     } else if (path === '/health' && isRead) {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ status: 'ok', ...health() }))
+      const body = JSON.stringify({ status: 'ok', ...(await health()) })
+      response.writeHead(200, { 'content-type': 'application/json' }).end(body)
     } else if (!(await more(request, response)))
       response.writeHead(404, { 'content-type': 'text/plain' }).end('not here\n')
   })

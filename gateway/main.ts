@@ -11,6 +11,7 @@ import {
 } from '../db/platform/config.ts'
 import { flagsOf } from '../db/platform/flags.ts'
 import { jsonLog } from '../db/platform/log.ts'
+import { within } from '../db/platform/patience.ts'
 import { endOnSignals } from '../db/platform/signals.ts'
 import { COMMAND_CHANNEL, DEVICE_CHANNEL } from '../db/postgres/channels.ts'
 import { open as openDatabase } from '../db/postgres/open.ts'
@@ -51,6 +52,8 @@ export interface Gateway {
 /** What it needs; `name` and `kinds` are ours where nobody says otherwise. */
 type GatewayOptions = Omit<NodeParts, 'name' | 'kinds'> & Partial<NodeParts>
 
+/** Whoever watches waits five seconds at most. */
+const pingMsMax = 3_500
 const noBroker = { mqtt: null, mqttWs: null, mqttTls: null }
 
 /** Listens to the bells. Where one may have been missed, all that it could have said is looked at. */
@@ -118,9 +121,10 @@ async function shut({
 async function openPorts(open: Open, config: GatewayConfig): Promise<Gateway['ports']> {
   const { node } = open
   const { host, reusePort, cabinetPort: port, tls } = config
-  const health = () => ({
+  const health = async () => ({
     node: node.name,
-    database: node.isDatabaseThere,
+    // The clock hears of a frozen one only when its statement's time is over.
+    database: node.isDatabaseThere && (await within(pingMsMax, node.db.ping()).catch(() => false)),
     cabinets: node.sessions.count('cabinet'),
     terminals: node.sessions.count('terminal'),
   })

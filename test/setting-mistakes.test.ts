@@ -63,6 +63,7 @@ const wrong: Record<keyof typeof everything.shape, string | Environment | null> 
   REGISTRATIONS_PER_MINUTE: '0',
   PHONE_FAILURES: '0',
   PHONE_FAILURE_MINUTES: '0',
+  METRICS_ON_API: 'maybe',
   LEDGER_VERIFY_HOUR: '24',
   SMTP_URL: 'smtp:me:hush',
   SMTP_FROM: 'nobody',

@@ -183,14 +183,20 @@ export async function fail(db: Db, id: number, error: Error): Promise<void> {
   )
 }
 
-/** Which webhook events of a provider are due: never tried, failed a while ago, or naming what we may know by now. Oldest first. */
+/** SQL: when a webhook event is to be tried: at once, a while after it failed, or when we may know what it names; null: never by itself. */
+export const dueAt = (q: Queryable) => q`
+  case state
+    when 'received' then case when attempts = 0 then received_at
+      else worked_at + make_interval(secs => ${BACKOFF_SECONDS} * power(${BACKOFF_FACTOR}, attempts - 1)) end
+    when 'unmatched' then case when received_at > now() - make_interval(hours => ${REMATCH_HOURS})
+      then worked_at + make_interval(mins => ${REMATCH_MINUTES}) end
+  end`
+
+/** Which webhook events of a provider are due, oldest first. */
 export async function due(q: Queryable, provider: string, limit: number): Promise<number[]> {
   const rows = await q<{ id: number }[]>`
     select id from inbox
-    where provider = ${provider} and ((state = 'received' and (attempts = 0
-        or worked_at <= now() - make_interval(secs => ${BACKOFF_SECONDS} * power(${BACKOFF_FACTOR}, attempts - 1))))
-      or (state = 'unmatched' and received_at > now() - make_interval(hours => ${REMATCH_HOURS})
-        and worked_at <= now() - make_interval(mins => ${REMATCH_MINUTES})))
+    where provider = ${provider} and state in ('received', 'unmatched') and ${dueAt(q)} <= now()
     order by id limit ${limit}`
   return rows.map(({ id }) => id)
 }

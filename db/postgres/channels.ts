@@ -13,6 +13,9 @@ export const DEVICE_CHANNEL = 'voltbay_station'
 /** Payload: `terminalId:messageId`. What a terminal said has its answer now. */
 export const TERMINAL_ANSWER_CHANNEL = 'terminal_answers'
 
+/** Payload: a word of whoever looks whether bells arrive. */
+export const ECHO_CHANNEL = 'voltbay_echo'
+
 /** What somebody may wait for. */
 export type Subject = `command ${number}` | `order ${number}`
 

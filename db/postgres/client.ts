@@ -48,7 +48,8 @@ interface Hooks {
   once: boolean
   onNotify?: (channel: string, payload: string) => void
   onOpen?: () => void
-  onClose: () => void
+  /** `isDead`: nothing came over it that was owed; what else waits for this database would wait as long. */
+  onClose: (isDead: boolean) => void
 }
 
 const booleanArrayOid = 1000
@@ -106,14 +107,18 @@ function dialer({ once, onOpen, onClose }: Hooks, silenceMsMax: number) {
     if (once && ++dialled > 1) return refusing()
     onOpen?.()
     const socket = path ? dial(path) : dial(port[0]!, host[0]!)
+    let answeredBytes = 0
+    let isSilent = false
     socket.once('close', (failed) => {
       if (!failed && socket.bytesRead === 0) socket.emit('error', lost('the database hung up before it said anything'))
-      onClose()
+      onClose(isSilent || socket.bytesRead === 0)
     })
-    let answeredBytes = 0
     socket.once('connect', () => socket.on('data', () => (answeredBytes = socket.bytesWritten)))
     // Only one that owes an answer: a statement may be on its way to an idle one at this very moment.
-    socket.setTimeout(silenceMsMax, () => socket.bytesWritten > answeredBytes && socket.destroy())
+    socket.setTimeout(silenceMsMax, () => {
+      isSilent = socket.bytesWritten > answeredBytes
+      if (isSilent) socket.destroy()
+    })
     // The driver asks the socket for the name to check a certificate against.
     return Object.assign(socket, { host: host[0] })
   }

@@ -62,7 +62,8 @@ export function connect(url: string, options: ConnectOptions = {}): Db {
 
 /**
  * A pool for single statements. When one of its connections is lost, new statements go to a new pool; the old one
- * finishes what it has and is forgotten when its last connection is gone.
+ * finishes what it has and is forgotten when its last connection is gone. Where the database said nothing, all that waits
+ * for it fails: five at a time would take two seconds each, and more may come than that.
  */
 function reader(options: ClientOptions, max: number) {
   const pools = new Set<Client>()
@@ -76,9 +77,10 @@ function reader(options: ClientOptions, max: number) {
         connections++
         pools.add(pool)
       },
-      onClose: () => {
+      onClose: (isDead) => {
         if (current === pool) current = open()
         if (--connections === 0) pools.delete(pool)
+        if (isDead) void pool.end()
       },
     })
     return pool

@@ -69,6 +69,7 @@ export const config: ApiConfig = {
   registrationsPerMinute: 10_000,
   phoneFailuresMax: 10_000,
   phoneFailureMinutes: 5,
+  hasMetrics: true,
   ledgerVerifyHour: 3,
   smtp: null,
 }

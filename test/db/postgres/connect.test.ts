@@ -2,7 +2,8 @@ import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { connect } from '../../../db/postgres/connect.ts'
 import { startEmbedded } from '../../../db/postgres/embedded.ts'
-import { tempDataDir } from '../../postgres.ts'
+import { tempDataDir, testDb } from '../../postgres.ts'
+import { proxied } from '../proxied.ts'
 
 test('a peer that accepts and hangs up is a failure at once', async () => {
   const server = createServer((socket) => socket.destroy())
@@ -55,3 +56,15 @@ function counter() {
     reach: (n: number) => (count >= n ? Promise.resolve() : new Promise<void>((done) => waiting.set(n, done))),
   }
 }
+
+test('whoever reads from a database that is frozen, and dials it, hears so, however many they are', async () => {
+  const { url } = await testDb()
+  const wire = await proxied(url)
+  wire.freeze()
+  const db = connect(wire.url)
+  onTestFinished(() => db.close())
+  const many = Array.from({ length: 500 }, async () => await db.sql`select 1`)
+  for (const one of await Promise.allSettled(many)) expect(one).toMatchObject({ status: 'rejected' })
+  wire.thaw()
+  await db.ping()
+})
