@@ -9,7 +9,7 @@ import type { AppContext, Arrival, Env } from './context.ts'
 import { readBytes } from './limit.ts'
 import { loggedPath } from './logged-path.ts'
 import { type LoginRequest, loginDialect, sharedPaths } from './login-dialect.ts'
-import type { SocketRoute } from './sockets.ts'
+import type { SocketRoute } from './socket-holders.ts'
 
 /** A family of clients with its own envelope, errors and paging: an app of its own (docs/decisions.md "Surfaces behind one door"). */
 export interface Surface {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { PointRules } from '../db/loyalty/points.ts'
 import { type AcquirerSettings, acquirerSettings } from '../db/paygo/acquirer-settings.ts'
+import { heartbeatSettings } from '../db/paygo/terminal-settings.ts'
 import {
   address,
   databaseSettings,
@@ -89,6 +90,7 @@ export const apiSettings = z.object({
     .regex(/^(?:[^<>\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/, 'must look like Voltbay <no-reply@example.org>')
     .optional()
     .describe('sender of the letters; required with SMTP_URL'),
+  ...heartbeatSettings,
   ...acquirerSettings,
   ...providerSettings,
 })
@@ -121,6 +123,8 @@ interface PaygoConfig {
   isLuhnChecked: boolean
   isExpiryChecked: boolean
   ownersRefund: boolean
+  /** Of a terminal on its WebSocket. */
+  heartbeatSeconds: number
 }
 
 /** The API's settings, checked at start. */
@@ -202,6 +206,7 @@ export function apiConfig(
       isLuhnChecked: settings.PAYGO_CARD_LUHN,
       isExpiryChecked: settings.PAYGO_CARD_EXPIRY,
       ownersRefund: settings.PAYGO_OWNER_REFUNDS,
+      heartbeatSeconds: settings.TERMINAL_HEARTBEAT_SECONDS,
     },
     acquirer: { ACQUIRER_SECONDS: settings.ACQUIRER_SECONDS, ACQUIRER_LATE_SECONDS: settings.ACQUIRER_LATE_SECONDS },
     loyalty: {

@@ -25,6 +25,7 @@ export const endings = {
   4401: 'no valid token',
   4403: 'not allowed',
   4404: 'not found',
+  4409: 'a newer line is there',
 } as const
 export type Ending = keyof typeof endings
 
@@ -39,18 +40,21 @@ export interface Line {
   breathe(): Promise<void>
 }
 
-/** Whether a text is `{"type":"ping"}`, with whatever else is in it. */
-function isPing(text: string): boolean {
+/** What a text says; null: nothing that can be read. */
+function read(text: string): any {
   try {
-    return JSON.parse(text)?.type === 'ping'
+    return JSON.parse(text)
   } catch {
-    // Whatever is wrong with it, it is no ping.
-    return false
+    // Whatever is wrong with it, it says nothing.
+    return null
   }
 }
 
-/** @param ready resolves when the client has been greeted: nothing is said before */
-export function lineOf(webSocket: WebSocket, ready: Promise<unknown>): Line {
+/**
+ * @param ready resolves when the client has been greeted: nothing is said before
+ * @param hear what it says, but for `{"type":"ping"}` with whatever else is in it
+ */
+export function lineOf(webSocket: WebSocket, ready: Promise<unknown>, hear: (said: unknown) => void): Line {
   let isOver = false
   let isAlive = true
   let heard = 0
@@ -67,15 +71,17 @@ export function lineOf(webSocket: WebSocket, ready: Promise<unknown>): Line {
     webSocket.send(JSON.stringify({ type, data, timestamp: timestamp.toISOString() }))
     if (webSocket.bufferedAmount > WAITING_BYTES_MAX) end(1013)
   }
-  function hear(bytes: RawData, isBinary: boolean): void {
+  function receive(bytes: RawData, isBinary: boolean): void {
     isAlive = true
+    const said = read(String(bytes))
     if (isBinary) end(1003)
     else if (++heard > MESSAGES_MAX) end(1008)
-    else if (isPing(String(bytes))) ready.then(() => say({ type: 'pong', data: {}, timestamp: new Date() }))
+    else if (said?.type === 'ping') ready.then(() => say({ type: 'pong', data: {}, timestamp: new Date() }))
+    else hear(said)
   }
 
   webSocket
-    .on('message', hear)
+    .on('message', receive)
     .on('pong', () => (isAlive = true))
     // What is wrong with the line closes it; 'close' comes behind.
     .on('error', () => {})

@@ -2,65 +2,43 @@ import type { IncomingMessage } from 'node:http'
 import type { BlockList } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import * as identity from '../db/identity/identity.ts'
-import type { Surface } from '../db/identity/words.ts'
 import * as events from '../db/messages/events.ts'
-import type { Actor } from '../db/platform/actor.ts'
-import type { Db } from '../db/postgres/connect.ts'
-import { bearerIn } from './auth.ts'
 import { addressList, clientIp } from './client-ip.ts'
 import type { AppContext } from './context.ts'
 import { loggedPath } from './logged-path.ts'
-import { type Ending, type Line, lineOf, type Message } from './socket-line.ts'
-import { verifyLasting } from './token.ts'
+import {
+  type Asked,
+  type Channel,
+  type Holder,
+  holderOf,
+  isEnding,
+  type SocketRoute,
+  type Told,
+  topicsOf,
+} from './socket-holders.ts'
+import { type Line, lineOf } from './socket-line.ts'
 
 const BEAT_MS = 30_000
 const SOCKETS_MAX = 5_000
 /** Of one person: a board may watch many terminals. */
-const SOCKETS_PER_USER_MAX = 64
+const SOCKETS_PER_HOLDER_MAX = 64
 /** Of what a client says. */
 const MESSAGE_BYTES_MAX = 4_096
 /** From the handshake to the greeting. */
 const GREETING_MS = 10_000
-/** Events that wait to be put into words. */
-const WAITING_EVENTS_MAX = 1_000
+/** Of what waits to be put into words. */
+const WAITING_MAX = 1_000
 /** The longest that a timer of Node's can wait. */
 const TIMER_MS_MAX = 2 ** 31 - 1
-
-/** What one socket is about. */
-export interface Channel {
-  /** `data` of the first message, or why there is none. */
-  greet(): Promise<object | Ending>
-  /** What is to be said of an event, if anything; or why the socket ends with it. */
-  tell(event: events.Event): Promise<Omit<Message, 'timestamp'>[] | Ending>
-}
-
-/** A WebSocket that a surface serves. */
-export interface SocketRoute {
-  surface: Surface
-  /** Of the whole path; its one group, if it has one, is `id`. */
-  path: RegExp
-  /** Whose events it hears, beside those about its user: `terminal 5`. */
-  topic?(id: string): string
-  /** Asked when it opens, and again whenever something happens to its user. */
-  open(db: Db, actor: Actor, id: string): Channel | Ending
-}
-
-const isEnding = (one: unknown): one is Ending => typeof one === 'number'
-const topicOfUser = (userId: number) => `user ${userId}`
-/** For whom an event is. */
-const topicsOf = ({ userId, data }: events.Event) => [
-  ...(userId === null ? [] : [topicOfUser(userId)]),
-  ...(typeof data.terminalId === 'number' ? [`terminal ${data.terminalId}`] : []),
-]
 
 const pathOf = ({ url = '/' }: IncomingMessage) => url.split('?', 1)[0]!.replace(/(?<=.)\/$/, '')
 
 /** A token may come in three ways: a browser can send no header, and a query ends up in other people's logs. */
 function tokenIn({ url = '', headers }: IncomingMessage): string {
   const [scheme, offered = ''] = (headers['sec-websocket-protocol'] ?? '').split(',').map((one) => one.trim())
+  const [, bearer] = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? []
   const query = new URLSearchParams(url.split('?')[1] ?? '')
-  return bearerIn(headers.authorization) ?? query.get('token') ?? (scheme === 'bearer' ? offered : '')
+  return bearer ?? query.get('token') ?? (scheme === 'bearer' ? offered : '')
 }
 
 /** Who hears what in this process. */
@@ -96,85 +74,105 @@ interface Room {
   listen(): Promise<void>
 }
 
-/** Events in order, from a position on; no more than so many wait. */
+/** What a socket has to do with: an event, something its client said, or a bell. */
+type Matter = { event: events.Event } | { said: unknown } | 'bell'
+
+/** Matters in order, events from a position on; no more than so many wait. */
 function queue(full: () => void) {
-  let waiting: events.Event[] = []
+  let waiting: Matter[] = []
   let from: events.Position | null = null
   let wake = () => {}
+  const isTold = (matter: Matter, position: events.Position) =>
+    typeof matter === 'object' && 'event' in matter && !events.isAfter(matter.event, position)
   return {
-    push(event: events.Event): void {
-      if (from && !events.isAfter(event, from)) return
-      if (waiting.length < WAITING_EVENTS_MAX) waiting.push(event)
+    push(matter: Matter): void {
+      if (from && isTold(matter, from)) return
+      if (waiting.length < WAITING_MAX) waiting.push(matter)
       else full()
       wake()
     },
     startAfter(position: events.Position): void {
       from = position
-      waiting = waiting.filter((event) => events.isAfter(event, position))
+      waiting = waiting.filter((matter) => !isTold(matter, position))
     },
     wake: () => wake(),
-    async next(isOver: () => boolean): Promise<events.Event | null> {
+    async next(isOver: () => boolean): Promise<Matter | null> {
       while (!isOver() && waiting.length === 0) await new Promise<void>((done) => (wake = done))
       return isOver() ? null : waiting.shift()!
     },
   }
 }
+type Queue = ReturnType<typeof queue>
 
-/** One socket, from its token to its end. `greeted` is called when its client has been told where it is. */
-async function serve(room: Room, line: Line, asked: Asked, over: Promise<void>, greeted: () => void): Promise<void> {
-  const { ground, members } = room
-  const { route, id, token } = asked
-  const claims = await verifyLasting(token, ground.config.jwtSecret)
-  if (!claims) return line.end(4401)
-  const own = topicOfUser(claims.userId)
-  if (members.of(own).size >= SOCKETS_PER_USER_MAX) return line.end(1013)
-  const happened = queue(() => line.end(1013))
-  const topic = route.topic?.(id)
-  const member: Member = { topics: topic === undefined ? [own] : [own, topic], hear: happened.push }
-  members.add(member)
-  const expiry = setTimeout(() => line.end(4401), Math.min(claims.expiresAt.getTime() - Date.now(), TIMER_MS_MAX))
-  over.then(() => {
-    clearTimeout(expiry)
-    members.remove(member)
-    happened.wake()
-  })
-  await room.listen()
-  // Before anything is read: what is committed later is told later, and nothing falls between.
-  happened.startAfter(await events.end(ground.db.sql))
-  const admit = async () => {
-    const actor = await identity.actor(ground.db.sql, { ...claims, surface: route.surface })
-    return actor ? route.open(ground.db, actor, id) : 4401
-  }
-  const channel = await admit()
-  if (isEnding(channel)) return line.end(channel)
+/** What is said of a matter. */
+async function react(channel: Channel, { concerns, admit }: Holder, matter: Matter): Promise<Told> {
+  if (matter === 'bell') return (await channel.look?.()) ?? []
+  if ('said' in matter) return (await channel.hear?.(matter.said)) ?? []
+  const { event } = matter
+  const still = concerns(event) ? await admit() : channel
+  return isEnding(still) ? still : await still.tell(event)
+}
+
+/** Greets a client and tells it all that it has to do with, until it is over. */
+async function converse(line: Line, holder: Holder, channel: Channel, matters: Queue, greeted: () => void) {
   const data = await channel.greet()
   if (isEnding(data)) return line.end(data)
   line.say({ type: 'connected', data, timestamp: new Date() })
   greeted()
-  for (let event = await happened.next(line.isOver); event; event = await happened.next(line.isOver)) {
-    const isAboutUser = event.kind.startsWith('user.') && event.userId === claims.userId
-    const still = isAboutUser ? await admit() : channel
-    const told = isEnding(still) ? still : await still.tell(event)
+  matters.push('bell')
+  for (let matter = await matters.next(line.isOver); matter; matter = await matters.next(line.isOver)) {
+    const told = await react(channel, holder, matter)
     if (isEnding(told)) return line.end(told)
-    for (const message of told) line.say({ ...message, timestamp: event.createdAt })
+    const timestamp = typeof matter === 'object' && 'event' in matter ? matter.event.createdAt : new Date()
+    for (const message of told) line.say({ ...message, timestamp })
     await line.breathe()
   }
 }
 
-interface Asked {
-  route: SocketRoute
-  id: string
-  token: string
+/** One socket, from its token to its end. `greeted` is called when its client has been told where it is. */
+async function serve(room: Room, line: Line, asked: Asked, { matters, over, greeted }: Visit): Promise<void> {
+  const { ground, members } = room
+  const holder = await holderOf(ground, asked)
+  if (isEnding(holder)) return line.end(holder)
+  const { topics, expiresAt } = holder
+  if (members.of(topics[0]!).size >= SOCKETS_PER_HOLDER_MAX) return line.end(1013)
+  const member: Member = { topics, hear: (event) => matters.push({ event }) }
+  members.add(member)
+  const leftMs = expiresAt ? expiresAt.getTime() - Date.now() : TIMER_MS_MAX
+  const expiry = setTimeout(() => line.end(4401), Math.min(leftMs, TIMER_MS_MAX))
+  over.then(() => {
+    clearTimeout(expiry)
+    members.remove(member)
+    matters.wake()
+  })
+  await room.listen()
+  // Before anything is read: what is committed later is told later, and nothing falls between.
+  matters.startAfter(await events.end(ground.db.sql))
+  const channel = await holder.admit()
+  if (isEnding(channel)) return line.end(channel)
+  const deafen = await channel.attend?.(() => matters.push('bell'))
+  try {
+    await converse(line, holder, channel, matters, greeted)
+  } finally {
+    await Promise.all([deafen?.(), channel.close?.()])
+  }
+}
+
+/** What goes with a socket while it is there. */
+interface Visit {
+  matters: Queue
+  over: Promise<void>
+  greeted(): void
 }
 
 /** Lets a client in; whether it may stay is seen then. */
-function enter(room: Room, request: IncomingMessage, asked: Asked, webSocket: WebSocket): void {
+function enter(room: Room, request: IncomingMessage, found: Omit<Asked, 'address'>, webSocket: WebSocket): void {
   const { ground, lines, trusted } = room
   const began = performance.now()
   const greeting = Promise.withResolvers<void>()
-  const line = lineOf(webSocket, greeting.promise)
+  const matters = queue(() => line.end(1013))
+  const line: Line = lineOf(webSocket, greeting.promise, (said) => matters.push({ said }))
   const over = new Promise<void>((done) => webSocket.once('close', () => done()))
-  lines.set(line, over)
   const late = setTimeout(() => line.end(1011), GREETING_MS)
   const greeted = () => {
     clearTimeout(late)
@@ -184,15 +182,23 @@ function enter(room: Room, request: IncomingMessage, asked: Asked, webSocket: We
   const path = loggedPath(pathOf(request))
   webSocket.once('close', (code: number) => {
     clearTimeout(late)
-    lines.delete(line)
     ground.log('socket.closed', { address, path, code, ms: Math.round(performance.now() - began) })
   })
-  if (lines.size > SOCKETS_MAX) line.end(1013)
-  else
-    serve(room, line, asked, over, greeted).catch((error: unknown) => {
+  const serveOrEnd = async () => {
+    if (lines.size > SOCKETS_MAX) return line.end(1013)
+    try {
+      await serve(room, line, { ...found, address }, { matters, over, greeted })
+    } catch (error) {
       ground.log('socket.failed', { address, path, error })
       line.end(1011)
-    })
+    }
+  }
+  // Counted before it is served.
+  lines.set(line, over)
+  lines.set(
+    line,
+    Promise.all([over, serveOrEnd()]).then(() => void lines.delete(line)),
+  )
 }
 
 /** Only where Node cannot be told beforehand whom to upgrade. */
@@ -231,7 +237,7 @@ export function sockets(ground: AppContext, routes: readonly SocketRoute[], { be
   const beat = setInterval(() => {
     for (const line of lines.keys()) line.beat()
   }, beatMs)
-  const find = (request: IncomingMessage): Asked | null => {
+  const find = (request: IncomingMessage): Omit<Asked, 'address'> | null => {
     for (const route of routes) {
       const [match, id = ''] = route.path.exec(pathOf(request)) ?? []
       if (match !== undefined) return { route, id, token: tokenIn(request) }

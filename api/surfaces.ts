@@ -5,7 +5,7 @@ import { loyalty } from './loyalty/app.ts'
 import { site } from './pages.ts'
 import { paygo } from './paygo/app.ts'
 import { powerbank } from './powerbank/app.ts'
-import type { SocketRoute } from './sockets.ts'
+import type { SocketRoute } from './socket-holders.ts'
 
 /** The contracts this house serves. A new one is a line here. */
 const contracts: ((ground: AppContext) => Surface)[] = [powerbank, loyalty, paygo, getpro]

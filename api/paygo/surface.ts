@@ -27,7 +27,7 @@ const Mistakes = z
     },
   })
 
-export const { app, json, jsonBody, no, paging, pagingBy, router, rowsOf, shown, time, Time } = surface({
+export const { app, failureOf, json, jsonBody, no, paging, pagingBy, router, rowsOf, shown, time, Time } = surface({
   name: 'paygo',
   words,
   reasons,

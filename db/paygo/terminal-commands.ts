@@ -1,4 +1,4 @@
-import { take } from '../devices/command-results.ts'
+import * as results from '../devices/command-results.ts'
 import * as commands from '../devices/commands.ts'
 import { COLUMNS, type CommandRow, type Idempotency, replayed } from '../devices/commands.ts'
 import { Refused } from '../devices/refused.ts'
@@ -7,7 +7,7 @@ import { record } from '../messages/events.ts'
 import type { Actor } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import { type Page, pageOf } from '../postgres/rows.ts'
-import { hold } from './terminal-sessions.ts'
+import { claimed, hold } from './terminal-sessions.ts'
 import type { CommandType, TerminalCommandStatus, TerminalCondition } from './words.ts'
 
 const STAN_MAX = 999_999
@@ -95,12 +95,8 @@ interface Told {
 const told = (tx: Tx, { status, ...about }: Told) =>
   record(tx, status === 'pending' ? 'terminal.command' : 'terminal.command_ended', { data: { ...about, status } })
 
-/** What a terminal says of a command: 00 is done, anything else is not. */
-export interface Result {
-  stan: string
-  code: string
-  text?: string
-}
+/** What a terminal says of a command, by the host's STAN or by its number: 00 is done, anything else is not. */
+export type Result = ({ stan: string } | { id: number }) & { code: string; text?: string }
 
 /** Where commands bring a terminal. */
 const conditions: Partial<Record<string, TerminalCondition>> = {
@@ -115,11 +111,12 @@ async function move(tx: Tx, terminalId: number, condition: TerminalCondition): P
 }
 
 /**
- * A terminal has answered a command: the one of that STAN takes it, late or not. Said twice counts once.
+ * A terminal has answered a command: the one that it names takes it, late or not. Said twice counts once.
  * @returns the command; null: nothing waited for this
  */
 export async function answered(tx: Tx, terminalId: number, result: Result, hex: string): Promise<number | null> {
-  const { stan, code, text } = result
+  const { code, text } = result
+  const isNamed = 'id' in result ? tx`id = ${result.id}` : tx`args->>'stan' = ${result.stan}`
   await hold(tx, terminalId)
   const [command] = await tx<CommandRow[]>`
     select ${tx(COLUMNS)} from device_commands
@@ -128,13 +125,13 @@ export async function answered(tx: Tx, terminalId: number, result: Result, hex: 
         select id, args, status, attempts from device_commands where device_id = ${terminalId}
         order by id desc limit ${RECENT_MAX}
       ) recent
-      where args->>'stan' = ${stan} and attempts > 0 and status in ('sent', 'queued', 'unknown')
+      where ${isNamed} and attempts > 0 and status in ('sent', 'queued', 'unknown')
       order by id desc limit 1)
     for update`
   if (!command) return null
   const ok = code === '00'
   const { id, kind } = command
-  await take(tx, command, { kind, ok, code, ...(text !== undefined && { text }) }, hex)
+  await results.take(tx, command, { kind, ok, code, ...(text !== undefined && { text }) }, hex)
   const condition = ok ? conditions[kind] : undefined
   if (condition) await move(tx, terminalId, condition)
   await told(tx, { terminalId, commandId: id, command: kind, status: ok ? 'completed' : 'failed' })
@@ -166,6 +163,27 @@ export async function get(q: Queryable, terminalId: number, id: number): Promise
   const [row] = await q<TerminalCommand[]>`
     select ${columns(q)} from device_commands where id = ${id} and device_id = ${terminalId}`
   return row
+}
+
+/**
+ * What may be told to a terminal now over a line of this name: marked as told, so it goes once. What waits for an answer for
+ * too long comes once more, under the same number.
+ */
+export async function take(tx: Tx, terminalId: number, node: string): Promise<TerminalCommand[]> {
+  const waiting = await commands.waiting(tx, node, [terminalId])
+  if (waiting.length === 0) return []
+  const ids = await commands.claim(
+    tx,
+    node,
+    waiting.map(({ id, epoch }) => ({ id, epoch, hex: '' })),
+  )
+  await claimed(
+    tx,
+    waiting.filter(({ id }) => ids.includes(id)),
+  )
+  return await tx<
+    TerminalCommand[]
+  >`select ${columns(tx)} from device_commands where id = any(${ids}::bigint[]) order by id`
 }
 
 /** One page of a terminal's commands, the newest first. */

@@ -60,6 +60,40 @@ export async function open(
   return opened
 }
 
+/** How the rows call a terminal's own WebSocket. */
+const WEB_SOCKET = 'websocket'
+
+/**
+ * How a terminal's WebSocket stands to its other lines: it takes over where there is none, for money goes by those only; of
+ * two WebSockets the newer one has it. To be asked when it opens, and again with every word. The name is its own.
+ * @returns whether commands go by it; null: a newer one is there
+ */
+export async function stand(
+  tx: Tx,
+  { isNew, ...arrival }: Omit<connections.Arrival, 'deviceId' | 'dialect'> & { terminalId: number; isNew: boolean },
+): Promise<boolean | null> {
+  const { terminalId, node } = arrival
+  await hold(tx, terminalId)
+  const [line] = await tx<{ dialect: string; isMine: boolean }[]>`
+    select ds.dialect, ds.node = ${node} as is_mine from device_sessions ds
+    where ds.device_id = ${terminalId} and (ds.node = ${node} or ${connections.isOnline(tx)})`
+  if (line?.isMine) {
+    await connections.seen(tx, node, [terminalId])
+    return true
+  }
+  if (line && line.dialect !== WEB_SOCKET) return false
+  if (line && !isNew) return null
+  await open(tx, { ...arrival, dialect: WEB_SOCKET })
+  return true
+}
+
+/** A terminal's WebSocket is over; whatever line came instead of it stays. */
+export async function leave(tx: Tx, terminalId: number, node: string): Promise<void> {
+  const [mine] = await tx<{ epoch: number }[]>`
+    select epoch from device_sessions where device_id = ${terminalId} and node = ${node}`
+  if (mine) await close(tx, { deviceId: terminalId, node, epoch: mine.epoch, reason: 'closed' })
+}
+
 /** A terminal's line is gone. Does nothing when a newer one owns it already. */
 export async function close(tx: Tx, departure: connections.Departure): Promise<void> {
   const { deviceId: terminalId, reason } = departure

@@ -156,30 +156,41 @@ export const sealedKeys = (q: Queryable) => q`
   array(select key_ciphertext from device_keys
     where device_id = t.id and (valid_until is null or valid_until > now()) order by id desc limit 2)`
 
-/** Whose code is this? Null: nobody's. */
-export async function identify(q: Queryable, terminalCode: string, keysSecret: string): Promise<Dialling | null> {
-  if (!isTerminalCode(terminalCode)) return null
+async function dialling(q: Queryable, is: ReturnType<Queryable>, keysSecret: string): Promise<Dialling | null> {
   const [terminal] = await q<(Omit<Dialling, 'keys'> & { sealed: string[] })[]>`
     select t.id as terminal_id, d.serial, t.is_active, ${sealedKeys(q)} as sealed
-    from terminals t join devices d on d.id = t.id where t.terminal_code = ${terminalCode} and t.deleted_at is null`
+    from terminals t join devices d on d.id = t.id where ${is} and t.deleted_at is null`
   if (!terminal) return null
   const { sealed, ...known } = terminal
   return { ...known, keys: sealed.map((key) => keys.unseal(key, keysSecret)) }
 }
 
+/** Whose code is this? Null: nobody's. */
+export const identify = async (q: Queryable, terminalCode: string, keysSecret: string): Promise<Dialling | null> =>
+  isTerminalCode(terminalCode) ? await dialling(q, q`t.terminal_code = ${terminalCode}`, keysSecret) : null
+
 const digest = (text: string) => createHash('sha256').update(text).digest()
 
+/** If the password is one of its keys in hex. Compared in constant time; somebody unknown takes as long. */
+function ifProven(known: Dialling | null, password: string): Dialling | null {
+  const shown = digest(password.toUpperCase())
+  const isRight = [...(known?.keys ?? []), ''].map((key) => timingSafeEqual(shown, digest(key))).includes(true)
+  return isRight && password.length > 0 ? known : null
+}
+
 /**
- * Whose code is this, if the password is one of its keys in hex? Compared in constant time; somebody unknown takes as long.
+ * Whose code is this, if the password is one of its keys in hex?
  * @returns null: nobody's, by whichever of the two
  */
-export async function identifyByKey(
+export const identifyByKey = async (
   q: Queryable,
   { username, password }: { username: string; password: Buffer },
   keysSecret: string,
-): Promise<Dialling | null> {
-  const known = await identify(q, username, keysSecret)
-  const shown = digest(password.toString('latin1').toUpperCase())
-  const isRight = [...(known?.keys ?? []), ''].map((key) => timingSafeEqual(shown, digest(key))).includes(true)
-  return known && isRight && password.length > 0 ? known : null
-}
+): Promise<Dialling | null> => ifProven(await identify(q, username, keysSecret), password.toString('latin1'))
+
+/** The same by a terminal's number. */
+export const identifyOwn = async (
+  q: Queryable,
+  { terminalId, key }: { terminalId: number; key: string },
+  keysSecret: string,
+): Promise<Dialling | null> => ifProven(await dialling(q, q`t.id = ${terminalId}`, keysSecret), key)

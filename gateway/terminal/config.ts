@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type AcquirerSettings, acquirerSettings } from '../../db/paygo/acquirer-settings.ts'
-import { port, whole } from '../../db/platform/config.ts'
+import { heartbeatSettings } from '../../db/paygo/terminal-settings.ts'
+import { port } from '../../db/platform/config.ts'
 import { type Tls, type TlsSettings, tlsOf } from '../tls-files.ts'
 
 /** What the gateway may be told about payment terminals. */
@@ -11,9 +12,7 @@ export const terminalSettings = {
     .enum(['private', 'allow'], 'must be private or allow')
     .default('private')
     .describe('who may come without TLS, over TCP and MQTT: private: loopback and private addresses; allow: everybody'),
-  TERMINAL_HEARTBEAT_SECONDS: whole(5, 3_600)
-    .default(60)
-    .describe('how far apart terminals say their echo; two of them without a word and one is away'),
+  ...heartbeatSettings,
   ...acquirerSettings,
 }
 

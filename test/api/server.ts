@@ -38,6 +38,7 @@ export const config: ApiConfig = {
     isLuhnChecked: false,
     isExpiryChecked: false,
     ownersRefund: true,
+    heartbeatSeconds: 60,
   },
   acquirer: { ACQUIRER_SECONDS: 1, ACQUIRER_LATE_SECONDS: 2 },
   loyalty: {

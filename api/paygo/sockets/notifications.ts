@@ -1,6 +1,6 @@
 import { countUnread } from '../../../db/messages/notifications.ts'
 import { find } from '../../../db/paygo/notification-settings.ts'
-import type { SocketRoute } from '../../sockets.ts'
+import type { SocketRoute } from '../../socket-holders.ts'
 import { isTransaction, transaction } from './words.ts'
 
 /** What happens to somebody: their account's news, and their payments. */

@@ -4,10 +4,11 @@ import { get as commandOf, type TerminalCommand } from '../../../db/paygo/termin
 import * as verbs from '../../../db/paygo/terminals-list.ts'
 import { hasRole } from '../../../db/platform/actor.ts'
 import type { Db } from '../../../db/postgres/connect.ts'
-import type { Channel, SocketRoute } from '../../sockets.ts'
+import type { Channel, SocketRoute } from '../../socket-holders.ts'
 import { terminals as ids, time } from '../surface.ts'
 import { command } from '../terminal-commands.ts'
 import { staff, terminal } from '../terminals.ts'
+import { ownTerminal } from './own-terminal.ts'
 import { isTransaction, transaction } from './words.ts'
 
 /** What changes how a terminal stands. */
@@ -66,10 +67,11 @@ function channelOf(db: Db, terminalId: number): Channel {
   }
 }
 
-/** A terminal as it is watched by staff. */
+/** A terminal as it is watched by staff, and its own socket. */
 export const terminalSocket: SocketRoute = {
   surface: 'paygo',
   path: /^(?:\/api\/v1)?\/ws\/terminals\/([^/]+)$/,
+  device: ownTerminal,
   topic: (id) => `terminal ${ids.given.safeParse(id).data}`,
   open(db, actor, id) {
     if (!hasRole(actor, ...staff)) return 4403

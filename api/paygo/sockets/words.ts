@@ -5,12 +5,14 @@ import { terminals, transactions } from '../surface.ts'
 /** Whether an event is a move of a payment that its clients can see. */
 export const isTransaction = ({ kind }: Event) => /^transaction\.(?!exception$)/.test(kind)
 
+/** A hold is nothing that clients of the document know. */
+export const shownStatus = (status: unknown) => (status === 'authorised' ? 'pending' : status)
+
 /** A payment as it was when it moved; never whose, and never of which card. */
 export const transaction = ({ data }: Event) => ({
   id: transactions.spell(data.transactionId),
   terminal_id: terminals.spellOrNull(data.terminalId),
-  // A hold is nothing that clients of the document know.
-  status: data.status === 'authorised' ? 'pending' : data.status,
+  status: shownStatus(data.status),
   amount: toUnits(data.amountMinor),
   refunded_amount: toUnits(data.refundedMinor),
 })

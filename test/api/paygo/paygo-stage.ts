@@ -64,13 +64,14 @@ function tills({ db, config }: Pick<House, 'db'> & { config: House['stage']['con
   /** A terminal, signed on unless it is not. */
   async function terminal({ isOnline = true } = {}) {
     const serial = `SN-${next()}`
+    const key = randomBytes(32).toString('hex')
     const { id } = await db.transaction((tx) =>
       terminals.create(
         tx,
         null,
         {
           serial,
-          key: randomBytes(32).toString('hex'),
+          key,
           name: 'Терминал №1',
           location: 'Торговый центр',
           address: 'ул. Пушкинская, 10',
@@ -83,7 +84,7 @@ function tills({ db, config }: Pick<House, 'db'> & { config: House['stage']['con
       await db.sql`
         insert into device_sessions (device_id, node, epoch, dialect, connected_at, seen_at)
         values (${id}, 'node-1', 1, 'iso8583', now(), now())`
-    return { id, terminalId: `terminal${id}`, serial }
+    return { id, terminalId: `terminal${id}`, serial, key }
   }
 
   /** Somebody pays at a terminal with a card of this number; what the acquirer says follows from the amount. */

@@ -101,7 +101,7 @@ test('a sign-on over MQTT ends the line over TCP, and the reverse', async () => 
 })
 
 test('nothing before a sign-on, and it must come soon', async () => {
-  const gateway = await broker({}, { loginDeadlineMs: 50 })
+  const gateway = await broker({}, { loginDeadlineMs: 1_000 })
   const early = await mqttLine(urlOf(gateway), await newTerminal(db))
   void early.say({ kind: 'heartbeat' }).catch(() => {})
   await early.ended
