@@ -38,14 +38,19 @@ export async function startInbox({ db, log, providers }: InboxOptions): Promise<
       db,
       bell: INBOX_CHANNEL,
       async round(isClosed) {
-        const ids = (await inbox.due(db.sql, provider, ROUND_NOTICES)).values()
-        const work = async () => {
-          for (const id of ids) {
-            if (isClosed()) return
-            await attempt(id)
+        for (;;) {
+          const due = await inbox.due(db.sql, provider, ROUND_NOTICES)
+          const ids = due.values()
+          const work = async () => {
+            for (const id of ids) {
+              if (isClosed()) return
+              await attempt(id)
+            }
           }
+          await Promise.all(Array.from({ length: ATTEMPTS_AT_ONCE }, work))
+          // No bell rings for what is left of a crowd.
+          if (due.length < ROUND_NOTICES || isClosed()) return
         }
-        await Promise.all(Array.from({ length: ATTEMPTS_AT_ONCE }, work))
       },
       failed: (error) => log('inbox.failed', { provider, error }),
     })

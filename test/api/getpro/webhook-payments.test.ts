@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import * as webhookEvents from '../../../api/providers/webhook-events.ts'
-import { heard, order, paid, paidOnce, standing, stored, tell, work } from './stage.ts'
+import { startInbox } from '../../../api/tasks/inbox.ts'
+import { heard, order, paid, paidOnce, signed, standing, stored, tell, work } from './stage.ts'
 
 // What every provider of payments is held to. Each test has orders of its own.
 const house = await heard()
@@ -122,3 +123,14 @@ const strangers = (headers: Record<string, string>) =>
       name === 'content-type' ? value : value.replace(/.$/, (last) => (last === '0' ? '1' : '0')),
     ]),
   )
+
+test('a crowd that nobody works yet is worked to its end at one bell', async () => {
+  const crowd = Array.from({ length: 120 }, (_, n) => ({ update_id: n, update_type: `crowd_${n}`, payload: {} }))
+  await Promise.all(crowd.map((one) => tell(house, '/webhook/cryptopay', signed.cryptopay(one))))
+  const waiting = async () => (await stored(house)).filter(({ state }) => state === 'received').length
+  expect(await waiting()).toBe(crowd.length)
+  const task = await startInbox({ db, log: house.stage.log, providers })
+  // In rounds that wait for a bell each, it would take longer.
+  await expect.poll(waiting, { timeout: 20_000 }).toBe(0)
+  await task.close()
+}, 30_000)
