@@ -12,7 +12,7 @@ import { mqttMemory } from './mqtt-memory.ts'
 import { type AppContext, type Bench, newGround } from './stage.ts'
 import { machine, type Row, table } from './table.ts'
 import { terminalEcho, terminalMemory, terminals } from './terminals.ts'
-import { webhooks } from './webhooks.ts'
+import { webhooks, webhooksHang } from './webhooks.ts'
 
 /** Longer than all parts together on a slow machine; beyond, something hangs. */
 const minutesMax = 45
@@ -31,6 +31,7 @@ const parts: Record<string, { about: string; run(bench: Bench): Promise<Row[]> }
   'terminal-echo': { about: 'network echoes of terminals against a bare net echo', run: terminalEcho },
   'terminal-memory': { about: 'memory of a terminal that has signed on, at 2,000', run: terminalMemory },
   webhooks: { about: 'notices of payment providers against one-row commits of pgbench', run: webhooks },
+  'webhooks-hang': { about: 'p99 of a notice while the API of a provider hangs', run: webhooksHang },
 }
 
 const manual = `npm run bench -- [--only ${Object.keys(parts).join(',')}] [--quick] [--json] [--profile DIR]
