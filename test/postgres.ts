@@ -2,17 +2,18 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, inject } from 'vitest'
+import { inject } from 'vitest'
 import { connect, type Db } from '../db/postgres/connect.ts'
 import { scratchPrefix, within } from './server.ts'
 
 const testConnectionsMax = 5
 
 const undo: (() => unknown)[] = []
-// Here and not where something is made: vitest forgets an `afterAll` said inside a test or hook.
-afterAll(async () => {
+
+/** Takes back all that a file has made. `each-file.ts` calls it: vitest forgets an `afterAll` said inside a test or hook. */
+export async function undoAll() {
   for (const step of undo.splice(0).reverse()) await step()
-})
+}
 
 /** An own copy of the migrated database (about 20 ms), dropped after the file's last test. */
 export async function testDb(): Promise<{ db: Db; url: string }> {

@@ -11,8 +11,10 @@ export default defineConfig({
     exclude: ['test/bench/**', 'test/chaos/**'],
     globalSetup: ['test/server.ts'],
     reporters: ['default', ...(countsFile ? [counter(countsFile)] : [])],
-    // A process each: tests start servers and workers, and one that crashes takes only its own file with it.
+    setupFiles: ['test/each-file.ts'],
+    // Two processes, which load what files share once: loading it for each file took half of the run.
     pool: 'forks',
+    isolate: false,
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
