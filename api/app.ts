@@ -3,12 +3,12 @@ import type { OpenAPIHono } from '@hono/zod-openapi'
 import { RegExpRouter } from 'hono/router/reg-exp-router'
 import { SmartRouter } from 'hono/router/smart-router'
 import { TrieRouter } from 'hono/router/trie-router'
-import { Histogram } from 'prom-client'
 import { addressList, clientIp } from './client-ip.ts'
 import type { AppContext, Arrival, Env } from './context.ts'
 import { readBytes } from './limit.ts'
 import { loggedPath } from './logged-path.ts'
 import { type LoginRequest, loginDialect, sharedPaths } from './login-dialect.ts'
+import { requestMetrics } from './request-metrics.ts'
 import type { SocketRoute } from './socket-holders.ts'
 
 /** A family of clients with its own envelope, errors and paging: an app of its own (docs/decisions.md "Surfaces behind one door"). */
@@ -31,7 +31,6 @@ type Owner = { surface: Surface; pattern: string }
 /** Bytes of a request to a shared path; more is answered before it is read. */
 const sharedBodyBytesMax = 1_048_576
 const requestIdCharactersMax = 64
-const durationBucketsSeconds = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15]
 
 /** What an unknown path is answered: readable for the clients of every surface (docs/contracts.md C5). */
 export const neutral = (status: number, error: string) =>
@@ -136,19 +135,13 @@ function requestId(request: Request): string {
 
 /** Counts and logs an answered request. The path without its query: there a client may have put a secret. */
 function meter({ log, metrics }: AppContext) {
-  const seconds = new Histogram({
-    name: 'http_request_duration_seconds',
-    help: 'Requests by surface, method, route and status.',
-    labelNames: ['surface', 'method', 'route', 'status'],
-    buckets: durationBucketsSeconds,
-    registers: [metrics],
-  })
+  const count = requestMetrics(metrics)
   const msPerSecond = 1_000
   return (request: Request, path: string, owner: Owner | null, response: Response, arrival: Arrival, ms: number) => {
     const surface = owner?.surface.name ?? 'none'
     const { method } = request
     const { status } = response
-    seconds.observe({ surface, method, route: owner?.pattern ?? 'unknown', status }, ms / msPerSecond)
+    count({ surface, method, route: owner?.pattern ?? null, status, seconds: ms / msPerSecond })
     const { requestId, address } = arrival
     const about = { requestId, address, method, path: loggedPath(path), surface, status, ms: Math.round(ms) }
     log('request.answered', about)

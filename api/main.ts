@@ -1,16 +1,18 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type HttpBindings, serve } from '@hono/node-server'
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 import { answers } from '../db/devices/answer-listener.ts'
 import { acquirerOf } from '../db/paygo/acquirer-settings.ts'
 import { startSweeper } from '../db/paygo/sweeper.ts'
 import { cardKey, databaseRule, describeSettings, readSettings, secret, startOrExit } from '../db/platform/config.ts'
 import { flagsOf } from '../db/platform/flags.ts'
 import { jsonLog, type Log } from '../db/platform/log.ts'
+import { processGauges } from '../db/platform/process-metrics.ts'
 import { endOnSignals } from '../db/platform/signals.ts'
 import type { Db } from '../db/postgres/connect.ts'
 import { open } from '../db/postgres/open.ts'
+import { countRows } from './census.ts'
 import { type ApiConfig, apiConfig, apiRules, apiSettings } from './config.ts'
 import { prover } from './ledger-check.ts'
 import { live } from './live.ts'
@@ -56,6 +58,7 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
   const streams = live(db, log)
   const acquirer = acquirerOf(db, config.acquirer, (error) => log('acquirer.unheard', { error }))
   const { providers, desk } = providersAt(options)
+  countRows({ db, log, metrics })
   const ground = { config, db, log, metrics, answers: waiters, live: streams, acquirer, providers, desk }
   const { fetch, sockets: routes } = api(ground)
   const sockets = socketsOf(ground, routes)
@@ -119,7 +122,7 @@ async function main() {
     const secrets = { jwtSecret: keep('JWT_SECRET'), keysSecret, cardKey: cardKey(keysSecret) }
     const config = apiConfig(settings, secrets)
     const metrics = new Registry()
-    collectDefaultMetrics({ register: metrics })
+    processGauges(metrics)
     return startApi({ config, db, log, metrics })
   }
   // Inside a promise's chain, so that a mistake in a secret also stops the database that was started for us.

@@ -43,10 +43,11 @@ export async function act(connection: SpeakingConnection, frame: Buffer, heard: 
     if (connection.ending === null) await login(connection, frame)
     return
   }
+  const since = performance.now()
   const outcome: Outcome =
     report.kind === 'heartbeat'
       ? { verdict: accepted }
-      : await node.limiter.run(() => receive(node, session, report, frame.toString('hex').toUpperCase()))
+      : await node.limiter.run(() => receive(node, session, report, frame.toString('hex').toUpperCase(), since))
   reply(connection, session, { frame, kind: report.kind }, outcome)
 }
 

@@ -16,6 +16,8 @@ export interface Counts {
   /** Acknowledgements and commands written, by kind. */
   acknowledged: Tally
   told: Tally
+  /** Commands whose time was over, by kind. */
+  unanswered: Tally
   malformed: number
   brokenStreams: number
   /** Connections ended, by reason. */
@@ -37,6 +39,7 @@ export const newCounts = (): Counts => ({
   heard: {},
   acknowledged: {},
   told: {},
+  unanswered: {},
   malformed: 0,
   brokenStreams: 0,
   ended: {},

@@ -76,19 +76,31 @@ export async function settle(
     await kinds.find((known) => known.kind === kind)?.ended(tx, some)
 }
 
+const msPerSecond = 1_000
+
 /**
  * One report of a device, in one transaction. Resolves after the commit: only then may anything be said back.
  * The caller sees to it that a device's reports come one at a time.
+ * @param since when it was heard, of a monotonic clock
  */
 export async function receive(
-  node: Pick<GatewayNode, 'db' | 'dispatcher'>,
+  node: Pick<GatewayNode, 'db' | 'dispatcher' | 'metrics'>,
   device: Pick<Addressee, 'deviceId' | 'handlers' | 'heartbeatSeconds' | 'movement'>,
   report: AnyReport,
   hex: string,
+  since = performance.now(),
 ): Promise<Outcome> {
   const { deviceId, handlers } = device
-  const outcome = await node.db.transaction((tx) => handlers.handle(tx, deviceId, report, hex))
+  const worked = (outcome: string) =>
+    node.metrics.worked(handlers.kind, report.kind, outcome, (performance.now() - since) / msPerSecond)
+  const outcome = await node.db
+    .transaction((tx) => handlers.handle(tx, deviceId, report, hex))
+    .catch((error) => {
+      worked('failed')
+      throw error
+    })
   const { verdict, commandId, heartbeatSeconds } = outcome
+  worked(verdict.kind)
   outcome.committed?.()
   if (heartbeatSeconds !== undefined) device.heartbeatSeconds = heartbeatSeconds
   if (commandId !== undefined) node.dispatcher.answered(commandId)

@@ -1,6 +1,6 @@
-import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Histogram, Registry } from 'prom-client'
 import type { DeviceKind } from '../db/devices/words.ts'
+import { gauge, processGauges } from '../db/platform/process-metrics.ts'
 import type { Counts, Tally } from './counts.ts'
 
 /** What the registry asks when it is scraped. */
@@ -15,12 +15,15 @@ interface Sources {
 /** A node's numbers for Prometheus. */
 export interface Metrics {
   registry: Registry
+  /** A command was answered. */
   observe(kind: string, seconds: number): void
+  /** A report was worked: by what it came to, and how long it took to its commit. */
+  worked(device: DeviceKind, report: string, outcome: string, seconds: number): void
   close(): void
 }
 
-const loopResolutionMs = 20
-const nanosecondsPerSecond = 1e9
+/** What stands between a report and its acknowledgement. */
+const commitBuckets = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15]
 /** A query takes 0.04–2 s, a movement 0.5–1.2 s (docs/protocol.md 3). */
 const latencyBuckets = [0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 15, 30]
 
@@ -50,6 +53,12 @@ const tallies: readonly [string, string, string, ...[Of<Tally>, Record<string, s
   ['voltbay_cabinet_logins_refused_total', 'Logins not let in', 'reason', ['loginsRefused', {}]],
   ['voltbay_cabinet_connections_ended_total', 'Connections ended', 'reason', ['ended', {}]],
   ['voltbay_mqtt_publishes_total', 'Publishes of devices, by what became of them', 'outcome', ['publishes', {}]],
+  [
+    'voltbay_device_commands_unanswered_total',
+    'Commands whose time was over without an answer, by command',
+    'kind',
+    ['unanswered', {}],
+  ],
   ['voltbay_cabinet_calls_total', 'HTTP calls of cabinets, by call and answer', 'call', ['calls', {}]],
 ]
 
@@ -79,41 +88,6 @@ function countersOf(registry: Registry, counts: Counts) {
     })
 }
 
-/** Reads a number when scraped. */
-export function gauge(registry: Registry, name: string, help: string, value: () => number) {
-  new Gauge({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.set(value())
-    },
-  })
-}
-
-function processGauges(registry: Registry): () => void {
-  const delay = monitorEventLoopDelay({ resolution: loopResolutionMs })
-  delay.enable()
-  let last: EventLoopUtilization = performance.eventLoopUtilization()
-  const lagSeconds = () => {
-    const p99 = delay.percentile(99) / nanosecondsPerSecond
-    delay.reset()
-    return p99
-  }
-  const utilization = () => {
-    const now = performance.eventLoopUtilization()
-    const { utilization } = performance.eventLoopUtilization(now, last)
-    last = now
-    return utilization
-  }
-  const lagHelp = 'Event loop delay since the last scrape, 99th percentile'
-  gauge(registry, 'voltbay_event_loop_lag_p99_seconds', lagHelp, lagSeconds)
-  const busyHelp = 'Share of the time the event loop was busy since the last scrape'
-  gauge(registry, 'voltbay_event_loop_utilization', busyHelp, utilization)
-  gauge(registry, 'voltbay_memory_resident_bytes', 'Resident memory of the process', () => process.memoryUsage.rss())
-  return () => delay.disable()
-}
-
 /** The registry of one node. */
 export function metrics({ counts, connected, connections, reportsWaiting, isDatabaseThere }: Sources): Metrics {
   const registry = new Registry()
@@ -132,6 +106,18 @@ export function metrics({ counts, connected, connections, reportsWaiting, isData
     buckets: latencyBuckets,
     registers: [registry],
   })
+  const commits = new Histogram({
+    name: 'voltbay_device_report_seconds',
+    help: 'From a report to the commit that its acknowledgement follows, by what it came to; heartbeats need none',
+    labelNames: ['device', 'report', 'outcome'],
+    buckets: commitBuckets,
+    registers: [registry],
+  })
   const close = processGauges(registry)
-  return { registry, observe: (kind, seconds) => latency.observe({ kind }, seconds), close }
+  return {
+    registry,
+    observe: (kind, seconds) => latency.observe({ kind }, seconds),
+    worked: (device, report, outcome, seconds) => commits.observe({ device, report, outcome }, seconds),
+    close,
+  }
 }

@@ -2,6 +2,7 @@ import { expire } from '../db/devices/commands.ts'
 import { seen } from '../db/devices/connections.ts'
 import { every } from '../db/platform/patience.ts'
 import { finish, tick } from './connection.ts'
+import { count } from './counts.ts'
 import { holdAll, settle } from './device-handlers.ts'
 import type { GatewayNode } from './node.ts'
 
@@ -20,12 +21,15 @@ async function writeSeen(node: GatewayNode, sinceMs: number): Promise<void> {
 }
 
 /** Ends the commands that are overdue, of every kind of device. @returns how many there were */
-const endOverdue = ({ db, kinds }: GatewayNode) =>
-  db.transaction(async (tx) => {
+async function endOverdue({ db, kinds, counts }: GatewayNode): Promise<number> {
+  const ended = await db.transaction(async (tx) => {
     const ended = await expire(tx, holdAll(kinds))
     await settle(tx, kinds, ended)
-    return ended.length
+    return ended
   })
+  for (const { kind } of ended) count(counts.unanswered, kind)
+  return ended.length
+}
 
 /**
  * Starts what happens by the clock: two timers for the whole node, however many devices it holds. Nothing can throw: a

@@ -57,7 +57,7 @@ const foreignKeys = ['db/identity/schema.ts']
 /** Where the rooms that are told so may reach beyond ours; the others use any of package.json's dependencies. */
 const packages: Record<string, string[]> = {
   protocol: ['binary-parser', 'node:crypto'],
-  db: ['postgres', 'drizzle-orm', 'zod', 'pino', 'citty', 'node:'],
+  db: ['postgres', 'drizzle-orm', 'zod', 'pino', 'citty', 'prom-client', 'node:'],
 }
 /** What speaks to the outside, and the files of `db/` that must: they start and dial PostgreSQL. */
 const outside = /^node:(?:https?|http2|net|tls|dgram|child_process|cluster)$/

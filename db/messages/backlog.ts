@@ -1,5 +1,6 @@
 import type { Queryable } from '../postgres/connect.ts'
 import { dueAt } from './inbox.ts'
+import type { InboxState } from './words.ts'
 
 /** What waits to be worked, and for how long the oldest of it has been due. */
 export interface Backlog {
@@ -24,3 +25,8 @@ export async function backlog(q: Queryable): Promise<Backlog> {
         from outbox_due where at <= now()) o`
   return row!
 }
+
+/** Webhook events that nothing was done for yet, of each provider that has any. */
+export const openEvents = (q: Queryable) => q<{ provider: string; state: InboxState; count: number }[]>`
+  select provider, state, count(*) as count from inbox where state in ('received', 'failed', 'unmatched')
+  group by provider, state order by provider, state`

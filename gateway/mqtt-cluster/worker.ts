@@ -91,7 +91,8 @@ async function act(desk: Desk, { boxId, channel, message }: ReceivedMessage): Pr
   if (channel === 'heart') return beat(desk, device, message)
   device.heardAt = node.clock.now
   count(node.counts.heard, report.kind)
-  await receive({ db: node.db, dispatcher }, device, report, message.payload.toString('hex').toUpperCase())
+  const { db, metrics } = node
+  await receive({ db, metrics, dispatcher }, device, report, message.payload.toString('hex').toUpperCase())
   count(node.counts.acknowledged, report.kind)
 }
 

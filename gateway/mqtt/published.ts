@@ -94,10 +94,11 @@ function store(connection: MqttConnection, report: AnyReport, payload: Buffer, c
   const { node } = connection
   const session = connection.session!
   const hex = payload.toString('hex').toUpperCase()
+  const since = performance.now()
   const done = inTurn(connection, async () => {
     // One before it was not stored: this one waits behind it, on the next connection.
     if (connection.stream.destroyed) throw new Error('it is gone')
-    await node.limiter.run(() => receive(node, session, report, hex))
+    await node.limiter.run(() => receive(node, session, report, hex, since))
     acknowledge(node, report.kind, callback)
   })
   done.catch((error) => failed(connection, error, callback))

@@ -142,7 +142,8 @@ async function work(desk: Desk, known: Known, report: Report, payload: Buffer): 
   const { node } = desk
   if (report.kind === 'heartbeat') return say(desk, known, report.kind, payload, accepted)
   const hex = payload.toString('hex').toUpperCase()
-  const outcome: Outcome = await receive({ db: node.db, dispatcher: desk.bell() }, known, report, hex)
+  const { db, metrics } = node
+  const outcome: Outcome = await receive({ db, metrics, dispatcher: desk.bell() }, known, report, hex)
   if (outcome.later) {
     const kept = known.codec.keep!(payload)
     outcome.later((verdict) => say(desk, known, report.kind, kept, verdict))
