@@ -22,10 +22,11 @@ password from standard input, where no list of processes shows it; it has at lea
 
   loyalty:    patient doctor cashier admin
   powerbank:  user subgroup_admin group_admin service_admin
+  paygo:      user admin terminal_operator finance_manager
+  getpro:     user admin
 
 Roles of surfaces that this server does not serve yet are kept and open nothing:
 
-  paygo:      user admin terminal_operator finance_manager
   telecom:    admin supervisor operator employee
 `
 

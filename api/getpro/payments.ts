@@ -31,7 +31,8 @@ const Payment = z
   })
   .openapi('GetproPayment')
 
-const payment = (one: verbs.Payment) => published(Payment, { ...shown(one), user_id: one.accountId })
+/** As it is shown. */
+export const payment = (one: verbs.Payment) => published(Payment, { ...shown(one), user_id: one.accountId })
 
 const listRoute = createRoute({
   method: 'get',

@@ -3,7 +3,7 @@ import * as verbs from '../../db/getpro/promo-codes.ts'
 import type { ApiConfig } from '../config.ts'
 import { Bound, period } from '../instants.ts'
 import { cameled } from '../names.ts'
-import { resource } from '../resource.ts'
+import { published, resource } from '../resource.ts'
 import { admins, people, reached } from './rights.ts'
 import { Subscription, subscription } from './subscription-view.ts'
 import { dialect, idBody, json, jsonBody, no, ok, router, shown, success, Time } from './surface.ts'
@@ -20,6 +20,16 @@ const fields = {
   bonus_days: z.int().min(1).max(daysMax),
   activations_max: z.int().min(1).max(activationsMax),
 }
+const View = z.object({
+  id: z.int(),
+  ...fields,
+  activations: z.int(),
+  valid_until: Time.nullable(),
+  is_active: z.boolean(),
+  created_at: Time,
+})
+/** As it is shown. */
+export const promoCode = (code: verbs.PromoCode) => published(View, shown(code))
 const example = { code: 'SUMMER', bonus_days: 7, activations_max: 100, valid_until: '2036-12-31T23:59:59Z' }
 
 const applyRoute = createRoute({
@@ -54,14 +64,7 @@ export function promoCodes({ timeZone }: ApiConfig) {
     verbs: { list: verbs.list, create: verbs.create },
     readers: admins,
     writers: admins,
-    view: z.object({
-      id: z.int(),
-      ...fields,
-      activations: z.int(),
-      valid_until: Time.nullable(),
-      is_active: z.boolean(),
-      created_at: Time,
-    }),
+    view: View,
     toJson: (code) => shown(code),
     body: z.object({ ...fields, valid_until: Bound.nullish() }),
     fromJson: ({ valid_until: until, ...given }) => ({

@@ -42,7 +42,8 @@ const User = z
   .openapi('GetproUser')
 const Answer = ok(User).openapi('GetproUserAnswer')
 
-const user = (account: accounts.Account) => published(User, { ...shown(account), login_id: account.userId })
+/** As it is shown. */
+export const user = (account: accounts.Account) => published(User, { ...shown(account), login_id: account.userId })
 
 const text = z.string().trim().min(1).max(nameCharactersMax)
 const NewUser = z

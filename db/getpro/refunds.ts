@@ -1,10 +1,11 @@
 import * as events from '../messages/events.ts'
 import type { Outcome } from '../messages/inbox.ts'
-import type { Tx } from '../postgres/connect.ts'
+import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as accounts from './accounts.ts'
 import * as balance from './balance.ts'
 import { judgeRefund, type SaidRefund } from './decide/payment.ts'
 import * as payments from './payments.ts'
+import type { subscriptionRefunds } from './schema.ts'
 import { held, type PaymentRules, unmatched } from './settlement.ts'
 import * as subscriptions from './subscriptions.ts'
 
@@ -13,6 +14,13 @@ export interface RefundNotice extends SaidRefund {
   /** The provider's name for it: said twice counts once. */
   providerRefundId: string
 }
+
+/** What went back of a payment, the oldest first. */
+export const of = (q: Queryable, paymentId: number) => q<
+  Pick<typeof subscriptionRefunds.$inferSelect, 'providerRefundId' | 'amountKopecks' | 'takenKopecks' | 'createdAt'>[]
+>`
+  select provider_refund_id, amount_kopecks, taken_kopecks, created_at from subscription_refunds
+  where payment_id = ${paymentId} order by id`
 
 /** Has this been counted? */
 async function isCounted(tx: Tx, provider: string, providerRefundId: string): Promise<boolean> {
