@@ -48,7 +48,7 @@ interface Hooks {
   once: boolean
   onNotify?: (channel: string, payload: string) => void
   onOpen?: () => void
-  /** `isDead`: nothing came over it that was owed; what else waits for this database would wait as long. */
+  /** `isDead`: like every other since anything was last heard, it gave no answer; whatever waits would wait as long. */
   onClose: (isDead: boolean) => void
 }
 
@@ -103,17 +103,24 @@ export function openClient({ url, applicationName, statementTimeoutMs }: ClientO
  */
 function dialer({ once, onOpen, onClose }: Hooks, silenceMsMax: number) {
   let dialled = 0
+  const heard = silence()
   return ({ host, port, path }: { host: string[]; port: number[]; path?: string }): Socket => {
     if (once && ++dialled > 1) return refusing()
     onOpen?.()
+    heard.opened()
     const socket = path ? dial(path) : dial(port[0]!, host[0]!)
     let answeredBytes = 0
     let isSilent = false
     socket.once('close', (failed) => {
       if (!failed && socket.bytesRead === 0) socket.emit('error', lost('the database hung up before it said anything'))
-      onClose(isSilent || socket.bytesRead === 0)
+      onClose(heard.closed(isSilent || socket.bytesRead === 0))
     })
-    socket.once('connect', () => socket.on('data', () => (answeredBytes = socket.bytesWritten)))
+    socket.once('connect', () =>
+      socket.on('data', () => {
+        answeredBytes = socket.bytesWritten
+        heard.something()
+      }),
+    )
     // Only one that owes an answer: a statement may be on its way to an idle one at this very moment.
     socket.setTimeout(silenceMsMax, () => {
       isSilent = socket.bytesWritten > answeredBytes
@@ -121,6 +128,29 @@ function dialer({ once, onOpen, onClose }: Hooks, silenceMsMax: number) {
     })
     // The driver asks the socket for the name to check a certificate against.
     return Object.assign(socket, { host: host[0] })
+  }
+}
+
+/** Tells one connection that is slow from a database that says nothing: then as many ended in silence as were ever open at once. */
+function silence() {
+  let open = 0
+  let openMost = 0
+  let endedSilently = 0
+  return {
+    opened() {
+      open += 1
+      openMost = Math.max(openMost, open)
+    },
+    something() {
+      endedSilently = 0
+      openMost = open
+    },
+    /** @returns whether nobody is heard any more */
+    closed(isSilent: boolean): boolean {
+      open -= 1
+      if (isSilent) endedSilently += 1
+      return isSilent && endedSilently >= openMost
+    },
   }
 }
 

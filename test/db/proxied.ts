@@ -10,6 +10,8 @@ export interface Wire {
   freeze(): void
   /** All that waited passes. */
   thaw(): void
+  /** The next connection is let in, and hears nothing. */
+  loseOne(): void
   /** Every connection is cut, and no new one is taken. */
   cut(): void
 }
@@ -20,6 +22,7 @@ export async function proxied(url: string): Promise<Wire> {
   const sockets = new Set<Socket>()
   let isFrozen = false
   let isCut = false
+  let lost = 0
   const join = (socket: Socket, peer: Socket) => {
     sockets.add(socket)
     socket.on('data', (chunk) => peer.write(chunk))
@@ -32,6 +35,11 @@ export async function proxied(url: string): Promise<Wire> {
   }
   const server = createServer((near) => {
     if (isCut) return void near.destroy()
+    if (lost > 0) {
+      lost -= 1
+      sockets.add(near.on('error', () => {}))
+      return
+    }
     const far = dial(Number(port), hostname)
     join(near, far)
     join(far, near)
@@ -58,6 +66,7 @@ export async function proxied(url: string): Promise<Wire> {
       isFrozen = false
       for (const socket of sockets) socket.resume()
     },
+    loseOne: () => void lost++,
     cut,
   }
 }

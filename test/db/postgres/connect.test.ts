@@ -68,3 +68,15 @@ test('whoever reads from a database that is frozen, and dials it, hears so, howe
   wire.thaw()
   await db.ping()
 })
+
+test('a connection that is slow costs no statement of the others', async () => {
+  const { url } = await testDb()
+  const wire = await proxied(url)
+  wire.loseOne()
+  const db = connect(wire.url)
+  onTestFinished(() => db.close())
+  // Longer than a connection may take to be made.
+  const five = await Promise.allSettled(Array.from({ length: 5 }, async () => await db.sql`select pg_sleep(3)`))
+  const outcomes = new Set(five.map(({ status }) => status))
+  expect(outcomes).toEqual(new Set(['fulfilled', 'rejected']))
+})
