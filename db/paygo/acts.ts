@@ -10,7 +10,8 @@ const ASK_AGAIN_SECONDS_MAX = 3_600
 
 /** Who wants a refund, why, and by which key. */
 export interface Request {
-  requestedBy: number
+  /** Null: a rule of ours. */
+  requestedBy: number | null
   reason: string | null
   idempotencyKey: string | null
   requestHash: string | null

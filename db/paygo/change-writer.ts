@@ -101,7 +101,12 @@ const remember = (tx: Tx, terminalId: number, { original, amountMinor }: ChangeO
   insert into terminal_reversals (terminal_id, original_mti, original_stan, original_sent_at, amount_minor)
   values (${terminalId}, ${original.mti}, ${original.stan}, ${original.sentAt}, ${amountMinor})`
 
-async function except(tx: Tx, { terminalId, transaction }: Subject, { id, what }: ChangeOf<'exception'>) {
+/** Tells people that they have to look. */
+export async function except(
+  tx: Tx,
+  { terminalId, transaction }: Pick<Subject, 'terminalId' | 'transaction'>,
+  { id, what }: Omit<ChangeOf<'exception'>, 'kind'>,
+): Promise<void> {
   await tx`insert into payment_exceptions (terminal_id, transaction_id, what) values (${terminalId}, ${id}, ${what})`
   const data = { terminalId, transactionId: id, what }
   await record(tx, 'transaction.exception', { userId: transaction?.userId ?? null, data })

@@ -19,6 +19,8 @@ import {
 /** What came of a message. */
 export interface Heard {
   messageId: number
+  /** What began with it. */
+  transactionId: number | null
   /** Null: the acquirer decides; `settle` says what it was, or whoever settles it, by TERMINAL_ANSWER_CHANNEL. */
   answer: Answered['answer'] | null
   /** What the acquirer is to be told once this is committed: for `settle`. */
@@ -45,7 +47,7 @@ async function begin(tx: Tx, spoken: Spoken, { status, act, isCounted }: ChangeO
   const message = spoken.message as SaleMessage | AdviceMessage
   const { kind, amountMinor, card, stan, sentAt, localTime, entryMode, condition, merchant = null } = message
   const approval = message.kind === 'advice' ? (message.approval ?? null) : null
-  const [row] = await tx<{ messageId: number; actId: number }[]>`
+  const [row] = await tx<{ messageId: number; transactionId: number; actId: number }[]>`
     with owner as (
       select id, user_id from payment_cards where fingerprint = ${card.fingerprint} and deleted_at is null
       order by id limit 1),
@@ -65,15 +67,16 @@ async function begin(tx: Tx, spoken: Spoken, { status, act, isCounted }: ChangeO
       insert into acquirer_acts (transaction_id, act, amount_minor, due_at)
       select t.id, ${act}, ${amountMinor}, ${acts.lease(tx)} from t returning id),
     told as (${tellBegun(tx)})
-    select m.id as message_id, a.id as act_id from m, a`
-  return { messageId: row!.messageId, told: [row!.actId] }
+    select m.id as message_id, t.id as transaction_id, a.id as act_id from m, t, a`
+  const { messageId, transactionId, actId } = row!
+  return { messageId, transactionId, told: [actId] }
 }
 
 async function keep(tx: Tx, spoken: Spoken) {
   const [row] = await tx<{ id: number }[]>`
     insert into terminal_messages (terminal_id, day, stan, is_about, kind, content_hash, answer, answered_at)
     values (${messageRow(tx, spoken)}) returning id`
-  return { messageId: row!.id, told: [] }
+  return { messageId: row!.id, transactionId: null, told: [] }
 }
 
 function answerIn(changes: readonly Change[]): Answered['answer'] | null {
@@ -91,19 +94,20 @@ async function work(tx: Tx, spoken: Spoken, { transaction }: AtHand, changes: re
     beginning ? begin(tx, spoken, beginning) : keep(tx, spoken),
     write(tx, { terminalId, transaction, outcome: null }, changes),
   ])
-  return { messageId: said.messageId, answer, told: [...said.told, ...written.told], answers: written.answers }
+  return { ...said, answer, told: [...said.told, ...written.told], answers: written.answers }
 }
 
 /**
  * What a terminal says of money (docs/protocol.md 7.5) becomes rows, and nothing is asked of the acquirer yet: that is
  * `settle`, after the commit. Said again it hears what it was answered, said otherwise under the same STAN 94. Locks the
  * terminal, then books (docs/decisions.md "Everything on a cabinet locks in one order").
+ * @param refusal with which our side declines a new sale
  */
-export async function hear(tx: Tx, terminalId: number, message: TerminalMessage): Promise<Heard> {
+export async function hear(tx: Tx, terminalId: number, message: TerminalMessage, refusal?: string): Promise<Heard> {
   const day = dayOf(message, new Date())
   const at = await atHand(tx, terminalId, message, day)
-  const changes = decide(at.snapshot, reportOf(message))
+  const changes = decide(at.snapshot, reportOf(message, refusal))
   const answer = answerIn(changes)
-  if (at.before) return { messageId: at.before.id, answer, told: [], answers: [] }
+  if (at.before) return { messageId: at.before.id, transactionId: null, answer, told: [], answers: [] }
   return await work(tx, { terminalId, message, day, isAbout: at.isAbout, answer }, at, changes)
 }

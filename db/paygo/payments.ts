@@ -115,7 +115,7 @@ export interface BegunRefund {
 }
 
 /** @throws Refused idempotency_mismatch */
-async function refundedBefore(tx: Tx, userId: number, refund: NewRefund): Promise<BegunRefund | null> {
+async function refundedBefore(tx: Tx, userId: number | null, refund: NewRefund): Promise<BegunRefund | null> {
   if (refund.idempotencyKey === null) return null
   const [before] = await tx<{ id: number; requestHash: string | null }[]>`
     select id, request_hash from acquirer_acts where transaction_id = ${refund.transactionId}
@@ -126,22 +126,23 @@ async function refundedBefore(tx: Tx, userId: number, refund: NewRefund): Promis
 }
 
 /**
- * Begins a refund: who may, the caller has found out. Said again under its key it is the same; beside a reversal, or
+ * Begins a refund: who may, the caller has found out; null: a rule of ours. Said again under its key it is the same; beside a reversal, or
  * another refund under way, it is refused, so that money never goes back twice.
  * @throws Refused not_found, conflict (refund_reversed, refund_under_way, refund_not_completed, refund_too_much),
  *   idempotency_mismatch
  */
-export async function refund(tx: Tx, actor: Actor, wanted: NewRefund): Promise<BegunRefund> {
+export async function refund(tx: Tx, actor: Actor | null, wanted: NewRefund): Promise<BegunRefund> {
   const transaction = await transactionAtHand(tx, wanted.transactionId)
   if (!transaction) throw new Refused('not_found', '', { reason: 'transaction_unknown' })
-  const before = await refundedBefore(tx, actor.userId, wanted)
+  const requestedBy = actor?.userId ?? null
+  const before = await refundedBefore(tx, requestedBy, wanted)
   if (before) return before
   const amountMinor = wanted.amountMinor ?? transaction.amountMinor - transaction.refundedMinor
   const changes = decide(about(transaction), { kind: 'refund', amountMinor })
   const refused = changes.find((change) => change.kind === 'refused')
   if (refused) throw new Refused('conflict', '', { reason: `refund_${refused.reason}` })
   const { reason, idempotencyKey, requestHash } = wanted
-  const request = { requestedBy: actor.userId, reason, idempotencyKey, requestHash }
+  const request = { requestedBy, reason, idempotencyKey, requestHash }
   const { terminalId } = transaction
   const { told } = await write(tx, { terminalId, transaction, outcome: null, request }, changes)
   await audit.record(tx, actor, 'paygo', {
@@ -151,6 +152,19 @@ export async function refund(tx: Tx, actor: Actor, wanted: NewRefund): Promise<B
     newValues: { amountMinor, reason },
   })
   return { refundId: told[0]!, told, isRepeat: false }
+}
+
+/**
+ * The house takes what is due of a hold, or lets it go (`amountMinor` 0); what is held no more stays as it is.
+ * @returns what the acquirer is to be told, for `settle`, after the commit
+ */
+export async function endHold(tx: Tx, transactionId: number, amountMinor: number): Promise<number[]> {
+  const transaction = await transactionAtHand(tx, transactionId)
+  if (!transaction) throw new Error(`there is no transaction ${transactionId}`)
+  const report = amountMinor > 0 ? ({ kind: 'capture', amountMinor } as const) : ({ kind: 'release' } as const)
+  const { terminalId } = transaction
+  const { told } = await write(tx, { terminalId, transaction, outcome: null }, decide(about(transaction), report))
+  return told
 }
 
 /** A refund as it stands. */

@@ -39,12 +39,12 @@ export type TerminalMessage = SaleMessage | AdviceMessage | ReversalMessage | To
 /** The MTI that a reversal names a message by; a repetition is named like the first. */
 export const mtis = { purchase: '0200', authorisation: '0100', advice: '0220' } as const
 
-/** What of it means something for money. */
-export function reportOf(message: TerminalMessage): TerminalReport {
+/** What of it means something for money. @param refusal with which our side declines a sale */
+export function reportOf(message: TerminalMessage, refusal?: string): TerminalReport {
   switch (message.kind) {
     case 'purchase':
     case 'authorisation':
-      return { kind: message.kind, amountMinor: message.amountMinor }
+      return { kind: message.kind, amountMinor: message.amountMinor, refusal }
     case 'advice': {
       const isAbout = message.rrn !== undefined || message.original !== undefined
       return { kind: 'advice', amountMinor: message.amountMinor, isAbout }

@@ -1,5 +1,6 @@
 import { type Change, type Progress, told } from './changes.ts'
 import {
+  type HoldReport,
   isAnswered,
   isWaiting,
   type OutcomeReport,
@@ -157,4 +158,16 @@ export function refund({ transaction }: Snapshot, { amountMinor }: RefundReport)
   if (status !== 'completed') return [{ kind: 'refused', reason: 'not_completed' }]
   if (refundedMinor + amountMinor > known.amountMinor) return [{ kind: 'refused', reason: 'too_much' }]
   return told(id, 'refund', amountMinor)
+}
+
+/**
+ * The house takes what is due of a hold, or lets it go; what is held no more it leaves as it is. It stands in no batch: the
+ * terminal has not counted it (docs/protocol.md 7.7).
+ */
+export function endHold({ transaction }: Snapshot, report: HoldReport): Change[] {
+  const { id, kind, status, act, amountMinor } = transaction!
+  if (kind !== 'authorisation' || status !== 'authorised' || act !== null) return []
+  if (report.kind === 'release') return told(id, 'reverse', amountMinor, { status: 'cancelled' })
+  const dueMinor = Math.min(report.amountMinor, amountMinor)
+  return told(id, 'capture', dueMinor, { amountMinor: dueMinor })
 }

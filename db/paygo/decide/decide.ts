@@ -1,4 +1,4 @@
-import { outcome, refund, state } from './acquirer.ts'
+import { endHold, outcome, refund, state } from './acquirer.ts'
 import type { Change } from './changes.ts'
 import type { Report, Snapshot } from './snapshot.ts'
 import { advice, again, reversal, sale, totals } from './terminal.ts'
@@ -20,6 +20,9 @@ export function decide(snapshot: Snapshot, report: Report): Change[] {
       return again(snapshot, report) ?? totals(snapshot, report)
     case 'refund':
       return refund(snapshot, report)
+    case 'capture':
+    case 'release':
+      return endHold(snapshot, report)
     case 'outcome':
       return outcome(snapshot, report)
     case 'state':

@@ -11,6 +11,8 @@ export interface Original {
 export interface SaleReport {
   kind: 'purchase' | 'authorisation'
   amountMinor: number
+  /** Our side declines it with this code, and the acquirer is not asked. */
+  refusal?: string | undefined
 }
 
 /** What has happened already: an approval of the terminal's own, or the completion of what it names. */
@@ -52,6 +54,9 @@ export interface RefundReport {
   amountMinor: number
 }
 
+/** The house takes what is due of a hold, or lets it go, by itself. */
+export type HoldReport = { kind: 'capture'; amountMinor: number } | { kind: 'release' }
+
 /** What the acquirer said to an act; `silent`: nothing, in the time it had. */
 export interface OutcomeReport {
   kind: 'outcome'
@@ -79,7 +84,7 @@ export interface StateReport {
 /** What terminals say. */
 export type TerminalReport = SaleReport | AdviceReport | ReversalReport | TotalsReport
 /** What means something for transactions, in our words. */
-export type Report = TerminalReport | RefundReport | OutcomeReport | StateReport
+export type Report = TerminalReport | RefundReport | HoldReport | OutcomeReport | StateReport
 
 /** A transaction as it stands. */
 export interface Transaction {

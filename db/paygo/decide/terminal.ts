@@ -21,9 +21,10 @@ export function again({ said }: Snapshot, report: TerminalReport): Change[] | nu
   return said.answer ? [{ kind: 'answer', to: 'this', ...said.answer }] : []
 }
 
-/** A purchase or authorisation: the acquirer decides, unless its reversal was faster. */
-export function sale({ isReversed }: Snapshot, { kind }: SaleReport): Change[] {
+/** A purchase or authorisation: the acquirer decides, unless its reversal was faster or our side declines. */
+export function sale({ isReversed }: Snapshot, { kind, refusal }: SaleReport): Change[] {
   if (isReversed) return [answered('21')]
+  if (refusal !== undefined) return [answered(refusal)]
   return [{ kind: 'begin', status: 'pending', act: kind === 'purchase' ? 'purchase' : 'authorise', isCounted: false }]
 }
 

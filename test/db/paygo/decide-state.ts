@@ -59,6 +59,8 @@ export const build = () => ({
   acquirer: new Map<number, Held>(),
   posted: new Map<number, number>(),
   ours: noFigures(),
+  /** Deposits that the house let go. */
+  released: new Set<number>(),
   exceptions: 0,
   /** What a decision did that no writer could. */
   faults: [] as string[],

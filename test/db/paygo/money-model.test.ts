@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { answersOf } from '../../../db/paygo/answers.ts'
-import { refund } from '../../../db/paygo/payments.ts'
+import { endHold, refund } from '../../../db/paygo/payments.ts'
 import { Refused } from '../../../db/paygo/refused.ts'
 import { answered, settle, sweep } from '../../../db/paygo/settle.ts'
 import { simulatedAcquirer } from '../../../db/paygo/simulated-acquirer.ts'
@@ -57,6 +57,7 @@ type Step =
   | { kind: 'says'; message: TerminalMessage; isLeft: boolean }
   | { kind: 'both'; messages: [TerminalMessage, TerminalMessage] }
   | { kind: 'refund'; at: number; amountMinor: number; beside: TerminalMessage | null }
+  | { kind: 'house'; at: number; amountMinor: number; beside: TerminalMessage | null }
   | { kind: 'late'; at: number }
   | { kind: 'sweep' }
 
@@ -80,6 +81,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
     weight: 2,
   },
+  fc.record({
+    kind: fc.constant('house' as const),
+    at: fc.nat(10),
+    amountMinor: fc.constantFrom(0, 4_000),
+    beside: fc.option(message),
+  }),
   fc.record({ kind: fc.constant('late' as const), at: fc.nat(10) }),
   fc.constant({ kind: 'sweep' as const }),
 )
@@ -116,11 +123,19 @@ async function play(till: number, steps: readonly Step[], fates: readonly Fate[]
     })
     await settle(db, acquirer, told)
   }
+  /** The house ends a hold by itself. */
+  const endOne = async (at: number, amountMinor: number) => {
+    const rows = await transactions(db, till)
+    if (rows.length > 0)
+      await settle(db, acquirer, await act(db, (tx) => endHold(tx, rows[at % rows.length]!.id, amountMinor)))
+  }
   const take = async (step: Step): Promise<unknown> => {
     if (step.kind === 'says') return await say(step.message, step.isLeft)
     if (step.kind === 'both') return await bothOf(step.messages.map((message) => say(message)))
     if (step.kind === 'refund')
       return await bothOf([give(step.at, step.amountMinor), ...(step.beside ? [say(step.beside)] : [])])
+    if (step.kind === 'house')
+      return await bothOf([endOne(step.at, step.amountMinor), ...(step.beside ? [say(step.beside)] : [])])
     if (step.kind === 'late') {
       const [one] = late.splice(step.at % Math.max(late.length, 1), 1)
       return one && (await answered(db, acquirer, one.number, one.reply))
