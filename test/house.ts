@@ -47,6 +47,8 @@ const arrows: Record<string, string[]> = {
   paygo: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
   getpro: ['platform', 'postgres', 'messages', 'identity', 'ledger'],
   telecom: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
+  // Where two businesses meet: it knows both, and neither knows it.
+  kiosk: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices', 'powerbank', 'paygo'],
 }
 /** The one file of a business that another may import, where two meet. */
 const meetings: string[] = []
