@@ -14,6 +14,7 @@ import type { Db } from '../db/postgres/connect.ts'
 import { open } from '../db/postgres/open.ts'
 import { countRows } from './census.ts'
 import { type ApiConfig, apiConfig, apiRules, apiSettings } from './config.ts'
+import type { AppContext } from './context.ts'
 import { prover } from './ledger-check.ts'
 import { live } from './live.ts'
 import { deskOf } from './providers/desk.ts'
@@ -23,6 +24,7 @@ import { startSchedule } from './schedule.ts'
 import { sockets as socketsOf } from './sockets.ts'
 import { api } from './surfaces.ts'
 import { startInbox } from './tasks/inbox.ts'
+import { startKiosk } from './tasks/kiosk.ts'
 import { startMail } from './tasks/mail.ts'
 
 const connectionsMax = 20_000
@@ -49,6 +51,19 @@ export interface ApiOptions {
 function providersAt({ config, db, log }: ApiOptions) {
   const apis = paymentApis(config.providers.payments)
   return { providers: providersOf(config, apis), desk: deskOf({ db, log }, config, apis) }
+}
+
+/** The work that is done unasked. */
+async function startTasks({ config, db, log, metrics, acquirer, providers }: AppContext) {
+  return [
+    await startMail({ db, log, smtp: config.smtp }),
+    await startInbox({ db, log, providers }),
+    startSweeper({ db, acquirer, failed: (error) => log('settlement.failed', { error }) }),
+    await startKiosk({ db, log, acquirer }),
+    startSchedule({ db, log, rules: config.loyalty.rules }, [
+      prover({ db, log, metrics, hour: config.ledgerVerifyHour }),
+    ]),
+  ]
 }
 
 /** Starts the HTTP half of the house, with the work it does unasked: letters and the clock. Rejects with the system's error when the port is taken. */
@@ -79,12 +94,7 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
     await Promise.all([waiters.close(), streams.close(), sockets.close()])
     throw error
   }
-  const mail = await startMail({ db, log, smtp: config.smtp })
-  const inbox = await startInbox({ db, log, providers })
-  const sweeper = startSweeper({ db, acquirer, failed: (error) => log('settlement.failed', { error }) })
-  const schedule = startSchedule({ db, log, rules: config.loyalty.rules }, [
-    prover({ db, log, metrics, hour: config.ledgerVerifyHour }),
-  ])
+  const tasks = await startTasks(ground)
   return {
     port: (server.address() as AddressInfo).port,
     async close() {
@@ -97,7 +107,7 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
       await closed
       clearInterval(idle)
       clearTimeout(impatience)
-      await Promise.all([schedule.close(), sweeper.close(), inbox.close(), mail.close(), waiters.close()])
+      await Promise.all([...tasks.map((task) => task.close()), waiters.close()])
     },
   }
 }

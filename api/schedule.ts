@@ -1,3 +1,4 @@
+import { reopen } from '../db/kiosk/rentals.ts'
 import * as certificates from '../db/loyalty/certificates.ts'
 import { expire } from '../db/loyalty/certificates-changes.ts'
 import * as points from '../db/loyalty/points.ts'
@@ -40,6 +41,7 @@ const each =
 const jobs: Record<string, Job> = {
   remind: ({ db }) => overdue.remind(db),
   writeOff: each(overdue.lost, overdue.writeOff),
+  reopenRentals: ({ db }) => reopen(db),
   expirePoints: each(points.expired, async (tx, { id }) => (await points.expire(tx, id)) > 0),
   rewardRentals: each(rentals.due, (tx, { id }, rules) => rentals.reward(tx, id, rules)),
   expireCertificates: each(certificates.due, (tx, { id }) => expire(tx, id)),

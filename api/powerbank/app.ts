@@ -9,6 +9,7 @@ import { borrow } from './lending/borrow.ts'
 import { borrowLook } from './lending/borrow-look.ts'
 import { faultReports, returnDamage } from './lending/fault-reports.ts'
 import { favorites } from './lending/favorites.ts'
+import { kiosks } from './lending/kiosks.ts'
 import { orderChanges } from './lending/order-changes.ts'
 import { orderEvents } from './lending/order-events.ts'
 import { orders } from './lending/orders.ts'
@@ -58,7 +59,7 @@ const fleet = [
   stationPowerbanks,
   slotReports,
 ]
-const lending = [borrowLook, borrow, userStations, userPowerbanks, favorites, returning, returnDamage]
+const lending = [borrowLook, borrow, userStations, userPowerbanks, favorites, kiosks, returning, returnDamage]
 const rental = [orders, orderChanges, orderEvents, ...lending, stationCommands, deviceState, forceEject]
 
 /** The power-bank rental surface (docs/contracts.md 4). */

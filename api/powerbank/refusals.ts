@@ -1,4 +1,5 @@
-import type { PowerbankCode, PowerbankReason } from '../../db/powerbank/refused.ts'
+import type { KioskReason } from '../../db/kiosk/refused.ts'
+import type { PowerbankCode } from '../../db/powerbank/refused.ts'
 import { isAbsent } from '../absent.ts'
 import type { Failure, Issue, Target, Words } from '../surface.ts'
 
@@ -50,10 +51,12 @@ export const taken = {
   slot_number: 'Слот уже занят',
   powerbank_id: 'Повербанк уже числится в станции',
   station_id: 'Станция уже в избранном',
+  terminal_id: 'Терминал уже стоит у станции',
+  valid_from: 'Тариф с этого времени уже задан',
 }
 
 /** The words for `about.reason`, where a verb says more than its code. */
-export const reasons: Record<PowerbankReason, string> = {
+export const reasons: Record<KioskReason, string> = {
   unit_unknown: 'Организационная единица не найдена',
   unit_in_use: 'Нельзя удалить: есть связанные подгруппы, станции, повербанки или пользователи',
   group_has_parent: 'У группы не может быть родителя',
@@ -83,6 +86,13 @@ export const reasons: Record<PowerbankReason, string> = {
   link_unknown: 'Связь станция-повербанк не найдена',
   favorite_unknown: 'Запись избранного не найдена',
   pending_device_unknown: 'Запись карантина не найдена',
+  terminal_unknown: 'Терминал не найден',
+  kiosk_unknown: 'Киоск не найден',
+  tariff_unknown: 'Тариф не найден',
+  tariff_needed: 'У группы станции нет действующего тарифа: сначала задайте его',
+  valid_from_past: 'Тариф не может начаться в прошлом',
+  lost_over_deposit: 'Цена утерянного повербанка больше залога',
+  rental_unknown: 'Аренда не найдена',
   command_unknown: 'Станции этого семейства такой команды не знают: она не отправлена',
 }
 

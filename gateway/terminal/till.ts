@@ -1,7 +1,7 @@
+import { hear } from '../../db/kiosk/hear.ts'
 import { madeTrueBy } from '../../db/messages/events.ts'
 import type { Acquirer } from '../../db/paygo/acquirer.ts'
 import { type Answered, answersOf } from '../../db/paygo/answers.ts'
-import { hear } from '../../db/paygo/hear.ts'
 import { settle } from '../../db/paygo/settle.ts'
 import { startSweeper } from '../../db/paygo/sweeper.ts'
 import type { TerminalMessage } from '../../db/paygo/terminal-messages.ts'
