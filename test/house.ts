@@ -49,6 +49,8 @@ const arrows: Record<string, string[]> = {
   telecom: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices'],
   // Where two businesses meet: it knows both, and neither knows it.
   kiosk: ['platform', 'postgres', 'messages', 'identity', 'ledger', 'devices', 'powerbank', 'paygo'],
+  // Why a station is off line: asks the rental and the CRM, and nobody imports it.
+  diagnosis: ['platform', 'postgres', 'messages', 'devices', 'powerbank', 'telecom'],
 }
 /** The one file of a business that another may import, where two meet. */
 const meetings: string[] = []

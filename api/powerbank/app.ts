@@ -29,6 +29,7 @@ import { adminFleet } from './stations/admin-fleet.ts'
 import { adminPowerbanks } from './stations/admin-powerbanks.ts'
 import { brokerAccess } from './stations/broker-access.ts'
 import { deviceState } from './stations/device-state.ts'
+import { diagnosis } from './stations/diagnosis.ts'
 import { forceEject } from './stations/force-eject.ts'
 import { keys } from './stations/keys.ts'
 import { powerbankChanges } from './stations/powerbank-changes.ts'
@@ -60,7 +61,7 @@ const fleet = [
   slotReports,
 ]
 const lending = [borrowLook, borrow, userStations, userPowerbanks, favorites, kiosks, returning, returnDamage]
-const rental = [orders, orderChanges, orderEvents, ...lending, stationCommands, deviceState, forceEject]
+const rental = [orders, orderChanges, orderEvents, ...lending, stationCommands, deviceState, diagnosis, forceEject]
 
 /** The power-bank rental surface (docs/contracts.md 4). */
 export const powerbank = (ground: AppContext): Surface =>
