@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { apiConfig, apiRules, apiSettings } from './api/config.ts'
+import { type DemoShop, demoShops } from './api/demo-shops.ts'
 import { startApi } from './api/main.ts'
 import { DEMO_PASSWORD, type Demo, demo } from './db/demo.ts'
 import {
@@ -24,7 +25,8 @@ const shape = z.object({ ...databaseSettings, ...apiSettings.shape, ...gatewaySe
 
 /** For `npm run demo -- --help`. */
 const demoUsage = `npm run demo: npm start, and beside it an organisation, its people, fifteen simulated cabinets (three of them over MQTT), and
-customers who borrow through the API and bring back. It is made once in a database and found again; the password of everybody
+customers who borrow through the API and bring back, terminals that sell, and subscribers who pay, renew and cancel at
+simulated providers (those that the settings do not name). It is made once in a database and found again; the password of everybody
 is ${DEMO_PASSWORD}. The line voltbay.ready names the accounts.
 
 `
@@ -33,17 +35,23 @@ is ${DEMO_PASSWORD}. The line voltbay.ready names the accounts.
 const here = (host: string) => (host === '0.0.0.0' || host === '::' ? 'localhost' : host)
 
 /** The simulated fleet is a process of its own: it knows the house only through its doors (docs/decisions.md "Rooms and doors"). */
-function startFleet(known: Demo, host: string, ports: Gateway['ports'], apiUrl: string) {
+function startFleet(
+  known: Demo,
+  host: string,
+  ports: Gateway['ports'],
+  { apiUrl, shops }: { apiUrl: string; shops: DemoShop[] },
+) {
   const fleet = spawn(process.execPath, [join(import.meta.dirname, 'simulators/main.ts'), 'demo'], {
     stdio: ['pipe', 'ignore', 'inherit'],
   })
-  const customers = known.accounts.filter(({ role }) => role === 'user').map(({ phone }) => phone)
+  const customers = known.accounts.filter(({ surface, role }) => surface === 'powerbank' && role === 'user')
   const life = {
     host,
     port: ports.cabinet,
     bootstrapPort: ports.calls,
     stations: known.stations.filter(({ dialect }) => dialect !== 'mqtt' || ports.calls !== null),
-    api: { url: apiUrl, customers, password: DEMO_PASSWORD },
+    api: { url: apiUrl, customers: customers.map(({ phone }) => phone), password: DEMO_PASSWORD },
+    ...(shops.length > 0 && { shops, subscribers: known.subscribers }),
     ...(ports.terminal !== null && { tills: { port: ports.terminal, terminals: known.terminals } }),
   }
   // Keys and passwords go by standard input: a command line is for everybody to read. It ends when we do.
@@ -79,9 +87,10 @@ async function main() {
     )
     return
   }
-  const settings = await readSettings(shape, [databaseRule('JWT_SECRET', 'KEYS_SECRET'), ...apiRules, ...gatewayRules])
+  const given = await readSettings(shape, [databaseRule('JWT_SECRET', 'KEYS_SECRET'), ...apiRules, ...gatewayRules])
   const log = jsonLog()
   const ending = endOnSignals()
+  const { settings, shops } = flags.demo ? await demoShops(given) : { settings: given, shops: [] }
   const opened = await open({ databaseUrl: settings.DATABASE_URL, dataDir: settings.DATA_DIR, log })
   const { gateway, api, keysSecret } = await startHalves(settings, opened, log).catch(async (error) => {
     await opened.stop()
@@ -90,7 +99,7 @@ async function main() {
   const host = here(settings.HOST)
   const url = `http://${host}:${api.port}`
   const known = flags.demo ? await demo(opened.db, keysSecret) : null
-  const fleet = known && startFleet(known, host, gateway.ports, url)
+  const fleet = known && startFleet(known, host, gateway.ports, { apiUrl: url, shops })
   const ready = {
     event: 'voltbay.ready',
     api: `${url}/api`,

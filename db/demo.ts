@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { type DemoSubscriber, demoSubscribers, openSubscriptions, type Subscribers } from './demo-subscribers.ts'
 import { type DemoTerminal, demoTerminals, registerTerminals } from './demo-terminals.ts'
 import * as keys from './devices/keys.ts'
+import type { PaymentProvider } from './getpro/words.ts'
 import * as identity from './identity/identity.ts'
 import { hash } from './identity/password.ts'
+import type { Surface } from './identity/words.ts'
 import { openAccount } from './loyalty/loyalty.ts'
 import type { Db, Queryable, Tx } from './postgres/connect.ts'
 import { serialOf } from './powerbank/bank-ids.ts'
@@ -35,14 +38,36 @@ function banksOf(n: number): string[] {
 const isImei = ({ dialect }: Pick<DemoStation, 'dialect'>) => dialect === 'mqtt'
 const PLACES = Array.from({ length: TCP_STATIONS + IMEIS.length }, (_, n) => n)
 
-const ACCOUNTS: { phone: string; fullName: string; role: string; inUnit: boolean; surface?: 'loyalty' }[] = [
-  { phone: '+79000000001', fullName: 'Сервисный Администратор', role: 'service_admin', inUnit: false },
-  { phone: '+79000000002', fullName: 'Групповой Администратор', role: 'group_admin', inUnit: true },
-  { phone: '+79000000011', fullName: 'Анна Петрова', role: 'user', inUnit: true },
-  { phone: '+79000000012', fullName: 'Борис Смирнов', role: 'user', inUnit: true },
-  { phone: '+79000000013', fullName: 'Вера Иванова', role: 'user', inUnit: true },
-  { phone: '+79000000021', fullName: 'Галина Кассир', role: 'cashier', inUnit: false, surface: 'loyalty' },
-  { phone: '+79000000022', fullName: 'Дмитрий Пациент', role: 'patient', inUnit: false, surface: 'loyalty' },
+interface Person {
+  phone: string
+  fullName: string
+  role: string
+  inUnit?: boolean
+  surface: Surface
+  /** Of a customer of 2GETPRO: where they pay. */
+  provider?: PaymentProvider
+}
+
+const ACCOUNTS: Person[] = [
+  { phone: '+79000000001', fullName: 'Сервисный Администратор', role: 'service_admin', surface: 'powerbank' },
+  {
+    phone: '+79000000002',
+    fullName: 'Групповой Администратор',
+    role: 'group_admin',
+    inUnit: true,
+    surface: 'powerbank',
+  },
+  { phone: '+79000000011', fullName: 'Анна Петрова', role: 'user', inUnit: true, surface: 'powerbank' },
+  { phone: '+79000000012', fullName: 'Борис Смирнов', role: 'user', inUnit: true, surface: 'powerbank' },
+  { phone: '+79000000013', fullName: 'Вера Иванова', role: 'user', inUnit: true, surface: 'powerbank' },
+  { phone: '+79000000021', fullName: 'Галина Кассир', role: 'cashier', surface: 'loyalty' },
+  { phone: '+79000000022', fullName: 'Дмитрий Пациент', role: 'patient', surface: 'loyalty' },
+  { phone: '+79000000031', fullName: 'Егор Администратор', role: 'admin', surface: 'paygo' },
+  { phone: '+79000000032', fullName: 'Жанна Покупатель', role: 'user', surface: 'paygo' },
+  { phone: '+79000000041', fullName: 'Захар Администратор', role: 'admin', surface: 'getpro' },
+  { phone: '+79000000042', fullName: 'Инна Подписчик', role: 'user', surface: 'getpro', provider: 'yookassa' },
+  { phone: '+79000000043', fullName: 'Кирилл Подписчик', role: 'user', surface: 'getpro', provider: 'cryptopay' },
+  { phone: '+79000000044', fullName: 'Лидия Подписчик', role: 'user', surface: 'getpro', provider: 'stars' },
 ]
 const emailOf = (phone: string) => `demo${phone.slice(-2)}@example.org`
 
@@ -58,7 +83,16 @@ export interface DemoStation {
 }
 
 export interface Demo {
-  accounts: { phone: string; email: string; role: string; fullName: string; loyaltyAccountId?: number }[]
+  accounts: {
+    phone: string
+    email: string
+    surface: Surface
+    role: string
+    fullName: string
+    loyaltyAccountId?: number
+  }[]
+  /** Customers of 2GETPRO, who log in by their e-mail. */
+  subscribers: DemoSubscriber[]
   stations: DemoStation[]
   terminals: DemoTerminal[]
 }
@@ -71,7 +105,7 @@ async function accounts(tx: Tx, unitId: number): Promise<void> {
   const missing = ACCOUNTS.filter(({ phone }) => !known.has(phone))
   if (missing.length === 0) return
   const passwordHash = await hash(DEMO_PASSWORD)
-  for (const { phone, fullName, role, inUnit, surface = 'powerbank' } of missing) {
+  for (const { phone, fullName, role, inUnit, surface } of missing) {
     const person = { phone, email: emailOf(phone), fullName, passwordHash }
     const roles: identity.Grant[] = [{ surface, role, orgUnitId: inUnit ? unitId : null }]
     const id = await identity.createWithRoles(tx, { ...person, roles })
@@ -85,10 +119,24 @@ async function shown(q: Queryable): Promise<Demo['accounts']> {
     select u.phone, a.id from loyalty_accounts a join users u on u.id = a.user_id
     where u.phone = any(${ACCOUNTS.map(({ phone }) => phone)}::text[]) and u.deleted_at is null`
   const accountOf = new Map(opened.map(({ phone, id }) => [phone, id]))
-  return ACCOUNTS.map(({ phone, role, fullName }) => {
+  return ACCOUNTS.map(({ phone, surface, role, fullName }) => {
     const loyaltyAccountId = accountOf.get(phone)
-    return { phone, email: emailOf(phone), role, fullName, ...(loyaltyAccountId !== undefined && { loyaltyAccountId }) }
+    const about = { phone, email: emailOf(phone), surface, role, fullName }
+    return { ...about, ...(loyaltyAccountId !== undefined && { loyaltyAccountId }) }
   })
+}
+
+/** Who sells and who buys at 2GETPRO, by their logins. */
+async function subscribers(q: Queryable): Promise<Subscribers> {
+  const people = ACCOUNTS.filter(({ surface }) => surface === 'getpro')
+  const logins = await q<{ phone: string; id: number }[]>`
+    select phone, id from users where phone = any(${people.map(({ phone }) => phone)}::text[]) and deleted_at is null`
+  const idOf = new Map(logins.map(({ phone, id }) => [phone, id]))
+  const customers = people.flatMap(({ phone, provider }) => {
+    const userId = idOf.get(phone)
+    return provider && userId !== undefined ? [{ userId, email: emailOf(phone), provider }] : []
+  })
+  return { adminId: idOf.get(people[0]!.phone) ?? 0, customers }
 }
 
 /** Likewise those that never were there. */
@@ -123,12 +171,14 @@ export async function demo(db: Db, keysSecret: string): Promise<Demo> {
     await accounts(tx, id)
     await stations(tx, id, keysSecret)
     await registerTerminals(tx, keysSecret)
+    await openSubscriptions(tx, await subscribers(tx))
     return id
   })
   return {
     accounts: await shown(db.sql),
     stations: await fleet(db.sql, unitId, keysSecret),
     terminals: await demoTerminals(db.sql, keysSecret),
+    subscribers: await demoSubscribers(db.sql, (await subscribers(db.sql)).customers),
   }
 }
 

@@ -5,7 +5,9 @@ import { stopped } from '../stopped.ts'
 import * as terminals from '../terminal/terminal-journal.ts'
 import { customers } from './customers.ts'
 import { type DemoFleet, type DemoSettings, type DemoStation, demoFleet } from './demo-fleet.ts'
+import { type DemoShops, demoShops } from './demo-shops.ts'
 import { type DemoTerminals, demoTerminals } from './demo-terminals.ts'
+import { type SubscribersSettings, subscribers } from './subscribers.ts'
 
 /** For --help. */
 export const demoManual = `Settings are one line of JSON on standard input, because keys do not belong on a command line:
@@ -13,7 +15,8 @@ export const demoManual = `Settings are one line of JSON on standard input, beca
 A station of dialect "mqtt" has an IMEI for a boxId and asks at "bootstrapPort" for its broker.
 An "api":{"url":"http://localhost:8000","customers":["+79…"],"password":"…"} beside it has people borrow there, from
 the stations whose "id" is given. A "tills":{"port":9067,"terminals":[{"terminalCode":"…","key":"…"}]} has payment
-terminals sell, now and then refuse, take back and settle. "banks" are so many generated ones, or a list of ids; "heartbeatSeconds" and "returnSeconds":[20,90] may be set too.
+terminals sell, now and then refuse, take back and settle. A "shops":[{"name":"yookassa","port":…,"credential":"…","secret":"…"}]
+plays payment providers, and "subscribers":[{"email":"…","provider":"yookassa"}] pay there, renew and cancel. "banks" are so many generated ones, or a list of ids; "heartbeatSeconds" and "returnSeconds":[20,90] may be set too.
 It runs until standard input ends or it is told to stop. What happens to the metal is a line of JSON each.
 `
 
@@ -22,6 +25,8 @@ interface Demo extends DemoSettings {
   stations: readonly (DemoStation & { id?: number })[]
   api?: { url: string; customers: readonly string[]; password: string }
   tills?: Pick<DemoTerminals, 'port' | 'terminals'>
+  shops?: DemoShops['shops']
+  subscribers?: (SubscribersSettings['subscribers'][number] & { telegramId: number })[]
 }
 
 function read(line: string): Demo {
@@ -37,8 +42,11 @@ const tell = (who: object, line: string) =>
   void process.stdout.write(`${JSON.stringify({ ...who, ...JSON.parse(line) })}\n`)
 
 /** Everybody in it, alive until they are closed. */
-function begin(demo: Demo, quiet: boolean): { close(): Promise<void> } {
-  const { host, api, tills } = demo
+async function begin(demo: Demo, quiet: boolean): Promise<{ close(): Promise<void> }> {
+  const { host, api, tills, shops: providers, subscribers: buyers = [] } = demo
+  const telegramId = buyers.find(({ provider }) => provider === 'stars')?.telegramId ?? 1
+  const sellers = api && providers && (await demoShops({ shops: providers, url: api.url, telegramId }))
+  const subscribed = api && sellers && subscribers({ ...api, subscribers: buyers })
   const fleet: DemoFleet = demoFleet(demo)
   const stationIds = demo.stations.flatMap(({ id }) => (id === undefined ? [] : [id]))
   const people = api && customers({ ...api, stationIds })
@@ -55,7 +63,8 @@ function begin(demo: Demo, quiet: boolean): { close(): Promise<void> } {
   return {
     async close() {
       people?.close()
-      await Promise.all([fleet.close(), shops?.close()])
+      subscribed?.close()
+      await Promise.all([fleet.close(), shops?.close(), sellers?.close()])
     },
   }
 }
@@ -69,7 +78,7 @@ export const demoTool = tool({
     void stopped().then(() => lines.close())
     let running: { close(): Promise<void> } | undefined
     try {
-      for await (const line of lines) if (!running && line.trim() !== '') running = begin(read(line), quiet)
+      for await (const line of lines) if (!running && line.trim() !== '') running = await begin(read(line), quiet)
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error
       throw new RangeError(`not JSON: ${error.message}`, { cause: error })

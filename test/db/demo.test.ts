@@ -53,3 +53,19 @@ test('a label of an MQTT bank is its serial number in decimal', async () => {
   const [row] = await db.sql`select serial_number from powerbanks where device_id = ${deviceId!}`
   expect(row).toEqual({ serialNumber: String(Number.parseInt(deviceId!, 16)) })
 })
+
+test('the demo has people of every surface that sells, and customers of 2GETPRO with something to buy', async () => {
+  const { accounts, subscribers } = await demo(db, keysSecret)
+  const rolesOf = (one: string) => accounts.filter(({ surface }) => surface === one).map(({ role }) => role)
+  expect(rolesOf('paygo')).toEqual(['admin', 'user'])
+  expect(new Set(rolesOf('getpro'))).toEqual(new Set(['admin', 'user']))
+  expect(subscribers.map(({ provider }) => provider)).toEqual(['yookassa', 'cryptopay', 'stars'])
+  for (const { email, telegramId } of subscribers) {
+    const [row] = await db.sql`
+      select u.email from getpro_accounts a join users u on u.id = a.user_id where a.telegram_id = ${telegramId}`
+    expect(row).toEqual({ email })
+  }
+  const plans = await db.sql`select name, price_stars > 0 as sells_for_stars from plans order by id`
+  expect(plans).toMatchObject([{ name: 'Месяц' }, { name: 'Квартал' }])
+  expect(plans.every(({ sellsForStars }) => sellsForStars)).toBe(true)
+})
