@@ -19,6 +19,8 @@ export interface Surface {
   refuse(status: 405 | 413): Response
   /** Its WebSockets. */
   sockets?: readonly SocketRoute[]
+  /** Its document ends every path in a slash, and so does our description. */
+  endsInSlash?: boolean
 }
 
 /** The front door: one `fetch` for all surfaces, and Hono's own `request` for tests. */

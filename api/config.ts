@@ -69,6 +69,9 @@ export const apiSettings = z.object({
     .refine(isRising, 'must rise: silver, gold, platinum')
     .default('1000,5000,15000')
     .describe('points ever earned that make a card silver, gold and platinum'),
+  TELECOM_ICCID_STRICT: flag()
+    .default(false)
+    .describe('refuse numbers of SIM cards that do not begin with 89 or whose check digit is wrong'),
   RETURN_CONFIRMATION_TIMEOUT_SECONDS: whole(1, 60)
     .default(10)
     .describe('how long POST /api/return/wait-confirmation waits for the power bank'),
@@ -127,6 +130,12 @@ interface PaygoConfig {
   heartbeatSeconds: number
 }
 
+/** The telecom CRM's settings (docs/contracts.md 5). */
+interface TelecomConfig {
+  /** Of a SIM card's number the first two digits and the last one count, too. */
+  isIccidStrict: boolean
+}
+
 /** The API's settings, checked at start. */
 export interface ApiConfig {
   host: string
@@ -152,6 +161,7 @@ export interface ApiConfig {
   paygo: PaygoConfig
   acquirer: AcquirerSettings
   loyalty: LoyaltyConfig
+  telecom: TelecomConfig
   providers: ProviderConfig
   /** Of `POST /api/return/wait-confirmation`; never the client's choice (docs/contracts.md 4). */
   returnConfirmationTimeoutSeconds: number
@@ -209,6 +219,7 @@ export function apiConfig(
       heartbeatSeconds: settings.TERMINAL_HEARTBEAT_SECONDS,
     },
     acquirer: { ACQUIRER_SECONDS: settings.ACQUIRER_SECONDS, ACQUIRER_LATE_SECONDS: settings.ACQUIRER_LATE_SECONDS },
+    telecom: { isIccidStrict: settings.TELECOM_ICCID_STRICT },
     loyalty: {
       requestsPerSecond: settings.LOYALTY_REQUESTS_PER_SECOND,
       loginsPerMinute: settings.LOYALTY_LOGINS_PER_MINUTE,

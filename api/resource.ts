@@ -4,7 +4,8 @@ import type { Actor } from '../db/platform/actor.ts'
 import type { Queryable, Tx } from '../db/postgres/connect.ts'
 import type { Asked } from '../db/table.ts'
 import type { Env } from './context.ts'
-import { camel, type Snake, snake } from './names.ts'
+import { camel, type Snake } from './names.ts'
+import { orderingOf } from './ordering.ts'
 
 /** How a surface speaks of resources. */
 export interface ResourceDialect {
@@ -17,6 +18,8 @@ export interface ResourceDialect {
   /** What the query calls the words to look for, and the fields to order by (`-created_at,name`). */
   search?: string
   ordering?: string
+  /** What is said of a field that nothing is ordered by; without it such a field is passed over. */
+  unknownOrder?: string
   /** A page of items, one item, and the answer to a deletion; null: 204 without a body. */
   page: { schema(item: z.ZodType): z.ZodType; value(items: object[], total: number, query: any, c: Context): object }
   one: { schema(item: z.ZodType): z.ZodType; value(item: object, said?: string): object }
@@ -68,12 +71,18 @@ interface Described<C, R, N, V extends z.ZodRawShape> {
   /** Who may list and read; who may create, change, delete and act. */
   readers?: MiddlewareHandler<Env>
   writers?: MiddlewareHandler<Env>
+  /** Who may delete, where that is not all of them. */
+  removers?: MiddlewareHandler<Env>
   /** What leaves, and nothing else. */
   view: z.ZodObject<V>
   toJson(row: R): z.input<z.ZodObject<V>>
+  /** What of it a list's rows leave out. */
+  omitted?: readonly (keyof V & string)[]
   filter?: { [K in keyof C & string as Snake<K>]?: z.ZodType<NonNullable<C[K]>> }
   search?: readonly (keyof C & string)[]
   order?: readonly (keyof C & string)[]
+  /** Columns that go by another name in a query: `{ customerId: 'customer' }`. */
+  called?: { [K in keyof C & string]?: string }
   /** `POST {path}/{id}/{act}`: a step of its status. */
   acts?: Record<string, Words & { verb(tx: Tx, actor: Actor, id: number): Promise<R> }>
 }
@@ -110,16 +119,18 @@ type Routes = [Route, (c: Context<Env>) => Promise<Response>][]
 /** What the operations of one resource share. */
 function kitOf(
   dialect: ResourceDialect,
-  { name, id, path, tag, view, toJson, fromJson, words, readers, writers }: Plain,
+  { name, id, path, tag, view, toJson, omitted = [], fromJson, words, readers, writers, removers = writers }: Plain,
 ) {
   const { json, no, one } = dialect
   const item = view.openapi(name)
+  const rowView = view.omit(Object.fromEntries(omitted.map((key) => [key, true])))
   const whole = one.schema(item)
   // Hono's types of a context come from its route; these routes are made here, and `valid` gives what they describe.
   const valid = (c: Context<Env>, part: 'json' | 'query' | 'param'): any => c.req.valid(part as never)
   return {
     dialect,
-    item,
+    row: omitted.length > 0 ? rowView.openapi(`${name}Row`) : item,
+    rowToJson: (row: unknown): object => published(rowView, toJson(row)),
     path,
     onePath: `${path}/{${id}}`,
     params: z.object({ [id]: dialect.idParam }),
@@ -133,9 +144,14 @@ function kitOf(
     body: (schema: z.ZodType, as: string, example: object | undefined) => ({
       body: { required: true, ...json(schema.openapi(as, example ? { example } : {})) },
     }),
-    route(said: Words, isWriting: boolean, route: Omit<Route, 'tags'>, ...failures: Parameters<typeof no>): Route {
+    route(
+      said: Words,
+      whose: 'readers' | 'writers' | 'removers',
+      route: Omit<Route, 'tags'>,
+      ...failures: Parameters<typeof no>
+    ): Route {
       const { summary, description } = said
-      const middleware = isWriting ? writers : readers
+      const middleware = { readers, writers, removers }[whose]
       const guard = middleware ? { middleware } : {}
       const responses = { ...route.responses, ...no(...failures) }
       return { tags: [tag], summary, ...(description ? { description } : {}), ...guard, ...route, responses }
@@ -145,51 +161,39 @@ function kitOf(
 }
 
 function listing(
-  { dialect, item, path, valid, toJson, route, words }: Kit,
-  { name, verbs, filter = {}, search, order }: Plain,
+  { dialect, row, rowToJson, path, valid, route, words }: Kit,
+  { name, verbs, filter = {}, search, order, called = {} }: Plain,
 ): Routes {
   const { list } = verbs
   if (!list) return []
   const { json, paging, page, rowsOf } = dialect
   const asks = {
     ...(search && dialect.search ? { [dialect.search]: z.string().optional() } : {}),
-    ...(order && dialect.ordering ? { [dialect.ordering]: orderingOf(order) } : {}),
+    ...(order && dialect.ordering ? { [dialect.ordering]: orderingOf(order, called, dialect.unknownOrder) } : {}),
   }
   const filters = Object.fromEntries(
-    Object.entries(filter as Record<string, z.ZodType>).map(([key, schema]) => [key, schema.optional()]),
+    Object.entries(filter as Record<string, z.ZodType>).map(([key, schema]) => [
+      called[camel(key)] ?? key,
+      schema.optional(),
+    ]),
   )
   const query = z.object({ ...paging, ...filters, ...asks })
-  const ok = { 200: { description: 'Страница', ...json(page.schema(item).openapi(`${name}s`)) } }
+  const ok = { 200: { description: 'Страница', ...json(page.schema(row).openapi(`${name}s`)) } }
   return [
     [
-      route(words('list'), false, { method: 'get', path, request: { query }, responses: ok }, 400, 401, 403),
+      route(words('list'), 'readers', { method: 'get', path, request: { query }, responses: ok }, 400, 401, 403),
       async (c) => {
         const asked = valid(c, 'query')
         const { rows, total } = await list(c.var.db.sql, c.var.actor, {
           ...rowsOf(asked),
-          filter: Object.fromEntries(Object.keys(filter).map((key) => [camel(key), asked[key]])),
+          filter: Object.fromEntries(Object.keys(filter).map((key) => [camel(key), asked[called[camel(key)] ?? key]])),
           search: search && asked[dialect.search!] ? { words: asked[dialect.search!], in: search } : undefined,
           order: asked[dialect.ordering ?? ''] ?? [],
         })
-        return c.json(page.value(rows.map(toJson), total, asked, c), 200)
+        return c.json(page.value(rows.map(rowToJson), total, asked, c), 200)
       },
     ],
   ]
-}
-
-/** `-created_at,name`: what is no field to order by is passed over. */
-function orderingOf(columns: readonly string[]) {
-  const fields = new Map(columns.map((by) => [snake(by), by]))
-  return z
-    .string()
-    .optional()
-    .transform((text = '') =>
-      text.split(',').flatMap((part) => {
-        const by = fields.get(part.replace(/^-/, ''))
-        return by ? [{ by, isDescending: part.startsWith('-') }] : []
-      }),
-    )
-    .openapi({ type: 'string', description: `Поля: ${[...fields.keys()].join(', ')}; «-» впереди — по убыванию` })
 }
 
 function reading(
@@ -202,7 +206,7 @@ function reading(
     [
       route(
         words('get'),
-        false,
+        'readers',
         { method: 'get', path: onePath, request: { params }, responses: ok },
         400,
         401,
@@ -222,7 +226,7 @@ function creating(kit: Kit, { name, verbs: { create }, body }: Plain): Routes {
   const ok = { 201: { description: 'Создано', ...answer } }
   return [
     [
-      route(words, true, { method: 'post', path, request, responses: ok }, 400, 401, 403, 404),
+      route(words, 'writers', { method: 'post', path, request, responses: ok }, 400, 401, 403, 404),
       async (c) => {
         const row = await write(c, (tx, actor) => create(tx, actor, given(c)))
         return c.json(dialect.one.value(toJson(row), words.done), 201)
@@ -241,7 +245,7 @@ function changing(kit: Kit, { name, verbs: { change }, body }: Plain): Routes {
   const bodies = { whole: kit.body(body, `New${name}`, words.body), part: kit.body(part, `${name}Change`, words.body) }
   const ok = { 200: { description: 'Изменено', ...answer } }
   return (Object.entries(dialect.changes) as ['put' | 'patch', 'whole' | 'part'][]).map(([method, which]) => [
-    route(words, true, { method, path, request: { params, ...bodies[which] }, responses: ok }, 400, 401, 403, 404),
+    route(words, 'writers', { method, path, request: { params, ...bodies[which] }, responses: ok }, 400, 401, 403, 404),
     async (c) => {
       const row = await write(c, (tx, actor) => change(tx, actor, idOf(c), given(c)))
       return c.json(dialect.one.value(toJson(row), words.done), 200)
@@ -259,7 +263,7 @@ function removing(kit: Kit, { name, verbs: { remove } }: Plain): Routes {
     : { 204: { description: 'Удалено' } }
   return [
     [
-      route(words, true, { method: 'delete', path, request: { params }, responses: ok }, 400, 401, 403, 404),
+      route(words, 'removers', { method: 'delete', path, request: { params }, responses: ok }, 400, 401, 403, 404),
       async (c) => {
         await write(c, (tx, actor) => remove(tx, actor, idOf(c)))
         return gone ? c.json(gone.value(words.done), 200) : c.body(null, 204)
@@ -273,7 +277,7 @@ function acting({ onePath, params, answer, dialect, toJson, idOf, write, route }
   return Object.entries(acts).map(([act, words]) => [
     route(
       words,
-      true,
+      'writers',
       { method: 'post', path: `${onePath}/${act}`, request: { params }, responses: ok },
       400,
       401,

@@ -1,7 +1,7 @@
 import { createHash, createHmac, randomUUID } from 'node:crypto'
 import * as identity from '../db/identity/identity.ts'
 import type { Surface } from '../db/identity/words.ts'
-import type { Tx } from '../db/postgres/connect.ts'
+import type { Queryable, Tx } from '../db/postgres/connect.ts'
 import type { ApiConfig } from './config.ts'
 import { type Claims, sign, signRefresh, verifyRefresh } from './token.ts'
 
@@ -84,4 +84,15 @@ export async function renew(
   if (renewed === 'reused') return { reused: of.sessionId }
   if (!renewed) return null
   return { userId: of.userId, tokens: await signed(of, chain[renewed.steps]!, renewed.expiresAt, lasting) }
+}
+
+/** A new access token for a refresh token that stays good; null when it is none of this surface's, or none any more. */
+export async function reissue(q: Queryable, token: string, { surface, config }: Lasting): Promise<string | null> {
+  const claims = await verifyRefresh(token, config.jwtSecret)
+  if (!claims) return null
+  const { jti, ...of } = claims
+  const expiresAt = await identity.standing(q, { ...of, surface, refreshHash: hashOf(jti) })
+  if (!expiresAt) return null
+  const soon = new Date(Date.now() + config.accessMinutes * minuteMs)
+  return await sign(of, { surface, expiresAt: soon < expiresAt ? soon : expiresAt }, config.jwtSecret)
 }

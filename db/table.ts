@@ -26,8 +26,10 @@ type Way = 'seen' | 'changed'
 
 /** What a new row may be given; what is not given has the column's default. */
 export type New<T extends PgTable> = Omit<T['$inferInsert'], 'id' | 'createdAt' | 'updatedAt' | 'deletedAt'>
-/** What of a row may be changed; what is undefined stays. */
-export type Change<T extends PgTable> = { [K in keyof New<T>]?: New<T>[K] | undefined }
+/** Any part of it: what is undefined stays as it is. */
+export type Part<N> = { [K in keyof N]?: N[K] | undefined }
+/** What of a row may be changed. */
+export type Change<T extends PgTable> = Part<New<T>>
 
 /** What of a table is asked for. Rows come by `order`, and by id where that leaves a choice. */
 export interface Asked<R> {
@@ -35,6 +37,8 @@ export interface Asked<R> {
   /** Words, divided by blanks: a row has each of them in one of these columns, in any case. */
   search?: { words: string; in: readonly (keyof R & string)[] } | undefined
   order?: readonly { by: keyof R & string; isDescending: boolean }[]
+  /** What else is true of them. */
+  where?: SQL | undefined
   limit: number
   offset: number
 }
@@ -68,7 +72,7 @@ export interface Table<T extends PgTable, X extends Beside> {
   /** A row the actor may see (or may change). @throws Refused not_found, not_yours */
   get(q: Queryable, actor: Actor, id: number, way?: Way): Promise<Full<T, X>>
   /** One page of the rows the actor may see (or may change), and how many there are in all. */
-  list(q: Queryable, actor: Actor, asked: Asked<RowOf<T>>, way?: Way): Promise<Page<Full<T, X>>>
+  list(q: Queryable, actor: Actor, asked: Asked<Full<T, X>>, way?: Way): Promise<Page<Full<T, X>>>
   /** A row the actor may write, locked until the transaction ends. @throws Refused not_found, not_yours */
   hold(tx: Tx, actor: Actor, id: number): Promise<Full<T, X>>
   /** @throws Refused not_yours, duplicate {field} */
@@ -155,10 +159,10 @@ function reading(plain: Parts) {
     const reach = scope ? await scope[way](q, actor) : 'all'
     const owner = scope && (columns[scope.by] ?? beside[scope.by])
     const reached = reach === 'all' ? undefined : sql`${owner} = any(${value([...reach])})`
-    const where = and(there, reached, ...conditions(columns, asked))
+    const where = and(there, reached, asked.where, ...conditions({ ...columns, ...beside }, asked))
     const order = [...(asked.order ?? []), { by: 'id', isDescending: asked.order?.[0]?.isDescending ?? newestFirst }]
     const page = select(shown, where)
-      .orderBy(...order.map(({ by, isDescending }) => (isDescending ? desc : asc)(columns[by])))
+      .orderBy(...order.map(({ by, isDescending }) => (isDescending ? desc : asc)(columns[by] ?? beside[by])))
       .limit(value(asked.limit))
       .offset(value(asked.offset))
     const [counted] = await run<{ total: number }>(q, select({ total: named(sql`count(*)`, 'total') }, where))

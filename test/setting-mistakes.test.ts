@@ -55,6 +55,7 @@ const wrong: Record<keyof typeof everything.shape, string | Environment | null> 
   LOYALTY_LOGINS_PER_MINUTE: 'many',
   LOYALTY_VERIFICATIONS_PER_MINUTE: '1e3',
   LOYALTY_POINTS_DAYS: '0',
+  TELECOM_ICCID_STRICT: 'maybe',
   LOYALTY_TIERS: '1000,500,2000',
   RETURN_CONFIRMATION_TIMEOUT_SECONDS: '61',
   BORROW_WAIT_SECONDS: '0',

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Surface } from '../app.ts'
+import { sharedPaths } from '../login-dialect.ts'
 import { both, type Operation } from './shared.ts'
 
 /** Of this house. */
@@ -23,10 +24,10 @@ export function describe(surfaces: Surface[], publicUrl: string | null) {
   const components: Parts = {
     securitySchemes: { bearerAuth: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
   }
-  for (const { app, name } of surfaces) {
+  for (const { app, name, endsInSlash } of surfaces) {
     const part = app.getOpenAPI31Document({ openapi: '3.1.0', info })
     for (const [path, operations] of Object.entries(part.paths ?? {})) {
-      const known = (paths[path] ??= {})
+      const known = (paths[endsInSlash && !sharedPaths.has(path) ? `${path}/` : path] ??= {})
       for (const [method, operation] of Object.entries(named(path, operations, name)))
         known[method] = known[method] ? both(known[method] as Operation, operation) : operation
     }

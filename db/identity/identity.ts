@@ -199,6 +199,23 @@ export async function refresh(tx: Tx, given: Refresh): Promise<Refreshed | 'reus
   return { expiresAt: renewed!.expiresAt, steps: 1 }
 }
 
+/** Until when the session of a refresh token lasts that is not traded for another; null when it is over, or its user blocked. */
+export async function standing(
+  q: Queryable,
+  {
+    userId,
+    sessionId,
+    surface,
+    refreshHash,
+  }: { userId: number; sessionId: string; surface: Surface; refreshHash: string },
+): Promise<Date | null> {
+  const [session] = await q<{ expiresAt: Date }[]>`
+    select s.expires_at from sessions s join users u on u.id = s.user_id
+    where s.id = ${sessionId} and u.id = ${userId} and s.surface = ${surface} and s.refresh_hash = ${refreshHash}
+      and s.revoked_at is null and s.expires_at > now() and u.status = 'active' and u.deleted_at is null`
+  return session?.expiresAt ?? null
+}
+
 /** Whether this session was opened with a password, and no longer ago than so. */
 export async function isFreshlyOpened(q: Queryable, sessionId: string, minutes: number): Promise<boolean> {
   const [row] = await q`

@@ -65,6 +65,18 @@ export const customers = pgTable(
   (t) => [
     uniqueIndex('customers_phone').on(t.phone).where(sql`${t.deletedAt} is null`),
     uniqueIndex('customers_email').on(t.email).where(sql`${t.deletedAt} is null`),
+    // A million of them are ordered by any of these, a page at a time.
+    index('customers_by_created').on(t.createdAt, t.id).where(sql`${t.deletedAt} is null`),
+    index('customers_by_updated').on(t.updatedAt, t.id).where(sql`${t.deletedAt} is null`),
+    index('customers_by_last_name').on(t.lastName, t.id).where(sql`${t.deletedAt} is null`),
+    index('customers_by_first_name').on(t.firstName, t.id).where(sql`${t.deletedAt} is null`),
+    index('customers_by_middle_name').on(t.middleName, t.id).where(sql`${t.deletedAt} is null`),
+    index('customers_by_phone').on(t.phone, t.id).where(sql`${t.deletedAt} is null`),
+    index('customers_by_email').on(t.email, t.id).where(sql`${t.deletedAt} is null`),
+    index('customers_by_status').on(t.status, t.id).where(sql`${t.deletedAt} is null`),
+    index('customers_by_document_type').on(t.documentType, t.id).where(sql`${t.deletedAt} is null`),
+    index('customers_by_document_number').on(t.documentNumber, t.id).where(sql`${t.deletedAt} is null`),
+    index('customers_search').using('gin', t.searchText.op('gin_trgm_ops')).where(sql`${t.deletedAt} is null`),
     check('customers_status', oneOf(t.status, customerStatuses)),
     check('customers_document', oneOf(t.documentType, documentTypes)),
   ],
@@ -184,6 +196,7 @@ export const sims = pgTable(
     uniqueIndex('sims_imsi').on(t.imsi).where(sql`${t.deletedAt} is null`),
     uniqueIndex('sims_msisdn').on(t.msisdn).where(sql`${t.deletedAt} is null`),
     uniqueIndex('sims_contract').on(t.contractId).where(sql`${t.contractId} is not null and ${t.deletedAt} is null`),
+    index('sims_search').using('gin', t.searchText.op('gin_trgm_ops')).where(sql`${t.deletedAt} is null`),
     index('sims_status').on(t.status, t.id).where(sql`${t.deletedAt} is null`),
     check('sims_status_known', oneOf(t.status, simStatuses)),
     check('sims_holder', oneOf(t.heldBy, simHolders)),
@@ -256,6 +269,8 @@ export const tickets = pgTable(
     /** Null: it opened itself. */
     createdBy: ref().references(() => users.id),
     assignedAt: at(),
+    /** When whoever has it began; null again when somebody else gets it, or it is opened again. */
+    startedAt: at(),
     resolvedAt: at(),
     closedAt: at(),
     resolution: text(),

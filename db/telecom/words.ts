@@ -1,5 +1,5 @@
 /** What a customer's contracts and bills are counted in. */
-export const currency = 'KGS'
+export const currency = 'KGS' as const
 
 export const customerStatuses = ['active', 'suspended', 'blocked', 'archived'] as const
 export type CustomerStatus = (typeof customerStatuses)[number]

@@ -88,7 +88,7 @@ describe.each(named(closed))('%s', (_, route) => {
     })
 
   const paged = route.operation.parameters?.find((one: any) => one.in === 'query' && one.name === size)
-  if (paged)
+  if (paged && !dialectOf(route).pagesLoosely)
     test('pages from 1, and holds at most as many as it says', async () => {
       const max = paged.schema.maximum
       expect([100, 200]).toContain(max)

@@ -73,23 +73,27 @@ test('the description names its server, its security and the document’s exampl
   expect(body.components.schemas.NewOrgUnit.example).toMatchObject({ name: 'Отдел продаж' })
 })
 
-test('a path of two surfaces is described with the requests and the answers of both', async () => {
+test('a path of several surfaces is described with the requests and the answers of each', async () => {
   const { body } = await call('GET', '/api/openapi.json')
   const named = (schema: any) => schema.oneOf.map(({ $ref }: any) => $ref.split('/').at(-1))
   const { post: register } = body.paths['/api/auth/register']
   const { post: login } = body.paths['/api/auth/login']
-  for (const operation of [register, login]) {
-    expect(operation['x-surfaces']).toEqual(['powerbank', 'loyalty'])
+  for (const [operation, more, failures] of [
+    [register, [], []],
+    [login, ['telecom'], ['TelecomFailure']],
+  ] as const) {
+    expect(operation['x-surfaces']).toEqual(['powerbank', 'loyalty', ...more])
     expect(operation.description).toContain('powerbank, loyalty')
     expect(operation.responses).toHaveProperty('422')
-    expect(named(operation.responses[400].content['application/json'].schema)).toEqual(['Failure', 'LoyaltyFailure'])
+    const refused = named(operation.responses[400].content['application/json'].schema)
+    expect(refused).toEqual(['Failure', 'LoyaltyFailure', ...failures])
   }
   expect(named(register.requestBody.content['application/json'].schema)).toEqual(['Register', 'LoyaltyRegister'])
   expect(named(register.responses[201].content['application/json'].schema)).toEqual(['Registered', 'LoyaltyLoggedIn'])
-  expect(named(login.requestBody.content['application/json'].schema)).toEqual(['Login', 'LoyaltyLogin'])
+  expect(named(login.requestBody.content['application/json'].schema)).toEqual(['Login', 'LoyaltyLogin', 'TelecomLogin'])
   const form = login.requestBody.content['application/x-www-form-urlencoded'].schema
   expect(form.$ref).toContain('LoyaltyLoginForm')
-  expect(body.paths['/api/auth/refresh'].post['x-surfaces']).toEqual(['loyalty'])
+  expect(body.paths['/api/auth/refresh'].post['x-surfaces']).toEqual(['loyalty', 'telecom'])
   expect(body.paths['/api/integrations/1c/visit'].post.security).toEqual([{ webhookToken: [] }])
   expect(body.components.securitySchemes.webhookToken).toMatchObject({ in: 'header', name: 'X-Webhook-Token' })
 })

@@ -57,5 +57,13 @@ export const ticketMoves = moves<TicketStatus>()({
   reopen: { from: ['resolved', 'closed'], to: 'in_progress' },
 })
 
-/** Whether an act is allowed in a state. */
-export const isAllowed = <S extends string>({ from }: Move<S>, status: S) => from.includes(status)
+/** All of them, by what they move. */
+export const moveTables = {
+  customer: customerMoves,
+  contract: contractMoves,
+  sim: simMoves,
+  payment: paymentMoves,
+  ticket: ticketMoves,
+} as const
+export type Entity = keyof typeof moveTables
+export type ActOf<E extends Entity> = keyof (typeof moveTables)[E] & string
