@@ -55,7 +55,8 @@ export interface Posted {
   balances: Record<string, number>
 }
 
-const MINOR_MAX = Number.MAX_SAFE_INTEGER
+/** What can be counted. */
+export const MINOR_MAX = Number.MAX_SAFE_INTEGER
 /** Of a posting's key; in characters. */
 export const KEY_CHARS_MAX = 300
 
@@ -91,7 +92,7 @@ export async function open(tx: Tx, { owner, unit }: BookName): Promise<void> {
 }
 
 /** @throws Refused `invalid` an amount or key that cannot be kept. Entries that do not balance are a bug. */
-function look({ key, kind, entries }: Movement): void {
+export function look({ key, kind, entries }: Movement): void {
   const amounts = Object.entries(entries)
   for (const [name, amount] of amounts) {
     if (!(name in floors)) throw new RangeError(`no account is called ${name}`)

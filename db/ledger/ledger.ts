@@ -37,9 +37,14 @@ const reserved: readonly AccountName[] = ['held', 'clearing']
  *   `invalid` (no safe integer, too large a balance)
  */
 export async function post(tx: Tx, posting: NewPosting): Promise<Posted> {
+  assertPostable(posting)
+  return bare(await write(tx, posting))
+}
+
+/** What moves what only holds and transfers may is a bug. */
+export function assertPostable(posting: NewPosting): void {
   const taken = reserved.find((name) => name in posting.entries)
   if (taken) throw new RangeError(`${taken} is moved by holds and transfers only`)
-  return bare(await write(tx, posting))
 }
 
 const bare = ({ id, repeated, balances }: Posted): Posted => ({ id, repeated, balances })
