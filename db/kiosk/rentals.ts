@@ -1,5 +1,5 @@
 import { record } from '../messages/events.ts'
-import { except } from '../paygo/change-writer.ts'
+import { write } from '../paygo/change-writer.ts'
 import { endHold, refund } from '../paygo/payments.ts'
 import { Refused } from '../platform/refused.ts'
 import type { Db, Queryable, Tx } from '../postgres/connect.ts'
@@ -64,7 +64,8 @@ async function end(tx: Tx, rental: AtHand, { outcome, owedMinor, exception }: St
   await tell(tx, rental, 'ended', { outcome, owedMinor })
   if (outcome === 'not_lent') await show(tx, terminalId, notices.notLent)
   if (exception === undefined) return
-  await except(tx, { terminalId, transaction: null }, { id: transactionId, what: exception })
+  const told = { kind: 'exception', id: transactionId, what: exception } as const
+  await write(tx, { terminalId, transaction: null, outcome: null }, [told])
 }
 
 async function take(tx: Tx, id: number): Promise<number[]> {

@@ -10,6 +10,9 @@ export interface EventAbout {
   data?: Record<string, unknown>
 }
 
+/** An event that is to be recorded. `frame`: the bytes that made it true, as hex, where it is not the whole transaction. */
+export type Happened = { kind: string; frame?: string | undefined } & EventAbout
+
 const COLUMNS = [
   'id',
   'kind',
@@ -43,14 +46,15 @@ export async function madeTrueBy(tx: Tx, frame: string): Promise<void> {
  * Appends events inside the transaction that makes them true, and rings the bell on its commit (docs/decisions.md "Events
  * are written by the transaction that made them true").
  */
-export async function recordAll(tx: Tx, happened: readonly ({ kind: string } & EventAbout)[]): Promise<void> {
+export async function recordAll(tx: Tx, happened: readonly Happened[]): Promise<void> {
+  if (happened.length === 0) return
   await tx`
     with written as (
       insert into events (kind, station_id, user_id, order_id, data, frame)
       select kind, "stationId", "userId", "orderId", coalesce(data, '{}'),
-        nullif(current_setting('voltbay.frame', true), '')
+        coalesce(frame, nullif(current_setting('voltbay.frame', true), ''))
       from jsonb_to_recordset(${tx.json(happened)})
-        as i (kind text, "stationId" bigint, "userId" bigint, "orderId" bigint, data jsonb)
+        as i (kind text, "stationId" bigint, "userId" bigint, "orderId" bigint, data jsonb, frame text)
     )
     select pg_notify(${EVENT_CHANNEL}, '')`
 }
@@ -60,12 +64,12 @@ export const record = (tx: Tx, kind: string, about: EventAbout = {}): Promise<vo
   recordAll(tx, [{ kind, ...about }])
 
 /**
- * SQL: appends the events that `source` selects (`kind`, `user_id`, `data`), for a statement that makes them true itself and
- * has no time for one more; rings as `recordAll` does.
+ * SQL: appends the events that `source` selects (`kind`, `user_id`, `data`, `frame` or null), for a statement that makes
+ * them true itself and has no time for one more; rings as `recordAll` does.
  */
 export const appended = (q: Queryable, source: ReturnType<Queryable>) => q`
   insert into events (kind, user_id, data, frame)
-  select kind, user_id, data, nullif(current_setting('voltbay.frame', true), '') from (${source}) happened
+  select kind, user_id, data, coalesce(frame, nullif(current_setting('voltbay.frame', true), '')) from (${source}) happened
   returning pg_notify(${EVENT_CHANNEL}, '')`
 
 /** The end of the log as it stands, to tail from. */

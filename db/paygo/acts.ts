@@ -20,18 +20,19 @@ export interface Request {
 /** SQL: the end of the lease of whoever does it now. */
 export const lease = (q: Queryable) => q`now() + make_interval(secs => ${LEASE_SECONDS})`
 
-/** An act is a row before the acquirer is told. @returns its number */
-export async function tell(
-  tx: Tx,
-  { id, act, amountMinor }: { id: number; act: string; amountMinor: number },
-  request: Request | null,
-): Promise<number> {
-  const [row] = await tx<{ id: number }[]>`
+/** An act that is to be told, of a transaction. */
+type NewAct = { id: number; act: string; amountMinor: number } & Partial<Request>
+
+/** Acts are rows before the acquirer is told, one of a transaction. @returns their numbers, by their transactions */
+export async function tell(tx: Tx, some: readonly NewAct[]): Promise<Map<number, number>> {
+  if (some.length === 0) return new Map()
+  const rows = await tx<{ id: number; transactionId: number }[]>`
     insert into acquirer_acts (transaction_id, act, amount_minor, due_at, requested_by, reason, idempotency_key, request_hash)
-    values (${id}, ${act}, ${amountMinor}, ${lease(tx)}, ${request?.requestedBy ?? null}, ${request?.reason ?? null},
-      ${request?.idempotencyKey ?? null}, ${request?.requestHash ?? null})
-    returning id`
-  return row!.id
+    select id, act, "amountMinor", ${lease(tx)}, "requestedBy", reason, "idempotencyKey", "requestHash"
+    from jsonb_to_recordset(${tx.json(some)}) as i (id bigint, act text, "amountMinor" bigint, "requestedBy" bigint,
+      reason text, "idempotencyKey" text, "requestHash" text)
+    returning id, transaction_id`
+  return new Map(rows.map(({ id, transactionId }) => [transactionId, id]))
 }
 
 /** It is told again, under its number. */
@@ -45,21 +46,22 @@ export const ask = (tx: Tx, id: number, isLater: boolean) => tx`
       else ${LEASE_SECONDS} end)
   where id = ${id}`
 
-/** Nothing is to be done about it any more. */
-export const close = (tx: Tx, id: number, result: ActResult, code: string | null) => tx`
-  update acquirer_acts set result = ${result}, code = ${code}, due_at = null, answered_at = now() where id = ${id}`
-
-/**
- * What the acquirer is told under this number, or asked for; null: there is nothing to do about it. What is in doubt is
- * never told before it was asked for.
- */
-export async function orderOf(q: Queryable, id: number, isAsked: boolean): Promise<Order | null> {
-  const [row] = await q<Order[]>`
-    select a.id as number, a.transaction_id, a.act, a.amount_minor, c.token as card_token, t.card_fingerprint
-    from acquirer_acts a join transactions t on t.id = a.transaction_id left join payment_cards c on c.id = t.card_id
-    where a.id = ${id} and a.due_at is not null and (a.result is null or ${isAsked})`
-  return row ?? null
+/** Nothing is to be done about them any more. */
+export async function close(
+  tx: Tx,
+  some: readonly { id: number; result: ActResult; code: string | null }[],
+): Promise<void> {
+  if (some.length === 0) return
+  await tx`
+    update acquirer_acts a set result = i.result, code = i.code, due_at = null, answered_at = now()
+    from jsonb_to_recordset(${tx.json(some)}) as i (id bigint, result text, code text) where a.id = i.id`
 }
+
+/** What the acquirer is told under these numbers, or asked for; where there is nothing to do about one it is missing. */
+export const ordersOf = (q: Queryable, ids: readonly number[]) => q<(Order & { result: ActResult | null })[]>`
+  select a.id as number, a.transaction_id, a.act, a.amount_minor, c.token as card_token, t.card_fingerprint, a.result
+  from acquirer_acts a join transactions t on t.id = a.transaction_id left join payment_cards c on c.id = t.card_id
+  where a.id = any(${[...ids]}::bigint[]) and a.due_at is not null`
 
 /** Takes acts whose time is over, each for one worker only. `result` null: told or not, nobody knows. */
 export const claim = (q: Queryable, limit: number) => q<

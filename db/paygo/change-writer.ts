@@ -1,10 +1,12 @@
-import { appended, record } from '../messages/events.ts'
+import { appended, type Happened, recordAll } from '../messages/events.ts'
 import type { Tx } from '../postgres/connect.ts'
+import type { Fragment } from '../postgres/rows.ts'
 import * as acts from './acts.ts'
 import { type Answered, answer } from './answers.ts'
 import * as books from './books.ts'
 import type { Change, ChangeOf, Progress } from './decide/changes.ts'
-import type { KnownTransaction } from './snapshot-loader.ts'
+import type { Figures } from './decide/snapshot.ts'
+import { type KnownTransaction, noFigures } from './snapshot-loader.ts'
 import type { ActResult } from './words.ts'
 
 /** What the acquirer said of the act at hand, or what asking it showed. */
@@ -24,6 +26,8 @@ export interface Subject {
   transaction: KnownTransaction | null
   outcome: Outcome | null
   request?: acts.Request
+  /** What a terminal said that is worked, as hex: what happens is made true by it. */
+  frame?: string | undefined
 }
 
 /** What is to be done now that it is written, and who is to be answered. */
@@ -50,111 +54,224 @@ function namesOf({ transaction, outcome }: Subject) {
   }
 }
 
-/** How a transaction goes on. `code`: what its terminal is answered now. */
-function move(tx: Tx, subject: Subject, progress: Progress, code: string | undefined) {
-  const { id, status } = subject.transaction!
-  const values = { ...progress, ...namesOf(subject), ...(code !== undefined && { code }) }
-  if (Object.keys(values).length === 0) return null
-  const isCompleted = progress.status === 'completed' && status !== 'completed'
-  return tx`
-    update transactions set ${tx(values as Record<string, string>)}, updated_at = now()
-      ${isCompleted ? tx`, completed_at = now()` : tx``}
-    where id = ${id}`
+/** What was decided about somebody. */
+export interface Decided {
+  subject: Subject
+  changes: readonly Change[]
+}
+
+/** The same, with all that its moves come to. */
+interface Decision extends Decided {
+  progress: Progress
+  written: Written
+}
+
+const progressOf = (changes: readonly Change[]): Progress => {
+  const progress: Progress = {}
+  for (const change of changes) {
+    if (change.kind !== 'move') continue
+    const { kind: _, id: __, ...more } = change
+    Object.assign(progress, more)
+  }
+  return progress
+}
+
+/** Every change of a kind, with the decision it is of. */
+const only = <K extends Change['kind']>(decisions: readonly Decision[], kind: K) =>
+  decisions.flatMap((decision) =>
+    decision.changes
+      .filter((change): change is ChangeOf<K> => change.kind === kind)
+      .map((change) => ({ ...decision, change })),
+  )
+
+/** What a terminal is answered now, beside the message at hand. */
+const answerOf = (changes: readonly Change[]) =>
+  changes.find(
+    (change): change is ChangeOf<'answer'> & { to: number } => change.kind === 'answer' && change.to !== 'this',
+  )
+
+/** How transactions go on. What is not named stays, for they are held. */
+async function move(tx: Tx, decisions: readonly Decision[]): Promise<void> {
+  const rows = decisions.flatMap(({ subject, changes, progress }) => {
+    const code = answerOf(changes)?.code
+    const named = { ...namesOf(subject), ...(code !== undefined && { code }) }
+    if (subject.transaction === null || Object.keys({ ...progress, ...named }).length === 0) return []
+    const isCompleted = progress.status === 'completed' && subject.transaction.status !== 'completed'
+    return [{ ...subject.transaction, ...progress, ...named, isCompleted }]
+  })
+  if (rows.length === 0) return
+  await tx`
+    update transactions t set status = i.status, act = i.act, act_minor = i."actMinor", amount_minor = i."amountMinor",
+      booked_minor = i."bookedMinor", refunded_minor = i."refundedMinor", is_given_up = i."isGivenUp",
+      is_counted = i."isCounted", rrn = coalesce(i.rrn, t.rrn), approval = coalesce(i.approval, t.approval),
+      code = coalesce(i.code, t.code), updated_at = now(),
+      completed_at = case when i."isCompleted" then now() else t.completed_at end
+    from jsonb_to_recordset(${tx.json(rows)}) as i (id bigint, status text, act text, "actMinor" bigint,
+      "amountMinor" bigint, "bookedMinor" bigint, "refundedMinor" bigint, "isGivenUp" boolean, "isCounted" boolean,
+      rrn text, approval text, code text, "isCompleted" boolean)
+    where t.id = i.id`
 }
 
 /** Whoever looks at transactions is told of each move that they can see; never of a card. */
-function tellOf(tx: Tx, { transaction }: Subject, { status, refundedMinor, amountMinor }: Progress) {
+function toldOf({ subject: { transaction, frame }, progress }: Decision): Happened[] {
+  const { status, refundedMinor, amountMinor } = progress
   const known = transaction!
   const isMoved = status !== undefined && status !== known.status
-  if (!isMoved && refundedMinor === undefined) return null
-  return record(tx, `transaction.${isMoved ? status : 'refunded'}`, {
-    userId: known.userId,
-    data: {
-      transactionId: known.id,
-      terminalId: known.terminalId,
-      status: status ?? known.status,
-      amountMinor: amountMinor ?? known.amountMinor,
-      refundedMinor: refundedMinor ?? known.refundedMinor,
-    },
-  })
+  if (!isMoved && refundedMinor === undefined) return []
+  const data = {
+    transactionId: known.id,
+    terminalId: known.terminalId,
+    status: status ?? known.status,
+    amountMinor: amountMinor ?? known.amountMinor,
+    refundedMinor: refundedMinor ?? known.refundedMinor,
+  }
+  return [{ kind: `transaction.${isMoved ? status : 'refunded'}`, userId: known.userId, data, frame }]
 }
 
-/** SQL: tells of a transaction that the same statement begins: the row `t`, with these columns. */
+/** SQL: tells of transactions that the same statement begins: the rows of `t`, with these columns. @param frame SQL: see `appended` */
 export const BEGUN = ['id', 'terminalId', 'userId', 'status', 'amountMinor', 'refundedMinor'] as const
-export const tellBegun = (tx: Tx) =>
+export const tellBegun = (tx: Tx, frame: Fragment = tx`null`) =>
   appended(
     tx,
     tx`
       select 'transaction.' || status as kind, user_id, jsonb_build_object('transactionId', id, 'terminalId', terminal_id,
-        'status', status, 'amountMinor', amount_minor, 'refundedMinor', refunded_minor) as data from t`,
+        'status', status, 'amountMinor', amount_minor, 'refundedMinor', refunded_minor) as data, ${frame}::text as frame from t`,
   )
 
-const count = (tx: Tx, terminalId: number, { figure, amountMinor }: ChangeOf<'count'>) => {
-  const [number, sum] = [tx(figure), tx(`${figure}Minor`)]
-  return tx`
-    insert into terminal_batches as b (terminal_id, ${number}, ${sum}) values (${terminalId}, 1, ${amountMinor})
-    on conflict (terminal_id) where closed_at is null
-    do update set ${number} = b.${number} + 1, ${sum} = b.${sum} + excluded.${sum}`
+/** Figures of the terminals' batches go up, each terminal's at once. */
+async function count(tx: Tx, decisions: readonly Decision[]): Promise<void> {
+  const sums = new Map<number, Figures & { terminal_id: number }>()
+  for (const { subject, change } of only(decisions, 'count')) {
+    const terminalId = subject.terminalId!
+    const sum = sums.get(terminalId) ?? { ...noFigures, terminal_id: terminalId }
+    sum[change.figure] += 1
+    sum[`${change.figure}Minor`] += change.amountMinor
+    sums.set(terminalId, sum)
+  }
+  if (sums.size === 0) return
+  await tx`
+    insert into terminal_batches as b (terminal_id, credits, credits_minor, debits, debits_minor, debits_reversed,
+      debits_reversed_minor)
+    select * from jsonb_to_recordset(${tx.json([...sums.values()])}) as i (terminal_id bigint, credits int,
+      "creditsMinor" bigint, debits int, "debitsMinor" bigint, "debitsReversed" int, "debitsReversedMinor" bigint)
+    on conflict (terminal_id) where closed_at is null do update set
+      credits = b.credits + excluded.credits, credits_minor = b.credits_minor + excluded.credits_minor,
+      debits = b.debits + excluded.debits, debits_minor = b.debits_minor + excluded.debits_minor,
+      debits_reversed = b.debits_reversed + excluded.debits_reversed,
+      debits_reversed_minor = b.debits_reversed_minor + excluded.debits_reversed_minor`
 }
 
-const remember = (tx: Tx, terminalId: number, { original, amountMinor }: ChangeOf<'remember'>) => tx`
-  insert into terminal_reversals (terminal_id, original_mti, original_stan, original_sent_at, amount_minor)
-  values (${terminalId}, ${original.mti}, ${original.stan}, ${original.sentAt}, ${amountMinor})`
-
-/** Tells people that they have to look. */
-export async function except(
-  tx: Tx,
-  { terminalId, transaction }: Pick<Subject, 'terminalId' | 'transaction'>,
-  { id, what }: Omit<ChangeOf<'exception'>, 'kind'>,
-): Promise<void> {
-  await tx`insert into payment_exceptions (terminal_id, transaction_id, what) values (${terminalId}, ${id}, ${what})`
-  const data = { terminalId, transactionId: id, what }
-  await record(tx, 'transaction.exception', { userId: transaction?.userId ?? null, data })
+async function remember(tx: Tx, decisions: readonly Decision[]): Promise<void> {
+  const rows = only(decisions, 'remember').map(({ subject: { terminalId }, change: { original, amountMinor } }) => ({
+    ...{ terminal: terminalId, amount: amountMinor, mti: original.mti, stan: original.stan, sent_at: original.sentAt },
+  }))
+  if (rows.length === 0) return
+  await tx`
+    insert into terminal_reversals (terminal_id, original_mti, original_stan, original_sent_at, amount_minor)
+    select terminal, mti, stan, sent_at, amount from jsonb_to_recordset(${tx.json(rows)})
+      as i (terminal bigint, mti text, stan text, sent_at text, amount bigint)`
 }
 
-/** What is written one by one: the acquirer is told or asked, people have to look, a batch is over. */
-async function keep(tx: Tx, subject: Subject, change: Change, written: Written): Promise<void> {
-  const actId = subject.outcome?.actId
-  if (change.kind === 'tell') written.told.push(await acts.tell(tx, change, subject.request ?? null))
-  else if (change.kind === 'tell_again') {
-    await acts.tellAgain(tx, actId!)
-    written.told.push(actId!)
-  } else if (change.kind === 'ask') {
-    const isLater = subject.outcome!.isSilent ?? false
-    await acts.ask(tx, actId!, isLater)
-    if (!isLater) written.asked.push(actId!)
-  } else if (change.kind === 'answer' && change.to !== 'this') {
-    const { kind: _, to, ...said } = change
-    written.answers.push(...(await answer(tx, to, said)))
-  } else if (change.kind === 'count') await count(tx, subject.terminalId!, change)
-  else if (change.kind === 'remember') await remember(tx, subject.terminalId!, change)
-  else if (change.kind === 'exception') await except(tx, subject, change)
-  else if (change.kind === 'close_batch')
-    await tx`
-      update terminal_batches set closed_at = now() where terminal_id = ${subject.terminalId} and closed_at is null`
+/** People have to look: what is told of it. */
+const exceptionsOf = (decisions: readonly Decision[]) =>
+  only(decisions, 'exception').map(({ subject, change: { id, what } }) => ({
+    kind: 'transaction.exception',
+    userId: subject.transaction?.userId ?? null,
+    frame: subject.frame,
+    data: { terminalId: subject.terminalId, transactionId: id, what },
+  }))
+
+async function except(tx: Tx, exceptions: ReturnType<typeof exceptionsOf>): Promise<void> {
+  if (exceptions.length === 0) return
+  await tx`
+    insert into payment_exceptions (terminal_id, transaction_id, what)
+    select "terminalId", "transactionId", what from jsonb_to_recordset(${tx.json(exceptions.map(({ data }) => data))})
+      as i ("terminalId" bigint, "transactionId" bigint, what text)`
 }
+
+/** What the ledger has to know. */
+const postsOf = (decisions: readonly Decision[]) =>
+  decisions.flatMap(({ subject: { transaction, outcome }, changes }) => {
+    const entries = changes.filter((change) => change.kind === 'post')
+    return entries.length > 0 ? [{ transaction: transaction!, actId: outcome!.actId, entries }] : []
+  })
+
+/** The acquirer is to be told more, or again, or asked; a batch is over. The numbers are each decision's own. */
+async function keep(tx: Tx, decisions: readonly Decision[]): Promise<void> {
+  const tells = only(decisions, 'tell')
+  const told = acts.tell(
+    tx,
+    tells.map(({ change, subject: { request } }) => ({ ...change, ...request })),
+  )
+  const again = only(decisions, 'tell_again').map(async ({ subject: { outcome }, written }) => {
+    await acts.tellAgain(tx, outcome!.actId)
+    written.told.push(outcome!.actId)
+  })
+  const asked = only(decisions, 'ask').map(async ({ subject: { outcome }, written }) => {
+    const isLater = outcome!.isSilent ?? false
+    await acts.ask(tx, outcome!.actId, isLater)
+    if (!isLater) written.asked.push(outcome!.actId)
+  })
+  const over = only(decisions, 'close_batch').map(
+    ({ subject: { terminalId } }) =>
+      tx`update terminal_batches set closed_at = now() where terminal_id = ${terminalId} and closed_at is null`,
+  )
+  const [ids] = await Promise.all([told, ...again, ...asked, ...over])
+  for (const { change, written } of tells) written.told.push(ids.get(change.id)!)
+}
+
+/** Those who wait for what their terminals said first. */
+async function say(tx: Tx, decisions: readonly Decision[]): Promise<void> {
+  const said = new Map(
+    decisions.flatMap((decision) => {
+      const found = answerOf(decision.changes)
+      if (!found) return []
+      const { kind: _, to, ...answer } = found
+      return [[to, { answer, written: decision.written }] as const]
+    }),
+  )
+  if (said.size === 0) return
+  const answered = await answer(
+    tx,
+    [...said].map(([transactionId, { answer }]) => ({ transactionId, answer })),
+  )
+  for (const { transactionId, ...one } of answered) said.get(transactionId)!.written.answers.push(one)
+}
+
+/** Acts that the acquirer has answered, once their transactions wait for something else or for nothing. */
+const closed = (decisions: readonly Decision[]) =>
+  decisions.flatMap(({ subject: { outcome }, progress }) =>
+    outcome !== null && progress.act !== undefined
+      ? [{ id: outcome.actId, result: outcome.result, code: outcome.code ?? null }]
+      : [],
+  )
 
 /**
- * Writes what was decided of a transaction that is there; `begin` and the message at hand are the caller's. The caller
- * holds the terminal. Statements that wait for nothing of each other's are sent at once, in this order.
+ * Writes what was decided of transactions that are there, no two decisions of one of them; `begin` and the messages at hand are
+ * the caller's, who holds the terminals. Each kind of change is one statement for all of them, and those that wait for nothing
+ * of each other's are sent at once, in this order.
  */
-export async function write(tx: Tx, subject: Subject, changes: readonly Change[]): Promise<Written> {
-  const only = <K extends Change['kind']>(kind: K) =>
-    changes.filter((change): change is ChangeOf<K> => change.kind === kind)
-  const { transaction, outcome } = subject
-  const moves = only('move')
-  const progress: Progress = {}
-  for (const { kind: _, id: __, ...more } of moves) Object.assign(progress, more)
-  const answered = only('answer').find(({ to }) => to !== 'this')
-  const posts = only('post')
-  const written: Written = { told: [], asked: [], answers: [] }
-  const isClosed = outcome !== null && moves.some(({ act }) => act !== undefined)
+export async function writeAll(tx: Tx, decided: readonly Decided[]): Promise<Written[]> {
+  const decisions = decided.map((one): Decision => {
+    const written: Written = { told: [], asked: [], answers: [] }
+    return { ...one, progress: progressOf(one.changes), written }
+  })
+  const moving = decisions.filter(({ subject, changes }) => subject.transaction !== null && changes.length > 0)
+  const exceptions = exceptionsOf(decisions)
   await Promise.all([
-    posts.length > 0 ? books.post(tx, transaction!, outcome!.actId, posts) : null,
-    transaction && changes.length > 0 ? move(tx, subject, progress, answered?.code) : null,
-    isClosed ? acts.close(tx, outcome.actId, outcome.result, outcome.code ?? null) : null,
-    ...changes.map((change) => keep(tx, subject, change, written)),
-    transaction ? tellOf(tx, subject, progress) : null,
+    move(tx, moving),
+    acts.close(tx, closed(decisions)),
+    keep(tx, decisions),
+    say(tx, decisions),
+    count(tx, decisions),
+    remember(tx, decisions),
+    books.post(tx, postsOf(decisions)),
+    except(tx, exceptions),
+    recordAll(tx, [...exceptions, ...moving.flatMap(toldOf)]),
   ])
-  return written
+  return decisions.map(({ written }) => written)
 }
+
+/** The same of one. */
+export const write = async (tx: Tx, subject: Subject, changes: readonly Change[]): Promise<Written> =>
+  (await writeAll(tx, [{ subject, changes }]))[0]!

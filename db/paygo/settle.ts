@@ -1,15 +1,19 @@
+import { batches } from '../postgres/batches.ts'
 import type { Db } from '../postgres/connect.ts'
 import type { Acquirer, AcquirerState, Reply, Spoken } from './acquirer.ts'
 import * as acts from './acts.ts'
 import type { Answered } from './answers.ts'
-import { type Outcome, type Written, write } from './change-writer.ts'
+import { type Outcome, type Written, writeAll } from './change-writer.ts'
 import type { Change } from './decide/changes.ts'
 import { decide } from './decide/decide.ts'
 import type { Report } from './decide/snapshot.ts'
-import { type ActAtHand, about, actAtHand } from './snapshot-loader.ts'
+import { type ActAtHand, about, actsAtHand } from './snapshot-loader.ts'
 
 /** So many things are told and asked of one act and what follows from it, at most; the rest is `sweep`'s. */
 const STEPS_MAX = 6
+
+/** Acts that are read, or written down, together. */
+const BATCH_MAX = 100
 
 /** Something to be done with the acquirer: an act is told, or it is asked what became of it. */
 interface Step {
@@ -27,46 +31,94 @@ async function inTime<T>({ limitMs }: Acquirer, said: Promise<T>): Promise<T | t
   return await Promise.race([said, promise]).finally(() => clearTimeout(timer))
 }
 
-/** What was said of an act becomes rows, if it still means something. */
-const work = (db: Db, actId: number, reportOf: (act: ActAtHand) => Report, outcomeOf: OutcomeOf): Promise<Written> =>
-  db.transaction(async (tx) => {
-    const act = await actAtHand(tx, actId)
-    const { transaction } = act
-    // What the acquirer says of the whole may be about what was told after this.
-    const report = reportOf(act)
-    const changes = act.isOpen || report.kind !== 'state' ? decide(about(transaction), report) : []
-    const outcome = { actId, ...outcomeOf(act, changes) }
-    return await write(tx, { terminalId: transaction.terminalId, transaction, outcome }, changes)
-  })
-
 type OutcomeOf = (act: ActAtHand, changes: Change[]) => Omit<Outcome, 'actId'>
 
+/** What was said of an act, or is to be looked up of it. */
+interface Word {
+  actId: number
+  reportOf(act: ActAtHand): Report
+  outcomeOf: OutcomeOf
+}
+
+/** What was said of acts, no two of them of one transaction, becomes rows, if it still means something. */
+const work = (db: Db, words: readonly Word[]): Promise<Written[]> =>
+  db.transaction(async (tx) => {
+    const ids = words.map(({ actId }) => actId)
+    const known = await actsAtHand(tx, ids)
+    const decided = words.map(({ actId, reportOf, outcomeOf }) => {
+      const act = known.get(actId)!
+      const { transaction } = act
+      // What the acquirer says of the whole may be about what was told after this.
+      const report = reportOf(act)
+      const changes = act.isOpen || report.kind !== 'state' ? decide(about(transaction), report) : []
+      const outcome = { actId, ...outcomeOf(act, changes) }
+      return { subject: { terminalId: transaction.terminalId, transaction, outcome }, changes }
+    })
+    return await writeAll(tx, decided)
+  })
+
 /** The acquirer has answered, or not. */
-const replied = (db: Db, actId: number, reply: Reply): Promise<Written> =>
-  work(
-    db,
-    actId,
-    ({ act, amountMinor, isOpen }) => ({ ...reply, kind: 'outcome', act, amountMinor, isOpen }),
-    () => reply,
-  )
+const replied = (actId: number, reply: Reply): Word => ({
+  actId,
+  reportOf: ({ act, amountMinor, isOpen }) => ({ ...reply, kind: 'outcome', act, amountMinor, isOpen }),
+  outcomeOf: () => reply,
+})
 
 /** What it says it has shows what became of an act: of a purchase that is reversed now, nobody will know. */
-const stated = (db: Db, actId: number, state: AcquirerState): Promise<Written> =>
-  work(
-    db,
-    actId,
-    () => ({ kind: 'state', amountMinor: 0, refundedMinor: 0, ...state }),
-    ({ act }, changes) => {
-      const isInDoubt = (act === 'purchase' || act === 'authorise') && !changes.some(({ kind }) => kind === 'post')
-      return { result: isInDoubt ? 'silent' : 'approved', isSilent: state.known === 'silent' }
-    },
-  )
+const stated = (actId: number, state: AcquirerState): Word => ({
+  actId,
+  reportOf: () => ({ kind: 'state', amountMinor: 0, refundedMinor: 0, ...state }),
+  outcomeOf: ({ act }, changes) => {
+    const isInDoubt = (act === 'purchase' || act === 'authorise') && !changes.some(({ kind }) => kind === 'post')
+    return { result: isInDoubt ? 'silent' : 'approved', isSilent: state.known === 'silent' }
+  },
+})
 
+/** What acts need of the database, together with others that need it at the same time. */
+interface Desk {
+  orderOf(actId: number): Promise<Awaited<ReturnType<typeof acts.ordersOf>>[number] | null>
+  /** Of one transaction one after the other. */
+  write(said: { transactionId: number; word: Word }): Promise<Written>
+}
+
+const desks = new WeakMap<Db, Desk>()
+
+function deskOf(db: Db): Desk {
+  const known = desks.get(db)
+  if (known) return known
+  const desk: Desk = {
+    orderOf: batches(
+      async (ids: readonly number[]) => {
+        const orders = new Map((await acts.ordersOf(db.sql, ids)).map((order) => [order.number, order]))
+        return ids.map((id) => orders.get(id) ?? null)
+      },
+      { max: BATCH_MAX },
+    ),
+    write: batches(
+      (some) =>
+        work(
+          db,
+          some.map(({ word }) => word),
+        ),
+      { max: BATCH_MAX, keyOf: ({ transactionId }) => transactionId },
+    ),
+  }
+  desks.set(db, desk)
+  return desk
+}
+
+/** What is in doubt is never told before it was asked for. */
 async function take(db: Db, acquirer: Acquirer, { kind, actId }: Step): Promise<Written> {
-  const order = await acts.orderOf(db.sql, actId, kind === 'ask')
-  if (order === null) return { told: [], asked: [], answers: [] }
-  if (kind === 'tell') return await replied(db, actId, await inTime(acquirer, acquirer.tell(order)))
-  return await stated(db, actId, await inTime(acquirer, acquirer.stateOf(order.transactionId)))
+  const desk = deskOf(db)
+  const order = await desk.orderOf(actId)
+  if (order === null || (kind === 'tell' && order.result !== null)) return { told: [], asked: [], answers: [] }
+  const { result: _, ...told } = order
+  const { transactionId } = told
+  const word =
+    kind === 'tell'
+      ? replied(actId, await inTime(acquirer, acquirer.tell(told)))
+      : stated(actId, await inTime(acquirer, acquirer.stateOf(transactionId)))
+  return await desk.write({ transactionId, word })
 }
 
 /** One step after the other, as each is written: what waits for a lease that is over is done by `sweep`. */
@@ -113,7 +165,8 @@ export async function settleWithin(
 
 /** What the acquirer says of a number without being asked: too late, or once more. */
 export async function answered(db: Db, acquirer: Acquirer, actId: number, reply: Spoken): Promise<Answered[]> {
-  const { told, answers } = await replied(db, actId, reply)
+  const [written] = await work(db, [replied(actId, reply)])
+  const { told, answers } = written!
   return [...answers, ...(await settle(db, acquirer, told))]
 }
 
@@ -124,9 +177,9 @@ export async function answered(db: Db, acquirer: Acquirer, actId: number, reply:
 export async function sweep(db: Db, acquirer: Acquirer, limit: number): Promise<Answered[]> {
   const claimed = await acts.claim(db.sql, limit)
   const answers = await Promise.all(
-    claimed.map(async ({ id, result }) => {
+    claimed.map(async ({ id, transactionId, result }) => {
       if (result !== null) return await follow(db, acquirer, { kind: 'ask', actId: id })
-      const { asked, answers } = await replied(db, id, { result: 'silent' })
+      const { asked, answers } = await deskOf(db).write({ transactionId, word: replied(id, { result: 'silent' }) })
       const further = await Promise.all(asked.map((actId) => follow(db, acquirer, { kind: 'ask', actId })))
       return [...answers, ...further.flat()]
     }),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import { batches } from '../postgres/batches.ts'
 import type { Db, Queryable } from '../postgres/connect.ts'
 import type { Acquirer, AcquirerState, Order, Spoken } from './acquirer.ts'
 import type { simulatedAcquirer as table } from './schema.ts'
@@ -14,6 +15,8 @@ const LATE = 69
 const TWICE = 70
 const LIMIT_MS = 30_000
 const LATE_MS = 35_000
+/** Orders that it hears together, at most. */
+const BATCH_MAX = 100
 const APPROVAL_CHARACTERS = 6
 const RRN_DIGITS = 8
 
@@ -66,16 +69,21 @@ function hear(memory: Memory, order: Order): { reply: Spoken; memory: Memory } {
   return { reply, memory: { ...memory, ...done, replies: { ...memory.replies, [order.number]: reply } } }
 }
 
-/** Heard for the first time of a transaction: one statement. Its memory is written behind what its asker has committed. */
-async function first(q: Queryable, order: Order): Promise<Spoken | null> {
-  const { reply, memory } = hear(blank, order)
-  const rows = await q`
+/**
+ * Heard for the first time of their transactions, no two of one: one statement. Its memory is written behind what its askers
+ * have committed. @returns null for those of which it has heard before
+ */
+async function first(q: Queryable, orders: readonly Order[]): Promise<(Spoken | null)[]> {
+  const heard = orders.map((order) => ({ ...hear(blank, order), id: order.transactionId }))
+  const rows = await q<{ transactionId: number }[]>`
     with quickly as (select set_config('synchronous_commit', 'off', true))
     insert into simulated_acquirer (transaction_id, held_minor, taken_minor, is_reversed, replies)
-    select ${order.transactionId}::bigint, ${memory.heldMinor}::bigint, ${memory.takenMinor}::bigint,
-      ${memory.isReversed}::boolean, ${q.json(memory.replies)}::jsonb
-    from quickly on conflict do nothing returning 1`
-  return rows.length > 0 ? reply : null
+    select id, (memory->>'heldMinor')::bigint, (memory->>'takenMinor')::bigint, (memory->>'isReversed')::boolean,
+      memory->'replies'
+    from quickly, jsonb_to_recordset(${q.json(heard)}) as i (id bigint, memory jsonb)
+    order by id on conflict do nothing returning transaction_id`
+  const isNew = new Set(rows.map(({ transactionId }) => transactionId))
+  return heard.map(({ id, reply }) => (isNew.has(id) ? reply : null))
 }
 
 const again = (db: Db, order: Order) =>
@@ -112,11 +120,15 @@ async function stateOf(q: Queryable, transactionId: number): Promise<AcquirerSta
  */
 export function simulatedAcquirer(db: Db, options: SimulatedOptions = {}): Acquirer {
   const { limitMs = LIMIT_MS, lateMs = LATE_MS, unasked = () => {} } = options
+  const anew = batches((orders: readonly Order[]) => first(db.sql, orders), {
+    max: BATCH_MAX,
+    keyOf: ({ transactionId }) => transactionId,
+  })
   return {
     limitMs,
     stateOf: (transactionId) => stateOf(db.sql, transactionId),
     tell: async (order) => {
-      const reply = (await first(db.sql, order)) ?? (await again(db, order))
+      const reply = (await anew(order)) ?? (await again(db, order))
       if (wish(order) === SILENT) return await new Promise<never>(() => {})
       if (wish(order) === LATE) {
         await pause(lateMs, undefined, { ref: false })
