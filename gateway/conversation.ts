@@ -47,7 +47,7 @@ export async function act(connection: SpeakingConnection, frame: Buffer, heard: 
   const outcome: Outcome =
     report.kind === 'heartbeat'
       ? { verdict: accepted }
-      : await node.limiter.run(() => receive(node, session, report, frame.toString('hex').toUpperCase(), since))
+      : await receive(node, session, report, frame.toString('hex').toUpperCase(), since)
   reply(connection, session, { frame, kind: report.kind }, outcome)
 }
 

@@ -31,6 +31,11 @@ export interface DeviceHandlers {
   handle(tx: Tx, deviceId: number, report: AnyReport, hex: string): Promise<Outcome>
   /** Without any frame for this many of its heartbeats it is gone; absent: as the limits of the node say. */
   silentHeartbeats?: number
+  /**
+   * The same of a report that is worked together with those of other devices, in a transaction that is not its own; null: it is
+   * none of those. Resolves after the commit. Absent: none is.
+   */
+  handleTogether?(deviceId: number, report: AnyReport, hex: string): Promise<Outcome> | null
   /** False for commands that nothing comes back of: that they were said is all there is to know. Absent: of all comes something. */
   isAnswered?(command: string): boolean
   /** The command of a row, in its words. Absent: the row says its kind and what belongs to it. */
@@ -81,10 +86,11 @@ const msPerSecond = 1_000
 /**
  * One report of a device, in one transaction. Resolves after the commit: only then may anything be said back.
  * The caller sees to it that a device's reports come one at a time.
+ * @param node its limiter holds back what is worked alone; absent: the caller was let through it already
  * @param since when it was heard, of a monotonic clock
  */
 export async function receive(
-  node: Pick<GatewayNode, 'db' | 'dispatcher' | 'metrics'>,
+  node: Pick<GatewayNode, 'db' | 'dispatcher' | 'metrics'> & Partial<Pick<GatewayNode, 'limiter'>>,
   device: Pick<Addressee, 'deviceId' | 'handlers' | 'heartbeatSeconds' | 'movement'>,
   report: AnyReport,
   hex: string,
@@ -93,12 +99,12 @@ export async function receive(
   const { deviceId, handlers } = device
   const worked = (outcome: string) =>
     node.metrics.worked(handlers.kind, report.kind, outcome, (performance.now() - since) / msPerSecond)
-  const outcome = await node.db
-    .transaction((tx) => handlers.handle(tx, deviceId, report, hex))
-    .catch((error) => {
-      worked('failed')
-      throw error
-    })
+  const alone = () => node.db.transaction((tx) => handlers.handle(tx, deviceId, report, hex))
+  const together = handlers.handleTogether?.(deviceId, report, hex)
+  const outcome = await (together ?? node.limiter?.run(alone) ?? alone()).catch((error) => {
+    worked('failed')
+    throw error
+  })
   const { verdict, commandId, heartbeatSeconds } = outcome
   worked(verdict.kind)
   outcome.committed?.()

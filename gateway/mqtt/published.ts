@@ -98,7 +98,7 @@ function store(connection: MqttConnection, report: AnyReport, payload: Buffer, c
   const done = inTurn(connection, async () => {
     // One before it was not stored: this one waits behind it, on the next connection.
     if (connection.stream.destroyed) throw new Error('it is gone')
-    await node.limiter.run(() => receive(node, session, report, hex, since))
+    await receive(node, session, report, hex, since)
     acknowledge(node, report.kind, callback)
   })
   done.catch((error) => failed(connection, error, callback))

@@ -127,7 +127,7 @@ async function signOn(desk: Desk, known: Known, payload: Buffer): Promise<void> 
     address: 'broker',
     heartbeatSeconds,
   }
-  const { epoch } = await node.db.transaction((tx) => open(tx, arrival))
+  const { epoch } = await node.limiter.run(() => node.db.transaction((tx) => open(tx, arrival)))
   known.epoch = epoch
   known.isOpen = true
   node.counts.logins += 1
@@ -142,8 +142,8 @@ async function work(desk: Desk, known: Known, report: Report, payload: Buffer): 
   const { node } = desk
   if (report.kind === 'heartbeat') return say(desk, known, report.kind, payload, accepted)
   const hex = payload.toString('hex').toUpperCase()
-  const { db, metrics } = node
-  const outcome: Outcome = await receive({ db, metrics, dispatcher: desk.bell() }, known, report, hex)
+  const { db, metrics, limiter } = node
+  const outcome: Outcome = await receive({ db, metrics, limiter, dispatcher: desk.bell() }, known, report, hex)
   if (outcome.later) {
     const kept = known.codec.keep!(payload)
     outcome.later((verdict) => say(desk, known, report.kind, kept, verdict))
@@ -151,7 +151,8 @@ async function work(desk: Desk, known: Known, report: Report, payload: Buffer): 
   if (outcome.ends === undefined) return
   known.isOpen = false
   const { deviceId, epoch, handlers } = known
-  await node.db.transaction((tx) => handlers.close(tx, { deviceId, node: desk.name, epoch, reason: outcome.ends! }))
+  const departure = { deviceId, node: desk.name, epoch, reason: outcome.ends }
+  await node.limiter.run(() => node.db.transaction((tx) => handlers.close(tx, departure)))
 }
 
 /** Nobody can read or believe it: answered where there is an answer. */
@@ -197,7 +198,9 @@ function turnsOf(desk: Desk, find: (terminalCode: string) => Promise<Known | nul
 
   async function turn(terminalCode: string, { payload, acknowledge }: Incoming) {
     try {
-      await node.limiter.run(async () => act(desk, await find(terminalCode), terminalCode, payload))
+      // What comes of it stands at the limiter for itself: who is let through must not wait there again.
+      const found = await node.limiter.run(() => find(terminalCode))
+      await act(desk, found, terminalCode, payload)
     } catch (error) {
       payload.fill(0)
       node.counts.failures += 1

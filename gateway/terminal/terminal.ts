@@ -41,6 +41,19 @@ async function handle(tx: Tx, terminalId: number, report: Report, hex: string, t
   }
 }
 
+/** Money is heard together with that of other terminals, but for what a hold may begin beside it in its own transaction. */
+function handleTogether(terminalId: number, report: Report, hex: string, till: Till): Promise<Outcome> | null {
+  switch (report.kind) {
+    case 'purchase':
+    case 'advice':
+    case 'reversal':
+    case 'totals':
+      return till.handleTogether(terminalId, report, hex)
+    default:
+      return null
+  }
+}
+
 /** What a terminal says and does not say, over any transport. */
 export const terminal = (way: SignOn, till: Till): TcpHandlers => ({
   kind: 'terminal',
@@ -48,6 +61,7 @@ export const terminal = (way: SignOn, till: Till): TcpHandlers => ({
   newFramer,
   identify: (connection, frame) => signOn(connection, frame, way),
   handle: (tx, terminalId, report: Report, hex) => handle(tx, terminalId, report, hex, till),
+  handleTogether: (terminalId, report: Report, hex) => handleTogether(terminalId, report, hex, till),
   commandOf,
   claimed: sessions.claimed,
   unspeakable: sessions.unspeakable,

@@ -1,12 +1,14 @@
 import { hear } from '../../db/kiosk/hear.ts'
 import { madeTrueBy } from '../../db/messages/events.ts'
 import type { Acquirer } from '../../db/paygo/acquirer.ts'
-import { type Answered, answersOf } from '../../db/paygo/answers.ts'
+import { type Answered, answersOf, rungFor } from '../../db/paygo/answers.ts'
+import { type Heard, hearAll, type Said } from '../../db/paygo/hear.ts'
 import { settle } from '../../db/paygo/settle.ts'
 import { startSweeper } from '../../db/paygo/sweeper.ts'
 import type { TerminalMessage } from '../../db/paygo/terminal-messages.ts'
 import type { Log } from '../../db/platform/log.ts'
 import { every, within } from '../../db/platform/patience.ts'
+import { batches } from '../../db/postgres/batches.ts'
 import { TERMINAL_ANSWER_CHANNEL } from '../../db/postgres/channels.ts'
 import type { Db, Tx } from '../../db/postgres/connect.ts'
 import type { ResponseCode, Verdict } from '../../protocol/terminal.ts'
@@ -17,6 +19,8 @@ import { type WaitingAnswers, waitingAnswers } from './waiting.ts'
 const bellMs = 5
 /** A bell that was lost costs so much. */
 const lookMs = 1_000
+/** Messages of different terminals that are heard together, at most. */
+const togetherMax = 100
 /** How long acts under way may take when we stop: whoever comes after us goes on with the others. */
 const goodbyeMs = 2_000
 
@@ -24,6 +28,8 @@ const goodbyeMs = 2_000
 export interface Till {
   /** What a terminal says of money, in the transaction of its message. */
   handle(tx: Tx, terminalId: number, message: TerminalMessage, hex: string): Promise<Outcome>
+  /** The same, with what other terminals say at the same time, in a transaction of them all. Resolves after its commit. */
+  handleTogether(terminalId: number, message: TerminalMessage, hex: string): Promise<Outcome>
   close(): Promise<void>
 }
 
@@ -75,10 +81,11 @@ async function watch({ db }: TillParts, waiting: WaitingAnswers, { begin }: Back
     look(ids)
   }
   const ring = (payload: string) => {
-    const [terminalId = 0, messageId = 0] = payload.split(':').map(Number)
-    if (!waiting.has(terminalId, messageId)) return
-    rung.add(messageId)
-    bell ??= setTimeout(flush, bellMs)
+    for (const { terminalId, messageId } of rungFor(payload)) {
+      if (!waiting.has(terminalId, messageId)) continue
+      rung.add(messageId)
+      bell ??= setTimeout(flush, bellMs)
+    }
   }
   const unlisten = await db.listen(TERMINAL_ANSWER_CHANNEL, ring, () => look(waiting.olderThan(0)))
   const stopLooking = every(lookMs, async () => look(waiting.olderThan(lookMs)))
@@ -101,27 +108,33 @@ export async function openTill(parts: TillParts): Promise<Till> {
   const { look, close } = await watch(parts, waiting, work)
   const failed = (error: unknown) => log('settlement.failed', { error })
   const sweeper = startSweeper({ db, acquirer, failed, answered: waiting.give })
+  const together = batches((said: readonly Said[]) => db.transaction((tx) => hearAll(tx, said)), {
+    max: togetherMax,
+    keyOf: ({ terminalId }) => terminalId,
+  })
+  const outcomeOf = (terminalId: number, { messageId, answer, told, answers }: Heard): Outcome => {
+    const committed = () => {
+      waiting.give(answers)
+      if (told.length > 0) work.begin('settlement', () => settle(db, acquirer, told))
+    }
+    if (answer) return { verdict: verdictOf(answer), committed }
+    return {
+      verdict: { kind: 'later' },
+      committed,
+      later(say) {
+        waiting.wait(terminalId, messageId, (answer) => say(verdictOf(answer)))
+        // Somebody else settles it, and may have just before we listened.
+        if (told.length === 0) look([messageId])
+      },
+    }
+  }
   return {
     async handle(tx, terminalId, message, hex) {
-      const [{ messageId, answer, told, answers }] = await Promise.all([
-        hear(tx, terminalId, message),
-        madeTrueBy(tx, hex),
-      ])
-      const committed = () => {
-        waiting.give(answers)
-        if (told.length > 0) work.begin('settlement', () => settle(db, acquirer, told))
-      }
-      if (answer) return { verdict: verdictOf(answer), committed }
-      return {
-        verdict: { kind: 'later' },
-        committed,
-        later(say) {
-          waiting.wait(terminalId, messageId, (answer) => say(verdictOf(answer)))
-          // Somebody else settles it, and may have just before we listened.
-          if (told.length === 0) look([messageId])
-        },
-      }
+      const [heard] = await Promise.all([hear(tx, terminalId, message), madeTrueBy(tx, hex)])
+      return outcomeOf(terminalId, heard)
     },
+    handleTogether: async (terminalId, message, frame) =>
+      outcomeOf(terminalId, await together({ terminalId, message, frame })),
     async close() {
       await close()
       await Promise.all([sweeper.close(), within(goodbyeMs, work.settled())])
