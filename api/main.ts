@@ -26,6 +26,7 @@ import { api } from './surfaces.ts'
 import { startInbox } from './tasks/inbox.ts'
 import { startKiosk } from './tasks/kiosk.ts'
 import { startMail } from './tasks/mail.ts'
+import { startPayments } from './tasks/payments.ts'
 
 const connectionsMax = 20_000
 /** In milliseconds and bytes. */
@@ -54,10 +55,11 @@ function providersAt({ config, db, log }: ApiOptions) {
 }
 
 /** The work that is done unasked. */
-async function startTasks({ config, db, log, metrics, acquirer, providers }: AppContext) {
+async function startTasks({ config, db, log, metrics, acquirer, providers, desk }: AppContext) {
   return [
     await startMail({ db, log, smtp: config.smtp }),
     await startInbox({ db, log, providers }),
+    await startPayments(desk),
     startSweeper({ db, acquirer, failed: (error) => log('settlement.failed', { error }) }),
     await startKiosk({ db, log, acquirer }),
     startSchedule({ db, log, rules: config.loyalty.rules }, [

@@ -81,6 +81,7 @@ const wrong: Record<keyof typeof everything.shape, string | Environment | null> 
   PROVIDER_CALLS_MAX: '0',
   PAYMENTS_POLL_SECONDS: '0',
   WEBHOOK_BASE_URL: 'https://',
+  PAYMENTS_RETURN_URL: 'https://',
   YOOKASSA_SHOP_ID: 'shop',
   YOOKASSA_SECRET_KEY: { YOOKASSA_SHOP_ID: '1' },
   YOOKASSA_API_URL: 'api.yookassa.ru',

@@ -8,6 +8,7 @@ import { payments } from './payments.ts'
 import { plans } from './plans.ts'
 import { promoCodes } from './promo-codes.ts'
 import { referrals } from './referrals.ts'
+import { returns } from './returns.ts'
 import { subscriptions } from './subscriptions.ts'
 import { app } from './surface.ts'
 import { customers } from './users.ts'
@@ -23,7 +24,10 @@ export const getpro = (ground: AppContext): Surface => {
     // In front of all limits: a provider takes 429 for a failure.
     first: [['/', webhooks(ground)]],
     limits: [...(limit ? [limitRequests(limit.requests, limit.windowSeconds)] : []), limitBody(bodyBytesMax)],
-    open: [[base, auth(ground.config)]],
+    open: [
+      [base, auth(ground.config)],
+      [base, returns(ground.config)],
+    ],
     closed: [
       ...[me, customers, balances, plans, subscriptions, promoCodes(ground.config), referrals, payments],
       inbox(ground.providers),

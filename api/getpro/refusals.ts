@@ -1,4 +1,5 @@
 import type { GetproCode, GetproReason } from '../../db/getpro/refused.ts'
+import { snaked } from '../names.ts'
 import type { Failure, Issue, Words } from '../surface.ts'
 
 /** Every refusal on this surface: its status and its words (docs/contracts.md 2, "Коды ошибок"). */
@@ -46,6 +47,7 @@ const codesByReason: Partial<Record<GetproReason, string>> = {
   account_unknown: 'USER_NOT_FOUND',
   login_unknown: 'USER_NOT_FOUND',
   payment_unknown: 'PAYMENT_NOT_FOUND',
+  provider_refused: 'PAYMENT_REFUSED',
 }
 
 /** The words for `about.reason`, where a verb says more than its code. */
@@ -56,6 +58,14 @@ export const reasons: Record<GetproReason, string> = {
   plan_unknown: 'Тариф не найден',
   plan_without_stars: 'Тариф не продаётся за звёзды',
   provider_off: 'Провайдер не настроен',
+  provider_unreachable:
+    'Провайдер не ответил: платёж записан, его состояние выяснится само; можно повторить с тем же ключом',
+  provider_refused: 'Провайдер отказал',
+  provider_cannot: 'Через этого провайдера так нельзя',
+  payment_not_paid: 'Платёж не оплачен или уже возвращён',
+  payment_not_held: 'Платёж не удержан: подтвердить или отменить нечего',
+  payment_busy: 'Платёж уже подтверждают или отменяют',
+  refund_too_much: 'Столько вернуть нельзя',
   payment_unknown: 'Платеж не найден',
   promo_unknown: 'Промокод не найден или не действует',
   promo_used_up: 'Промокод исчерпан',
@@ -83,7 +93,8 @@ export const errorOf = (code: string, message: string, details: object = {}) => 
 
 /** Every error of the surface. */
 export const failure = ({ code, words, about, requestId }: Failure) => {
-  const { reason, ...details } = about
+  const { reason, ...rest } = about
+  const details = snaked(rest, (at) => at.toISOString())
   const known = (reason && codesByReason[reason as GetproReason]) ?? codes[code as keyof typeof codes]
   return errorOf(known, words, requestId === undefined ? details : { ...details, request_id: requestId })
 }

@@ -2,7 +2,10 @@ import { createRoute, z } from '@hono/zod-openapi'
 import * as purchases from '../../db/getpro/purchases.ts'
 import * as renewals from '../../db/getpro/renewals.ts'
 import * as verbs from '../../db/getpro/subscriptions.ts'
+import { paymentProviders } from '../../db/getpro/words.ts'
 import { keyOf } from './keys.ts'
+import { pay } from './paying.ts'
+import { Payment, payment, promoCode } from './payments.ts'
 import { admins, people, reached } from './rights.ts'
 import { Subscription, subscription } from './subscription-view.ts'
 import {
@@ -22,7 +25,6 @@ import {
 } from './surface.ts'
 
 const tags = ['2GETPRO: подписки']
-const codeCharactersMax = 40
 const monthsMax = 120
 const daysMax = 3_650
 
@@ -33,8 +35,9 @@ const buyRoute = createRoute({
   method: 'post',
   path: '/subscriptions',
   tags,
-  summary: 'Покупка с баланса',
-  description: 'Открывает подписку или продлевает её на месяцы тарифа. Без `user_id` — себе.',
+  summary: 'Покупка с баланса или платежом',
+  description:
+    'Открывает подписку или продлевает её на месяцы тарифа. Без `user_id` — себе. С `provider` начинается платёж (как `POST /payments`), и в ответе он: подписка станет длиннее, когда он оплачен.',
   middleware: [people],
   request: {
     headers: IdempotencyKey,
@@ -43,12 +46,20 @@ const buyRoute = createRoute({
         .object({
           user_id: idBody.optional(),
           plan_id: idBody,
-          promo_code: z.string().trim().min(1).max(codeCharactersMax).nullish(),
+          promo_code: promoCode.nullish(),
+          provider: z.enum(paymentProviders).optional(),
+          saves_method: z.boolean().optional(),
         })
         .openapi('GetproPurchase', { example: { user_id: 1, plan_id: 1, promo_code: null } }),
     ),
   },
-  responses: { 201: { description: 'Куплено', ...answer }, ...no(400, 401, 403, 404, 409, 422) },
+  responses: {
+    201: {
+      description: 'Куплено, или платёж начат',
+      ...json(ok(z.union([Subscription, Payment])).openapi('GetproBought')),
+    },
+    ...no(400, 401, 403, 404, 409, 422, 503),
+  },
 })
 
 const trialRoute = createRoute({
@@ -115,6 +126,12 @@ export const subscriptions = router()
 
 subscriptions.openapi(buyRoute, async (c) => {
   const body = c.req.valid('json')
+  const { provider } = body
+  if (provider !== undefined) {
+    const what = { purpose: 'subscription' as const, planId: body.plan_id, promoCode: body.promo_code ?? null }
+    const made = await pay(c, body, { ...what, user_id: body.user_id, provider, savesMethod: body.saves_method })
+    return c.json(success('Платёж начат', payment(made)), 201)
+  }
   const { id: accountId } = await reached(c, body.user_id)
   const { db, actor, config } = c.var
   const given = { accountId, planId: body.plan_id, promoCode: body.promo_code ?? null, ...keyOf(c, body) }

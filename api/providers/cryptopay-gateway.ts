@@ -34,6 +34,13 @@ export function cryptopayGateway(api: CryptopayApi, returnUrlOf: (reference: str
       if (found.kind !== 'done') return found
       return found.value ? done(thereOf(found.value)) : await create(asking)
     },
+    async cancel({ providerPaymentId }) {
+      const sum = { providerPaymentId, amount: null, currency: null }
+      const notice = noticeOf('canceled', sum, { reason: 'canceled_by_merchant' })
+      return map(await api.cancel(Number(providerPaymentId)), () =>
+        done({ providerPaymentId, confirmationUrl: null, notice }),
+      )
+    },
     async look({ providerPaymentId }) {
       const reply = await api.invoices([Number(providerPaymentId)])
       return map(reply, ([invoice]) => done(invoice ? thereOf(invoice) : null))

@@ -1,4 +1,5 @@
 import type { Asking } from '../../db/getpro/open-payments.ts'
+import type { Acting } from '../../db/getpro/payment-acts.ts'
 import type { Notice } from '../../db/getpro/settlement.ts'
 import type { Reply } from './call.ts'
 
@@ -12,6 +13,13 @@ export interface There {
   notice: Notice | null
 }
 
+/** Money that goes back, as its provider has it. */
+export interface Gone {
+  /** The provider's name for it, the same as its notice has. */
+  refundId: string
+  status: 'pending' | 'succeeded' | 'canceled'
+}
+
 /** How a payment of one provider is made, and asked for. Nothing here waits within a transaction, or rejects. */
 export interface Gateway {
   /** Play money counts. */
@@ -23,6 +31,16 @@ export interface Gateway {
   open(asking: Asking): Promise<Reply<There>>
   /** How it stands there; null: nothing is known of it there. */
   look(asking: Asking): Promise<Reply<There | null>>
+  /** Gives money back, or looks how far that is; undefined: people do it there by hand. */
+  refund?(acting: Acting): Promise<Reply<Gone>>
+  /** It gives back all or nothing. */
+  refundsWhole?: true
+  /** Takes what is held. */
+  capture?(acting: Acting): Promise<Reply<There>>
+  /** Lets go of what is held, or of what nobody has paid yet. */
+  cancel?(acting: Acting): Promise<Reply<There>>
+  /** A method of payment may be kept with it. */
+  savesMethods?: true
 }
 
 /** A notice of nothing more than its status and sum. */

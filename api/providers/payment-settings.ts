@@ -28,6 +28,9 @@ export const paymentSettings = {
   WEBHOOK_BASE_URL: address(['http', 'https'], 'https://pay.example.org')
     .optional()
     .describe('where providers and payers who come back reach this API; unset: PUBLIC_URL'),
+  PAYMENTS_RETURN_URL: address(['http', 'https'], 'https://t.me/example_bot')
+    .optional()
+    .describe('where payers who come back are sent on to, with payment_id and status; unset: a page of words'),
   YOOKASSA_SHOP_ID: z.string().regex(/^\d+$/, 'must be a number').optional().describe('YooKassa: number of the shop'),
   YOOKASSA_SECRET_KEY: secret().describe('its secret key (test_… or live_…); unset: YooKassa is switched off'),
   YOOKASSA_API_URL: api('https://api.yookassa.ru/v3').describe('where its API is'),
@@ -131,6 +134,8 @@ export interface PaymentConfig extends ProviderAccess {
   pollSeconds: number
   /** Without a slash at its end; null: none of its own. */
   webhookBaseUrl: string | null
+  /** Where payers who come back are sent on to; null: nowhere. */
+  returnUrl: string | null
 }
 
 const receiptCodes = (given: PaymentSettings): YookassaAccess['receipts'] =>
@@ -154,6 +159,7 @@ export function paymentConfig(given: PaymentSettings): PaymentConfig {
     timeoutSeconds: given.PROVIDER_TIMEOUT_SECONDS,
     pollSeconds: given.PAYMENTS_POLL_SECONDS,
     webhookBaseUrl: given.WEBHOOK_BASE_URL?.replace(/\/+$/, '') ?? null,
+    returnUrl: given.PAYMENTS_RETURN_URL ?? null,
     yookassa:
       shopId && secretKey ? { ...at(given.YOOKASSA_API_URL), shopId, secretKey, receipts: receiptCodes(given) } : null,
     cryptopay: given.CRYPTOPAY_TOKEN

@@ -22,6 +22,8 @@ export function yookassaThere(said: YookassaPayment): There {
   }
 }
 
+const buyerOf = ({ email }: Pick<Asking, 'email'>) => ({ email, phone: null })
+
 /** What is told of a payment: the same words each time, for the key stands for them. */
 const wordsOf = (asking: Asking, returnUrl: string): NewPayment => ({
   key: asking.providerKey!,
@@ -35,9 +37,52 @@ const wordsOf = (asking: Asking, returnUrl: string): NewPayment => ({
     user_id: String(asking.telegramId),
     ...(asking.months !== null && { subscription_months: String(asking.months) }),
   },
-  buyer: { email: asking.email, phone: null },
+  buyer: buyerOf(asking),
   by:
     asking.providerMethodId === null ? { returnUrl, save: asking.savesMethod } : { methodId: asking.providerMethodId },
+})
+
+/** Among all that was made since, by our reference: for when the key does not say any more. */
+async function find(api: YookassaApi, { reference, createdAt }: Asking): Promise<Reply<YookassaPayment | null>> {
+  const since = new Date(createdAt.getTime() - clockToleranceMs)
+  let cursor: string | null = null
+  for (let page = 0; page < pagesMax; page++) {
+    const reply: Awaited<ReturnType<YookassaApi['payments']>> = await api.payments({ since, cursor })
+    if (reply.kind !== 'done') return reply
+    const mine = reply.value.payments.find(({ metadata }) => metadata.reference === reference)
+    if (mine) return done(mine)
+    cursor = reply.value.cursor
+    if (cursor === null) return done(null)
+  }
+  return doubtful('more payments than are looked through')
+}
+
+/** What is done with a payment there, under a key of its own. */
+const actsAt = (api: YookassaApi): Required<Pick<Gateway, 'refund' | 'capture' | 'cancel'>> => ({
+  async refund(acting) {
+    const { providerActId, providerKey: key, providerPaymentId, refundKopecks, description, reason } = acting
+    const isKnownKey = Date.now() - acting.createdAt.getTime() < keyMs
+    if (!isKnownKey && providerActId === null) return doubtful('its key is forgotten: look for it in the cabinet')
+    const about = {
+      amountMinor: refundKopecks!,
+      description: reason ?? description ?? 'Возврат',
+      buyer: buyerOf(acting),
+    }
+    const reply =
+      providerActId === null
+        ? await api.refund({ paymentId: providerPaymentId!, key, ...about })
+        : await api.refundOf(providerActId)
+    return map(reply, ({ id: refundId, status }) => done({ refundId, status }))
+  },
+  async capture(acting) {
+    const { providerPaymentId, providerKey: key, amountKopecks: amountMinor, description } = acting
+    const about = { amountMinor, description: description ?? 'Платёж', buyer: buyerOf(acting) }
+    const reply = await api.capture({ id: providerPaymentId!, key, ...about })
+    return map(reply, (said) => done(yookassaThere(said)))
+  },
+  async cancel({ providerPaymentId, providerKey: key }) {
+    return map(await api.cancel(providerPaymentId!, key), (said) => done(yookassaThere(said)))
+  },
 })
 
 /** Payments at YooKassa. */
@@ -45,21 +90,6 @@ export function yookassaGateway(
   api: YookassaApi,
   { isTestAllowed, returnUrlOf }: { isTestAllowed: boolean; returnUrlOf(reference: string): string },
 ): Gateway {
-  /** Among all that was made since, by our reference: for when the key does not say any more. */
-  async function find({ reference, createdAt }: Asking): Promise<Reply<YookassaPayment | null>> {
-    const since = new Date(createdAt.getTime() - clockToleranceMs)
-    let cursor: string | null = null
-    for (let page = 0; page < pagesMax; page++) {
-      const reply: Awaited<ReturnType<YookassaApi['payments']>> = await api.payments({ since, cursor })
-      if (reply.kind !== 'done') return reply
-      const mine = reply.value.payments.find(({ metadata }) => metadata.reference === reference)
-      if (mine) return done(mine)
-      cursor = reply.value.cursor
-      if (cursor === null) return done(null)
-    }
-    return doubtful('more payments than are looked through')
-  }
-
   return {
     isTestAllowed,
     async open(asking) {
@@ -70,9 +100,11 @@ export function yookassaGateway(
         : { kind: 'refused', status: 404, code: 'too_old', why: 'it was not made in time' }
       if (reply.kind !== 'refused' || !isRepeat) return map(reply, (said) => done(yookassaThere(said)))
       // The words may have changed under the key (a receipt's address): what was made by it is there all the same.
-      const found = await find(asking)
+      const found = await find(api, asking)
       return map(found, (said): Reply<There> => (said ? done(yookassaThere(said)) : reply))
     },
+    savesMethods: true,
+    ...actsAt(api),
     async look(asking) {
       const reply = await api.payment(asking.providerPaymentId!)
       if (reply.kind === 'refused' && reply.status === 404) return done(null)

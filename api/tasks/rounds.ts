@@ -5,8 +5,8 @@ const POLL_MS = 5_000
 
 export interface RoundsOptions {
   db: Db
-  /** Rings when there is work. */
-  bell: string
+  /** Rings when there is work; none: it is looked for now and then. */
+  bell?: string
   /** Works off what is due, and stops early once `isClosed`. */
   round(isClosed: () => boolean): Promise<void>
   /** Hears of a round that failed; the next one comes by itself. */
@@ -35,14 +35,15 @@ export async function startRounds({ db, bell, round, failed }: RoundsOptions): P
         working = null
       })
   }
-  const unlisten = await db.listen(bell, wake, wake)
+  const unlisten = bell === undefined ? null : await db.listen(bell, wake, wake)
+  if (!unlisten) wake()
   const poll = setInterval(wake, POLL_MS)
   return {
     /** Resolves when no round is under way. */
     async close() {
       closed = true
       clearInterval(poll)
-      await unlisten()
+      await unlisten?.()
       await working
     },
   }

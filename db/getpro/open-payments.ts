@@ -52,24 +52,24 @@ const lease = (q: Queryable, ids: Fragment, leaseSeconds: number) => q<Asking[]>
 
 /** Takes payments of a provider that are due, each for one asker only. The oldest question first. */
 export async function claim(
-  tx: Tx,
+  q: Queryable,
   provider: PaymentProvider,
   { limit, leaseSeconds }: { limit: number; leaseSeconds: number },
 ): Promise<Asking[]> {
-  const due = tx`
+  const due = q`
     select p.id from subscription_payments p
-    where p.provider = ${provider} and ${isOpen(tx)} and p.due_at <= now() and ${isFree(tx)}
+    where p.provider = ${provider} and ${isOpen(q)} and p.due_at <= now() and ${isFree(q)}
       and p.created_at > now() - make_interval(days => ${OPEN_DAYS})
     order by p.due_at, p.id limit ${limit} for update skip locked`
-  return await lease(tx, due, leaseSeconds)
+  return await lease(q, due, leaseSeconds)
 }
 
 /** Takes one that somebody wants to know about now; undefined: it is not open, or somebody is asking. */
-export async function claimOne(tx: Tx, id: number, leaseSeconds: number): Promise<Asking | undefined> {
-  const one = tx`
+export async function claimOne(q: Queryable, id: number, leaseSeconds: number): Promise<Asking | undefined> {
+  const one = q`
     select p.id from subscription_payments p
-    where p.id = ${id} and ${isOpen(tx)} and ${isFree(tx)} for update skip locked`
-  const [taken] = await lease(tx, one, leaseSeconds)
+    where p.id = ${id} and ${isOpen(q)} and ${isFree(q)} for update skip locked`
+  const [taken] = await lease(q, one, leaseSeconds)
   return taken
 }
 

@@ -167,6 +167,12 @@ export async function get(q: Queryable, id: number): Promise<Payment | undefined
   return row
 }
 
+/** The payment that a payer comes back from, by our name for it there. */
+export async function byReference(q: Queryable, reference: string): Promise<number | undefined> {
+  const [row] = await q<{ id: number }[]>`select id from subscription_payments where reference = ${reference}`
+  return row?.id
+}
+
 /** What of the payments is asked for; what is not given is any. */
 export interface AskedPayments {
   accountId: number | null

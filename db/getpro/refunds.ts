@@ -67,6 +67,8 @@ export async function hear(
   const verdict = judgeRefund(payment, notice)
   if (verdict === 'later')
     return { ...unmatched(`the payment is ${payment.status}`), result: { status: 'unmatched', ...result } }
+  if (verdict === 'nothing')
+    return { state: 'ignored', result: { status: 'nothing', ...result }, why: 'all of it went back before' }
   if ('refuse' in verdict) return { state: 'failed', result: { status: 'refused', ...result }, why: verdict.refuse }
   const { kopecks, isWhole } = verdict
   const taken = kopecks === 0 ? 0 : await book(tx, payment, providerRefundId, kopecks)

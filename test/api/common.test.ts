@@ -15,6 +15,7 @@ const closed = routes.filter((route) => !isOpen(route) && !isNotice(route))
 
 test('only these routes are open', () => {
   expect(routes.filter(isOpen).map(nameOf).sort()).toEqual([
+    'GET /api/getpro/payments/return/{reference}',
     'GET /health',
     'GET /metrics',
     'GET /qrcodes/{file}',

@@ -56,6 +56,7 @@ export const config: ApiConfig = {
       timeoutSeconds: 2,
       pollSeconds: 30,
       webhookBaseUrl: null,
+      returnUrl: null,
       ...{ yookassa: null, cryptopay: null, freekassa: null, tribute: null, telegram: null, panel: null },
     },
     notices: {

@@ -87,12 +87,14 @@ export interface SaidRefund {
 export function judgeRefund(
   known: Known & { amountKopecks: number; refundedKopecks: number },
   { amount, currency }: SaidRefund,
-): { kopecks: number; isWhole: boolean } | { refuse: 'INVALID_AMOUNT' } | 'later' {
+): { kopecks: number; isWhole: boolean } | { refuse: 'INVALID_AMOUNT' } | 'later' | 'nothing' {
   if (!isPaid(known)) return 'later'
   const left = known.amountKopecks - known.refundedKopecks
   if (currency !== null && currency.toUpperCase() !== known.chargedCurrency.toUpperCase())
     return { refuse: 'INVALID_AMOUNT' }
   const isAll = amount === null || isSameAmount(amount, known.chargedAmount)
+  // By another name of the same: told by a notice and by whoever asked.
+  if (isAll && left === 0 && known.amountKopecks > 0) return 'nothing'
   const kopecks = isAll ? known.amountKopecks : known.chargedCurrency === 'RUB' ? kopecksOf(amount) : null
   if (kopecks === null || kopecks > left || (kopecks === 0 && !isAll)) return { refuse: 'INVALID_AMOUNT' }
   return { kopecks, isWhole: kopecks === left }

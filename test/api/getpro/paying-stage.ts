@@ -1,3 +1,7 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterAll } from 'vitest'
 import type { ApiConfig } from '../../../api/config.ts'
 import * as accounts from '../../../db/getpro/accounts.ts'
@@ -14,12 +18,27 @@ const firstSecret = 'secret word 1'
 const particulars = { merchantId, firstSecret, scheme: 'md5' as const, telegramId: 123_456, panelVersion: '3' as const }
 const names = ['yookassa', 'cryptopay', 'freekassa', 'tribute', 'stars'] as const
 
+/** Whoever lets everybody pay Stars, and hears nothing of what was paid. */
+async function deafBot(): Promise<string> {
+  const server = createServer(async (request, response) => {
+    const id = JSON.parse(await text(request)).pre_checkout_query?.id
+    response.end(
+      id === undefined ? '' : JSON.stringify({ method: 'answerPreCheckoutQuery', pre_checkout_query_id: id, ok: true }),
+    )
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  afterAll(() => server.close())
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+}
+
 /** Every provider that is paid at, on this machine until the file ends; none tells anybody anything by itself. */
 export async function providers(): Promise<Record<(typeof names)[number], Simulator>> {
+  const bot = { url: await deafBot(), secret: 'secret', retryMs: [], lateMs: 0, allowRemote: false }
   const open = await Promise.all(
-    names.map((name) =>
-      simulate(name, { ...particulars, needsReceipts: false, port: 0, credential: credentials[name] }, null),
-    ),
+    names.map((name) => {
+      const settings = { ...particulars, needsReceipts: false, port: 0, credential: credentials[name] }
+      return simulate(name, settings, name === 'stars' ? bot : null)
+    }),
   )
   afterAll(() => Promise.all(open.map((one) => one.close())))
   return Object.fromEntries(names.map((name, at) => [name, open[at]!])) as Record<(typeof names)[number], Simulator>
@@ -61,4 +80,12 @@ export async function subscriber(db: Db, providerMethodId: string) {
     const made = await subscriptions.change(tx, null, account.id, { ...given, by }, 'Europe/Moscow')
     return { account, subscription: made!.subscription }
   })
+}
+
+/** Somebody opens the link and pays; where their browser is sent then is not followed out of the provider's. */
+export async function payAt(confirmationUrl: string): Promise<string | null> {
+  const { origin } = new URL(confirmationUrl)
+  let next: string | null = confirmationUrl
+  while (next?.startsWith(origin)) next = (await fetch(next, { redirect: 'manual' })).headers.get('location')
+  return next
 }
