@@ -15,13 +15,15 @@ async function askAll<T>(
   all: readonly T[],
   isClosed: () => boolean,
   one: (row: T) => Promise<unknown>,
+  failed: (error: unknown) => void,
 ): Promise<number> {
   const rows = all.values()
   let asked = 0
   const work = async () => {
     for (const row of rows) {
       if (isClosed()) return
-      await one(row)
+      // One that fails is asked for again when its lease is over; the others are due all the same.
+      await one(row).catch(failed)
       asked++
     }
   }
@@ -38,10 +40,11 @@ export async function startPayments(desk: Desk): Promise<{ close(): Promise<void
   const { db, log, leaseSeconds } = desk
   const at = { limit: ROUND_ROWS, leaseSeconds }
   async function round(provider: PaymentProvider, isClosed: () => boolean) {
+    const failed = (error: unknown) => log('payments.failed', { provider, error })
     const due = await openPayments.claim(db.sql, provider, at)
-    const asked = await askAll(due, isClosed, (asking) => ask(desk, asking))
+    const asked = await askAll(due, isClosed, (asking) => ask(desk, asking), failed)
     const dueActs = await acts.claim(db.sql, provider, at)
-    const told = await askAll(dueActs, isClosed, (acting) => act(desk, acting))
+    const told = await askAll(dueActs, isClosed, (acting) => act(desk, acting), failed)
     if (asked + told > 0) log('payments.polled', { provider, payments: asked, acts: told })
   }
   const known = paymentProviders.filter((provider) => desk.gateways[provider])

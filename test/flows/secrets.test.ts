@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { createHmac, randomBytes, randomInt } from 'node:crypto'
 import { connect as dial } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import * as keys from '../../db/devices/keys.ts'
@@ -26,7 +26,7 @@ import { signed } from '../protocol/terminal-stage.ts'
 import { found, inFiles, inRows, packed, type Secret, text, token } from './secret-search.ts'
 
 // npm and a house with a database of its own: on a busy machine they take their time.
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 120_000 })
 
 const secrets: Secret[] = []
 const words = () => randomBytes(12).toString('hex')
@@ -148,6 +148,22 @@ async function person(api: string, email: string, password: string, id: number) 
   expect((await call('POST', '/users/change-password', changed, next.access_token)).status).toBe(200)
 }
 
+/** The panel and YooKassa tell something; of YooKassa it is asked about with the key of the shop, where nobody answers. */
+async function payers(api: string, panel: string) {
+  const tell = (name: string, body: string, headers: object = {}) =>
+    fetch(new URL(`/webhook/${name}`, api), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+    }).then(({ status }) => status)
+  const event = JSON.stringify({ event: 'user.modified', data: { id: randomInt(1e9) } })
+  const signed = (key: string) => ({ 'x-remnawave-signature': createHmac('sha256', key).update(event).digest('hex') })
+  expect(await tell('panel', event, signed(panel))).toBe(200)
+  expect(await tell('panel', event, signed(hush('forged secret of the panel')))).toBe(403)
+  const object = { id: 'paid', status: 'succeeded', amount: { value: '1.00', currency: 'RUB' } }
+  expect(await tell('yookassa', JSON.stringify({ event: 'payment.succeeded', object }))).toBe(200)
+}
+
 /** Telegram tells of stars with its secret, and somebody with another. */
 async function notices(api: string, right: string) {
   const tell = (secret: string) =>
@@ -179,9 +195,9 @@ async function street(db: Db, port: number, keysSecret: string, marker: string) 
 }
 
 /** A house of its own, with a database that others can look into. */
-async function house(stars: string) {
+async function house(given: Record<string, string>) {
   const dataDir = tempDataDir()
-  const started = npm(['start'], { DATA_DIR: dataDir, STARS_WEBHOOK_SECRET: stars })
+  const started = npm(['start'], { DATA_DIR: dataDir, ...given })
   const ready = (await started.said('voltbay.ready')) as Record<'api' | 'cabinets' | 'terminals' | 'broker', string>
   const since = Date.now()
   const { db, stop } = await open({ dataDir, log: () => {} })
@@ -204,7 +220,18 @@ const portOf = (url: string) => Number(new URL(url).port)
 test('what was secret stands in no row, no file and no line of the log', async () => {
   const marker = words()
   const stars = hush('secret of Telegram')
-  const { dataDir, started, ready, since, db, keysSecret } = await house(stars)
+  const panel = hush('secret of the panel', `${words()}${words()}`)
+  const key = hush('key of YooKassa', `test_${words()}`)
+  hush('what YooKassa is told by', Buffer.from(`100500:${key}`).toString('base64'))
+  const { dataDir, started, ready, since, db, keysSecret } = await house({
+    ...{
+      STARS_WEBHOOK_SECRET: stars,
+      PANEL_WEBHOOK_SECRET: panel,
+      YOOKASSA_SHOP_ID: '100500',
+      YOOKASSA_SECRET_KEY: key,
+    },
+    ...{ YOOKASSA_API_URL: 'http://127.0.0.1:1', YOOKASSA_IP_CHECK: 'off' },
+  })
   const terminal = await terminalAt(dataDir)
   const [email, password] = ['secrets@example.com', hush('password')]
   const account = { name: marker, email, password, role: ['paygo:user'] }
@@ -214,9 +241,11 @@ test('what was secret stands in no row, no file and no line of the log', async (
   await tillOverMqtt(ready.broker, terminal)
   await person(ready.api, email, password, id)
   await notices(ready.api, stars)
+  await payers(ready.api, panel)
   await db.sql`checkpoint`
 
   const log = () => Buffer.from(started.lines.join('\n'))
+  await expect.poll(() => log().toString(), { timeout: 20_000 }).toContain('YooKassa could not be asked')
   const planted = [text('marker', marker)]
   const where = { since, own: ['jwt_secret.txt', 'keys_secret.txt'] }
   await expect.poll(() => found('log', log(), planted)).toEqual(['log: marker'])
