@@ -1,5 +1,5 @@
 import type { Tx } from '../postgres/connect.ts'
-import { assertPostable, lock, type NewPosting, post } from './ledger.ts'
+import { assertPostable, lock, type NewPosting, type Posted, post } from './ledger.ts'
 import { hashOf, INSTANT_FORMAT } from './ledger-hash.ts'
 import { type AccountName, look, MINOR_MAX } from './ledger-write.ts'
 
@@ -61,15 +61,18 @@ function moved(postings: readonly NewPosting[], heads: readonly Head[], accounts
   for (const account of accounts) books.get(account.bookId)!.accounts.set(account.name, { ...account })
   const entries: { posting: number; account: number; amount: number }[] = []
   const rows = []
+  const posted: Posted[] = []
   for (const [n, { owner, unit, key, kind, createdBy, about = {}, ...posting }] of postings.entries()) {
     const { bookId, postingId, at, aboutText, isSaid } = heads[n]!
     const book = books.get(bookId)!
     if (isSaid) return null
+    const left: Posted['balances'] = {}
     for (const [name, amount] of Object.entries(posting.entries)) {
       const account = book.accounts.get(name)!
       account.balance += amount
       if (account.balance < (account.floor ?? -MINOR_MAX) || account.balance > MINOR_MAX) return null
       entries.push({ posting: postingId, account: account.id, amount })
+      left[name] = account.balance
     }
     const seq = book.seq + 1
     const hash = hashOf(book.hash, {
@@ -88,13 +91,15 @@ function moved(postings: readonly NewPosting[], heads: readonly Head[], accounts
         .sort(([one], [other]) => (one < other ? -1 : 1)),
     })
     Object.assign(book, { seq, hash })
+    posted.push({ id: postingId, repeated: false, balances: left })
     rows.push({ id: postingId, book: bookId, seq, key, kind, by: createdBy, about, at, hash: hash.toString('hex') })
   }
   const ends = [...books].map(([id, { seq, hash }]) => ({ id, seq, hash: hash.toString('hex') }))
   const balances = [...books.values()].flatMap((book) =>
     [...book.accounts.values()].map(({ id, balance }) => ({ id, balance })),
   )
-  return { rows, entries, ends, balances: balances.filter(({ id }) => entries.some(({ account }) => account === id)) }
+  const touched = new Set(entries.map(({ account }) => account))
+  return { posted, rows, entries, ends, balances: balances.filter(({ id }) => touched.has(id)) }
 }
 
 async function write(tx: Tx, { rows, entries, balances, ends }: NonNullable<ReturnType<typeof moved>>): Promise<void> {
@@ -117,10 +122,11 @@ async function write(tx: Tx, { rows, entries, balances, ends }: NonNullable<Retu
 /**
  * Writes many postings as `post` writes each, whosever books they are in: four statements for all of them. Locks the books in
  * the one order. Those of one book follow each other as they are given. Nothing is written when it throws.
+ * @returns what `post` returns of each
  * @throws Refused as `post` does
  */
-export async function postAll(tx: Tx, postings: readonly NewPosting[]): Promise<void> {
-  if (postings.length === 0) return
+export async function postAll(tx: Tx, postings: readonly NewPosting[]): Promise<Posted[]> {
+  if (postings.length === 0) return []
   for (const posting of postings) {
     assertPostable(posting)
     look(posting)
@@ -129,7 +135,12 @@ export async function postAll(tx: Tx, postings: readonly NewPosting[]): Promise<
   // A book that was opened just now could not be seen yet.
   const [heads, accounts] = first[0].length === postings.length ? first : await stand(tx, postings)
   const next = moved(postings, heads, accounts)
-  if (next) return await write(tx, next)
+  if (next) {
+    await write(tx, next)
+    return next.posted
+  }
   // Said before, or not enough: what that means is known where one is written.
-  for (const posting of postings) await post(tx, posting)
+  const posted = []
+  for (const posting of postings) posted.push(await post(tx, posting))
+  return posted
 }

@@ -77,18 +77,22 @@ async function head(tx: Tx, { owner, unit }: BookName, about: object): Promise<H
     from ledger_books where owner_kind = ${owner.kind} and owner_id = ${owner.id} and unit = ${unit} for no key update`
   const [there] = await lock()
   if (there) return there
-  await open(tx, { owner, unit })
+  await open(tx, [{ owner, unit }])
   return (await lock())[0]!
 }
 
-/** Opens a book with all its accounts; one that is open stays as it is. */
-export async function open(tx: Tx, { owner, unit }: BookName): Promise<void> {
+/** Opens books with all their accounts, in the order of their names; those that are open stay as they are. */
+export async function open(tx: Tx, books: readonly BookName[]): Promise<void> {
+  const said = books.map(({ owner: { kind, id }, unit }) => ({ kind, id, unit, floors: floorsOf(kind) }))
   await tx`
-    with book as (
-      insert into ledger_books (owner_kind, owner_id, unit) values (${owner.kind}, ${owner.id}, ${unit})
-      on conflict do nothing returning id)
+    with said as (
+      select * from jsonb_to_recordset(${tx.json(said)}) as i (kind text, id bigint, unit text, floors jsonb)),
+    book as (
+      insert into ledger_books (owner_kind, owner_id, unit) select kind, id, unit from said order by kind, id, unit
+      on conflict do nothing returning id, owner_kind)
     insert into ledger_accounts (book_id, name, floor)
-    select book.id, a.key, a.value::bigint from book, jsonb_each_text(${tx.json(floorsOf(owner.kind))}) a`
+    select book.id, a.key, a.value::bigint
+    from book join (select distinct kind, floors from said) f on f.kind = book.owner_kind, jsonb_each_text(f.floors) a`
 }
 
 /** @throws Refused `invalid` an amount or key that cannot be kept. Entries that do not balance are a bug. */
