@@ -23,6 +23,7 @@ import { providersOf } from './providers/webhook-events.ts'
 import { startSchedule } from './schedule.ts'
 import { sockets as socketsOf } from './sockets.ts'
 import { api } from './surfaces.ts'
+import { biller } from './tasks/billing.ts'
 import { startInbox } from './tasks/inbox.ts'
 import { startKiosk } from './tasks/kiosk.ts'
 import { startMail } from './tasks/mail.ts'
@@ -64,6 +65,7 @@ async function startTasks({ config, db, log, metrics, acquirer, providers, desk 
     await startKiosk({ db, log, acquirer }),
     startSchedule({ db, log, rules: config.loyalty.rules }, [
       prover({ db, log, metrics, hour: config.ledgerVerifyHour }),
+      biller({ db, log, zone: config.timeZone }),
     ]),
   ]
 }

@@ -22,7 +22,12 @@ export async function record(tx: Tx, actor: Actor | null, surface: string, chang
 }
 
 /** The same for many changes at once. One statement, however many. */
-export async function recordAll(tx: Tx, actor: Actor, surface: string, changes: readonly Change[]): Promise<void> {
+export async function recordAll(
+  tx: Tx,
+  actor: Actor | null,
+  surface: string,
+  changes: readonly Change[],
+): Promise<void> {
   const given = changes.map(({ action, entityType, entityId, oldValues, newValues, description }) => ({
     action,
     entity_type: entityType,
@@ -33,7 +38,7 @@ export async function recordAll(tx: Tx, actor: Actor, surface: string, changes: 
   }))
   await tx`
     insert into audit_log (user_id, surface, action, entity_type, entity_id, old_values, new_values, description)
-    select ${actor.userId}, ${surface}, action, entity_type, entity_id, old_values, new_values, description
+    select ${actor?.userId ?? null}::bigint, ${surface}, action, entity_type, entity_id, old_values, new_values, description
     from jsonb_to_recordset(${tx.json(given)})
       as c (action text, entity_type text, entity_id bigint, old_values jsonb, new_values jsonb, description text)`
 }
