@@ -7,8 +7,9 @@ import { settle } from '../../../db/paygo/settle.ts'
 import { simulatedAcquirer } from '../../../db/paygo/simulated-acquirer.ts'
 import type { TerminalMessage } from '../../../db/paygo/terminal-messages.ts'
 import type { Db } from '../../../db/postgres/connect.ts'
+import { returned } from '../../../db/powerbank/cabinet-reports.ts'
 import { hold, money, terminal } from '../paygo/till.ts'
-import { act, actor, bank, cabinet, next, send, type TestBank, unit } from '../world.ts'
+import { act, actor, bank, cabinet, says as cabinetSays, next, seen, send, type TestBank, unit } from '../world.ts'
 
 /** Kopecks. */
 export const DEPOSIT = 200_000
@@ -55,11 +56,16 @@ export async function says(db: Db, till: number, message: TerminalMessage) {
   return heard
 }
 
-/** Whoever works rentals takes every step that there is. @returns how many */
-export async function work(db: Db): Promise<number> {
+/** Whoever works rentals takes every step that there is; `taken` hears of each. @returns how many */
+export async function work(db: Db, taken = () => {}): Promise<number> {
   let steps = 0
   for (let ids = await rentals.claim(db.sql, 10); ids.length > 0; ids = await rentals.claim(db.sql, 10)) {
-    for (const id of ids) await settle(db, simulatedAcquirer(db), await rentals.goOn(db, id))
+    for (const id of ids) {
+      const told = await rentals.goOn(db, id)
+      taken()
+      await settle(db, simulatedAcquirer(db), told)
+      taken()
+    }
     steps += ids.length
     if (steps > 50) throw new Error('it is never done')
   }
@@ -105,3 +111,28 @@ export async function begun(db: Db, { till }: { till: number }, stan = '000001',
 export const ago = (db: Db, orderId: number, minutes: number) => db.sql`
   update orders set created_at = created_at - make_interval(mins => ${minutes}),
     borrowed_at = borrowed_at - make_interval(mins => ${minutes}) where id = ${orderId}`
+
+const SLOTS = 8
+
+/** The cabinet lets out what it is asked for. */
+export async function letsOut(db: Db, station: number): Promise<void> {
+  const asked = await db.sql<{ commandId: number; slot: number; bankId: string }[]>`
+    select o.command_id, o.slot_number as slot, p.device_id as bank_id
+    from orders o join powerbanks p on p.id = o.powerbank_id join device_commands c on c.id = o.command_id
+    where o.station_id = ${station} and o.status = 'pending' and c.status in ('queued', 'sent') order by o.id`
+  for (const { commandId, slot, bankId } of asked) {
+    await send(db, commandId).catch(() => {})
+    await cabinetSays(db, station, slot, bankId)
+  }
+}
+
+/** What was rented there is back after an hour and a half, in the next slot. */
+export async function bringsBack(db: Db, station: number): Promise<void> {
+  const lent = await db.sql<{ id: number; slot: number; bankId: string }[]>`
+    select o.id, o.slot_number as slot, p.device_id as bank_id from orders o join powerbanks p on p.id = o.powerbank_id
+    where o.station_id = ${station} and o.status = 'borrow' order by o.id`
+  for (const { id, slot, bankId } of lent) {
+    await ago(db, id, 90)
+    await act(db, (tx) => returned(tx, station, seen((slot % SLOTS) + 1, { bankId })))
+  }
+}
