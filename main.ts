@@ -25,7 +25,7 @@ const shape = z.object({ ...databaseSettings, ...apiSettings.shape, ...gatewaySe
 
 /** For `npm run demo -- --help`. */
 const demoUsage = `npm run demo: npm start, and beside it an organisation, its people, fifteen simulated cabinets (three of them over MQTT), and
-customers who borrow through the API and bring back, terminals that sell, and subscribers who pay, renew and cancel at
+customers who borrow through the API or pay at a kiosk, and bring back, terminals that sell, and subscribers who pay, renew and cancel at
 simulated providers (those that the settings do not name). It is made once in a database and found again; the password of everybody
 is ${DEMO_PASSWORD}. The line voltbay.ready names the accounts.
 

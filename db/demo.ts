@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type DemoSubscriber, demoSubscribers, openSubscriptions, type Subscribers } from './demo-subscribers.ts'
-import { type DemoTerminal, demoTerminals, registerTerminals } from './demo-terminals.ts'
+import { type DemoTerminal, demoTerminals, registerKiosk, registerTerminals } from './demo-terminals.ts'
 import * as keys from './devices/keys.ts'
 import type { PaymentProvider } from './getpro/words.ts'
 import * as identity from './identity/identity.ts'
@@ -171,6 +171,7 @@ export async function demo(db: Db, keysSecret: string): Promise<Demo> {
     await accounts(tx, id)
     await stations(tx, id, keysSecret)
     await registerTerminals(tx, keysSecret)
+    await registerKiosk(tx, id)
     await openSubscriptions(tx, await subscribers(tx))
     return id
   })

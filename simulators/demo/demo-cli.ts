@@ -15,7 +15,7 @@ export const demoManual = `Settings are one line of JSON on standard input, beca
 A station of dialect "mqtt" has an IMEI for a boxId and asks at "bootstrapPort" for its broker.
 An "api":{"url":"http://localhost:8000","customers":["+79…"],"password":"…"} beside it has people borrow there, from
 the stations whose "id" is given. A "tills":{"port":9067,"terminals":[{"terminalCode":"…","key":"…"}]} has payment
-terminals sell, now and then refuse, take back and settle. A "shops":[{"name":"yookassa","port":…,"credential":"…","secret":"…"}]
+terminals sell, now and then refuse, take back and settle; one with a "depositMinor" takes deposits for what its cabinet lets out. A "shops":[{"name":"yookassa","port":…,"credential":"…","secret":"…"}]
 plays payment providers, and "subscribers":[{"email":"…","provider":"yookassa"}] pay there, renew and cancel. "banks" are so many generated ones, or a list of ids; "heartbeatSeconds" and "returnSeconds":[20,90] may be set too.
 It runs until standard input ends or it is told to stop. What happens to the metal is a line of JSON each.
 `

@@ -21,7 +21,8 @@ const minorUnits = 100
 export interface DemoTerminals {
   host: string
   port: number
-  terminals: readonly { terminalCode: string; key: string }[]
+  /** `depositMinor`: it stands beside a cabinet, and takes deposits for what that lets out. */
+  terminals: readonly { terminalCode: string; key: string; depositMinor?: number }[]
   pauseSeconds?: Range
   allowRemote?: boolean
 }
@@ -35,22 +36,30 @@ function amountOf(customer: number): number {
 }
 
 /** One customer. @throws RangeError the terminal is busy, or has no line */
-function serve(one: Terminal, customer: number) {
+function serve(one: Terminal, customer: number, depositMinor: number | undefined) {
   if (one.waiting > 0 || !one.online) return
+  const shown = card(oneOf(cardNames), oneOf(entries))
+  // What is due of it the host takes by itself.
+  if (depositMinor !== undefined) return void one.authorise({ amountMinor: depositMinor, card: shown })
   if (customer % settledEvery === 0) {
     // Somebody has looked: what was counted before this simulator began is the host's to say.
     if (one.till.hosts) one.adopt()
     return one.total()
   }
   if (customer % reversedEvery === 0 && one.till.sales.at(-1)?.state === 'approved') return void one.reverse()
-  one.buy({ amountMinor: amountOf(customer), card: card(oneOf(cardNames), oneOf(entries)) })
+  one.buy({ amountMinor: amountOf(customer), card: shown })
 }
 
-async function live(one: Terminal, pauseSeconds: Range, signal: AbortSignal): Promise<void> {
+async function live(
+  one: Terminal,
+  { pauseSeconds = pauseSecondsStandard }: DemoTerminals,
+  depositMinor: number | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   for (let customer = 1; ; customer++) {
     await after(between(pauseSeconds) * 1000, undefined, { signal })
     try {
-      serve(one, customer)
+      serve(one, customer, depositMinor)
     } catch (error) {
       // In maintenance, say: customers come again later.
       if (!(error instanceof RangeError)) throw error
@@ -63,15 +72,15 @@ async function live(one: Terminal, pauseSeconds: Range, signal: AbortSignal): Pr
  * @throws RangeError a host that may not be dialled, or a key that is none
  */
 export function demoTerminals(settings: DemoTerminals): { terminals: readonly Terminal[]; close(): Promise<void> } {
-  const { host, port, pauseSeconds = pauseSecondsStandard, allowRemote = false } = settings
+  const { host, port, allowRemote = false } = settings
   const end = new AbortController()
-  const terminals = settings.terminals.map((one) =>
-    terminal(dialer(allowRemote), { ...one, host: { host, port }, merchant: 'VOLTBAY DEMO' }),
-  )
-  for (const one of terminals)
-    live(one, pauseSeconds, end.signal).catch((error: unknown) => {
+  const terminals = settings.terminals.map(({ depositMinor, ...one }) => {
+    const made = terminal(dialer(allowRemote), { ...one, host: { host, port }, merchant: 'VOLTBAY DEMO' })
+    live(made, settings, depositMinor, end.signal).catch((error: unknown) => {
       if (!end.signal.aborted) throw error
     })
+    return made
+  })
   return {
     terminals,
     async close() {

@@ -69,3 +69,14 @@ test('the demo has people of every surface that sells, and customers of 2GETPRO 
   expect(plans).toMatchObject([{ name: 'Месяц' }, { name: 'Квартал' }])
   expect(plans.every(({ sellsForStars }) => sellsForStars)).toBe(true)
 })
+
+test('one terminal of the demo stands beside a cabinet, once, and stays away when people take it away', async () => {
+  const { terminals } = await demo(db, keysSecret)
+  expect(terminals.map(({ depositMinor }) => depositMinor)).toEqual([undefined, undefined, 200_000])
+  const kiosks = () => db.sql`
+    select t.terminal_code, s.box_id from kiosks k join terminals t on t.id = k.terminal_id join stations s on s.id = k.station_id`
+  expect(await kiosks()).toEqual([{ terminalCode: 'DEMOT003', boxId: 'DEMO000000000001' }])
+  await db.sql`delete from kiosks`
+  await demo(db, keysSecret)
+  expect(await kiosks()).toEqual([])
+})

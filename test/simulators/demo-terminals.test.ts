@@ -23,6 +23,18 @@ test('a terminal of the demo sells, is declined now and then, takes back and set
   expect(far.heard).toHaveLength(heard)
 })
 
+test('a terminal of the demo that stands beside a cabinet takes deposits, and nothing else', async () => {
+  const far = await tcpHost()
+  const terminals = [{ terminalCode, key, depositMinor: 200_000 }]
+  const shops = demoTerminals({ host: '127.0.0.1', port: far.port, terminals, pauseSeconds: [0.005, 0.01] })
+  const { journal, till } = shops.terminals[0]!
+  await journal.next(() => till.sales.filter(({ state }) => state === 'held').length === 3, { since: 0 })
+  await shops.close()
+  expect(new Set(till.sales.map(({ kind, amountMinor }) => `${kind} ${amountMinor}`))).toEqual(
+    new Set(['authorisation 200000']),
+  )
+})
+
 test('terminals of the demo dial nobody else', () => {
   const terminals = [{ terminalCode, key: 'short' }]
   expect(() => demoTerminals({ host: '127.0.0.1', port: 1, terminals })).toThrow('64 hex digits')
