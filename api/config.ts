@@ -85,6 +85,9 @@ export const apiSettings = z.object({
     .default(false)
     .describe('serve /metrics on API_PORT as well, for a process that has no METRICS_PORT; keep it from the outside'),
   LEDGER_VERIFY_HOUR: whole(0, 23).default(3).describe('from which hour (UTC) on the ledger is proved, once a day'),
+  STATION_SILENT_MINUTES: whole(0, 43_200)
+    .default(60)
+    .describe('a station that is silent for longer opens a ticket in the CRM by itself; 0: none does'),
   SMTP_URL: address(['smtp', 'smtps'], 'smtp://user:password@host:587 or smtps://…:465')
     .optional()
     .describe('mail server for letters to users; unset: letters stay in the outbox table, and none goes out'),
@@ -178,6 +181,8 @@ export interface ApiConfig {
   hasMetrics: boolean
   /** Of the day, in UTC, from which on the ledger is proved. */
   ledgerVerifyHour: number
+  /** When a silent station opens a ticket; 0: never. */
+  silentMinutes: number
   /** Null: letters are kept in the outbox and none goes out. */
   smtp: Smtp | null
 }
@@ -236,6 +241,7 @@ export function apiConfig(
     phoneFailureMinutes: settings.PHONE_FAILURE_MINUTES,
     hasMetrics: settings.METRICS_ON_API,
     ledgerVerifyHour: settings.LEDGER_VERIFY_HOUR,
+    silentMinutes: settings.STATION_SILENT_MINUTES,
     smtp: smtpUrl && smtpFrom ? { url: smtpUrl, from: smtpFrom } : null,
   }
 }

@@ -28,6 +28,7 @@ import { startInbox } from './tasks/inbox.ts'
 import { startKiosk } from './tasks/kiosk.ts'
 import { startMail } from './tasks/mail.ts'
 import { startPayments } from './tasks/payments.ts'
+import { silentStations } from './tasks/silent-stations.ts'
 
 const connectionsMax = 20_000
 /** In milliseconds and bytes. */
@@ -66,6 +67,7 @@ async function startTasks({ config, db, log, metrics, acquirer, providers, desk 
     startSchedule({ db, log, rules: config.loyalty.rules }, [
       prover({ db, log, metrics, hour: config.ledgerVerifyHour }),
       biller({ db, log, zone: config.timeZone }),
+      silentStations({ db, log, minutes: config.silentMinutes }),
     ]),
   ]
 }

@@ -66,6 +66,7 @@ const wrong: Record<keyof typeof everything.shape, string | Environment | null> 
   PHONE_FAILURE_MINUTES: '0',
   METRICS_ON_API: 'maybe',
   LEDGER_VERIFY_HOUR: '24',
+  STATION_SILENT_MINUTES: '-1',
   SMTP_URL: 'smtp:me:hush',
   SMTP_FROM: 'nobody',
   ONEC_WEBHOOK_TOKEN: 'hush',

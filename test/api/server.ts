@@ -74,6 +74,7 @@ export const config: ApiConfig = {
   phoneFailureMinutes: 5,
   hasMetrics: true,
   ledgerVerifyHour: 3,
+  silentMinutes: 0,
   smtp: null,
 }
 
