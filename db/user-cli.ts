@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
@@ -14,23 +15,22 @@ const usage = `npm run -s user -- link --id NUMBER --external-id 1C-PATIENT-001
 
 Says which patient of 1C a user is, so that visits count.
 
-npm run -s user -- create --name NAME [--phone +79001234567] [--email A@B] [--username NAME]
-    --password PASSWORD|- [--role SURFACE:ROLE[:UNIT]]…
+npm run -s user -- create [--name NAME] [--phone +79001234567] [--email A@B] [--username NAME]
+    [--password PASSWORD|-] [--role SURFACE:ROLE[:UNIT]]…
 
-Makes an active account and prints it as JSON. At least one of phone, email and username. "--password -" reads the
-password from standard input, where no list of processes shows it; it has at least 8 characters. UNIT is an organisation unit's number.
+Makes an active account and prints it as JSON. At least one of phone, email and username, which is the name where no other is
+given. "--password -" reads the password from standard input, where no list of processes shows it; it has at least 8
+characters. Without it one is made up, and printed this once. UNIT is an organisation unit's number.
 
   loyalty:    patient doctor cashier admin
   powerbank:  user subgroup_admin group_admin service_admin
   paygo:      user admin terminal_operator finance_manager
   getpro:     user admin
-
-Roles of surfaces that this server does not serve yet are kept and open nothing:
-
   telecom:    admin supervisor operator employee
 `
 
 const passwordCharsMin = 8
+const madeUpBytes = 15
 const checkViolation = '23514'
 const foreignKeyViolation = '23503'
 
@@ -55,6 +55,8 @@ export interface Made {
   username: string | null
   /** As they were given: `powerbank:service_admin`. */
   roles: string[]
+  /** Where none was given: it was made up, and is told nowhere else. */
+  password?: string
 }
 
 const account = z.object({
@@ -83,7 +85,8 @@ function grant(role: string): identity.Grant {
  * @throws Refused `duplicate`
  */
 export async function create(db: Db, args: Record<string, unknown>): Promise<Made> {
-  const parsed = account.safeParse(args)
+  const madeUp = args.password === undefined ? { password: randomBytes(madeUpBytes).toString('base64url') } : {}
+  const parsed = account.safeParse({ ...args, name: args.name ?? args.username, ...madeUp })
   if (!parsed.success) throw new BadSettings(parsed.error.issues.map(({ message }) => message))
   const { name, phone, email, username, password, role: roles } = parsed.data
   if (!phone && !email && !username) throw new BadSettings(['one of --phone, --email and --username is required'])
@@ -92,7 +95,7 @@ export async function create(db: Db, args: Record<string, unknown>): Promise<Mad
     const id = await db.transaction((tx) =>
       identity.createWithRoles(tx, { fullName: name, phone, email, username, passwordHash, roles: roles.map(grant) }),
     )
-    return { id, name, phone, email, username, roles }
+    return { id, name, phone, email, username, roles, ...madeUp }
   } catch (error) {
     const { code } = error as { code?: string }
     // The schema knows which roles and units there are.

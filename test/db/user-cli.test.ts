@@ -32,6 +32,13 @@ test('a phone that is taken is refused', async () => {
   })
 })
 
+test('a name to log in with is enough: the password is made up and told once', async () => {
+  const made = await create(db, { username: 'operator-1', role: ['telecom:operator'] })
+  expect(made).toMatchObject({ name: 'operator-1', username: 'operator-1', roles: ['telecom:operator'] })
+  const found = await identity.credentials(db.sql, { username: 'operator-1' })
+  expect(await verify(made.password!, found!.passwordHash)).toBe(true)
+})
+
 test('every mistake is told, and nothing is made', async () => {
   const mistakes = async (args: Record<string, unknown>) => (await create(db, args).catch((error) => error)).mistakes
   expect(await mistakes({ phone: '89001234567', password: 'short', role: ['admin'] })).toEqual([
