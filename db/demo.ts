@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type DemoSubscriber, demoSubscribers, openSubscriptions, type Subscribers } from './demo-subscribers.ts'
+import { openContracts } from './demo-telecom.ts'
 import { type DemoTerminal, demoTerminals, registerKiosk, registerTerminals } from './demo-terminals.ts'
 import * as keys from './devices/keys.ts'
 import type { PaymentProvider } from './getpro/words.ts'
@@ -16,6 +17,8 @@ const UNIT_NAME = 'Демонстрационная сеть'
 const TCP_STATIONS = 12
 const SLOTS = 8
 const BANKS_PER_STATION = 5
+/** So many cabinets have their SIM cards in the CRM. */
+const SIMS = 4
 /** IMEIs of the range that is kept for tests, with their check digits. */
 const IMEIS = ['001010019000015', '001010019000023', '001010019000031']
 /** Serial numbers of invented banks begin here: 02DE0001 is the first, its label 48103425. */
@@ -68,6 +71,8 @@ const ACCOUNTS: Person[] = [
   { phone: '+79000000042', fullName: 'Инна Подписчик', role: 'user', surface: 'getpro', provider: 'yookassa' },
   { phone: '+79000000043', fullName: 'Кирилл Подписчик', role: 'user', surface: 'getpro', provider: 'cryptopay' },
   { phone: '+79000000044', fullName: 'Лидия Подписчик', role: 'user', surface: 'getpro', provider: 'stars' },
+  { phone: '+79000000051', fullName: 'Марат Оператор', role: 'operator', surface: 'telecom' },
+  { phone: '+79000000052', fullName: 'Нина Старшая', role: 'supervisor', surface: 'telecom' },
 ]
 const emailOf = (phone: string) => `demo${phone.slice(-2)}@example.org`
 
@@ -159,6 +164,12 @@ async function station(tx: Tx, unitId: number, n: number, keysSecret: string): P
       values (${unitId}, ${serialOf(deviceId)}, ${deviceId}, 'active') on conflict do nothing`
 }
 
+/** Whose hand the CRM's rows are written by. */
+async function operator(tx: Tx) {
+  const [row] = await tx<{ id: number }[]>`select id from users where phone = '+79000000051'`
+  return { userId: row!.id, roles: [{ role: 'operator', orgUnitId: null }] }
+}
+
 /**
  * The demo organisation: made at the first call, found again later. Its banks start where they were last
  * seen, so a demo that is restarted goes on from what its database says.
@@ -173,6 +184,11 @@ export async function demo(db: Db, keysSecret: string): Promise<Demo> {
     await registerTerminals(tx, keysSecret)
     await registerKiosk(tx, id)
     await openSubscriptions(tx, await subscribers(tx))
+    await openContracts(
+      tx,
+      await operator(tx),
+      PLACES.slice(0, SIMS).map((n) => cabinetOf(n).boxId),
+    )
     return id
   })
   return {
