@@ -4,6 +4,7 @@ import { limitBody } from '../limit.ts'
 import { auth } from './auth.ts'
 import { contractActs, contracts } from './contracts.ts'
 import { customerActs, customers } from './customers.ts'
+import { invoices } from './invoices.ts'
 import { paymentActs, payments } from './payments.ts'
 import { simActs, sims } from './sims.ts'
 import { app } from './surface.ts'
@@ -21,7 +22,7 @@ export const telecom = (ground: AppContext): Surface => {
       open: [auth(config)],
       closed: [
         ...[customers, customerActs, sims(config), simActs, tariffs, tariffActs],
-        ...[contracts(config), contractActs(config), payments, paymentActs, tickets, ticketActs],
+        ...[contracts(config), contractActs(config), invoices(), payments, paymentActs, tickets, ticketActs],
       ],
     }),
     endsInSlash: true,

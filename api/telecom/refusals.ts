@@ -46,6 +46,7 @@ export const reasons: Record<TelecomReason, string> = {
   tariff_unknown: 'Тариф не найден',
   payment_unknown: 'Платеж не найден',
   ticket_unknown: 'Тикет не найден',
+  invoice_unknown: 'Счет не найден',
   user_unknown: 'Сотрудник не найден',
   customer_activate: 'Клиент уже активен',
   customer_suspend: 'Приостановить можно только активного клиента',

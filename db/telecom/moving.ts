@@ -14,7 +14,7 @@ const tables: Record<Entity, string> = {
 }
 
 /** Nothing of this kind has this id. */
-export const unknown = (entity: Entity | 'tariff' | 'user', id: number) =>
+export const unknown = (entity: Entity | 'tariff' | 'user' | 'invoice', id: number) =>
   new Refused('not_found', `no ${entity} ${id}`, { reason: `${entity}_unknown` })
 
 /** The state does not allow this act. */

@@ -8,7 +8,7 @@ export type TelecomCode = LedgerCode
 export type MoveReason = { [E in Entity]: `${E}_${ActOf<E>}` }[Entity]
 export type TelecomReason =
   | MoveReason
-  | `${Entity | 'tariff' | 'user'}_unknown`
+  | `${Entity | 'tariff' | 'user' | 'invoice'}_unknown`
   | 'tariff_activate'
   | 'tariff_deactivate'
   | 'customer_inactive'
