@@ -228,12 +228,14 @@ function writing(plain: Parts, find: (q: Queryable, id: number) => Promise<Row |
 const pick = (row: object, names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, (row as Record<string, unknown>)[name]]))
 
+/** The pattern of a text that has this word in it. */
+export const holding = (word: string) => `%${word.replace(/[\\%_]/g, '\\$&')}%`
+
 /** What was asked as conditions. */
 function conditions(columns: Record<string, any>, { filter = {}, search }: Asked<Row>): (SQL | undefined)[] {
   const equal = Object.entries(filter).flatMap(([name, one]) =>
     one === undefined ? [] : [one === null ? isNull(columns[name]) : eq(columns[name], value(one))],
   )
   const words = search?.words.split(/\s+/).filter(Boolean) ?? []
-  const holds = (word: string) => `%${word.replace(/[\\%_]/g, '\\$&')}%`
-  return [...equal, ...words.map((word) => or(...search!.in.map((name) => ilike(columns[name], value(holds(word))))))]
+  return [...equal, ...words.map((word) => or(...search!.in.map((name) => ilike(columns[name], value(holding(word))))))]
 }

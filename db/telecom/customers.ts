@@ -1,9 +1,12 @@
 import type { Actor } from '../platform/actor.ts'
-import type { Tx } from '../postgres/connect.ts'
-import { type Change, type New, type ReadBy, tableOf } from '../table.ts'
+import { value } from '../postgres/composed.ts'
+import type { Queryable, Tx } from '../postgres/connect.ts'
+import { and, sql } from '../postgres/drizzle.ts'
+import { type Asked, type Change, holding, type New, type ReadBy, tableOf } from '../table.ts'
 import { move, unknown } from './moving.ts'
 import { Refused } from './refused.ts'
 import { customers } from './schema.ts'
+import { keyOf } from './search-key.ts'
 import type { CustomerStatus } from './words.ts'
 
 /** What a body may set. */
@@ -30,7 +33,17 @@ const table = tableOf(customers, {
   unknown: (id) => unknown('customer', id),
 })
 export type Customer = ReadBy<typeof table>
-export const { list, get, create } = table
+export const { get, create } = table
+
+/** SQL: rows whose key has all words in it, which an index finds. */
+function keyed(words: string) {
+  const found = words.split(/\s+/).filter(Boolean)
+  return and(...found.map((word) => sql`${customers.searchKey} like ${value(holding(keyOf(word)))}`))
+}
+
+/** One page of them, and how many there are in all. */
+export const list = (q: Queryable, actor: Actor, asked: Asked<Customer>) =>
+  table.list(q, actor, asked.search ? { ...asked, where: keyed(asked.search.words) } : asked)
 
 /** @throws Refused not_found, duplicate */
 export const change = (tx: Tx, actor: Actor, id: number, given: Change<typeof customers>): Promise<Customer> =>

@@ -16,6 +16,7 @@ import {
   unique,
   uniqueIndex,
 } from '../postgres/drizzle.ts'
+import { letters, signs } from './search-key.ts'
 import {
   billingRunStatuses,
   contractStatuses,
@@ -61,6 +62,10 @@ export const customers = pgTable(
     searchText: text().generatedAlwaysAs(
       sql`lower(last_name || E'\\n' || first_name || E'\\n' || coalesce(middle_name, '') || E'\\n' || phone || E'\\n' || coalesce(email, ''))`,
     ),
+    /** The same as trigrams can find it (search-key.ts). */
+    searchKey: text().generatedAlwaysAs(
+      sql`translate(lower(last_name || E'\\n' || first_name || E'\\n' || coalesce(middle_name, '') || E'\\n' || phone || E'\\n' || coalesce(email, '')), '${sql.raw(letters)}', '${sql.raw(signs)}')`,
+    ),
   },
   (t) => [
     uniqueIndex('customers_phone').on(t.phone).where(sql`${t.deletedAt} is null`),
@@ -76,7 +81,7 @@ export const customers = pgTable(
     index('customers_by_status').on(t.status, t.id).where(sql`${t.deletedAt} is null`),
     index('customers_by_document_type').on(t.documentType, t.id).where(sql`${t.deletedAt} is null`),
     index('customers_by_document_number').on(t.documentNumber, t.id).where(sql`${t.deletedAt} is null`),
-    index('customers_search').using('gin', t.searchText.op('gin_trgm_ops')).where(sql`${t.deletedAt} is null`),
+    index('customers_key').using('gin', t.searchKey.op('gin_trgm_ops')).where(sql`${t.deletedAt} is null`),
     check('customers_status', oneOf(t.status, customerStatuses)),
     check('customers_document', oneOf(t.documentType, documentTypes)),
   ],
