@@ -72,6 +72,11 @@ export const apiSettings = z.object({
   TELECOM_ICCID_STRICT: flag()
     .default(false)
     .describe('refuse numbers of SIM cards that do not begin with 89 or whose check digit is wrong'),
+  TELECOM_COUNTRY: z
+    .string()
+    .regex(/^[A-Z]{2}$/, 'must be a country like KG')
+    .default('KG')
+    .describe('whose calendar of working days the terms of tickets are counted by, where working hours are set'),
   RETURN_CONFIRMATION_TIMEOUT_SECONDS: whole(1, 60)
     .default(10)
     .describe('how long POST /api/return/wait-confirmation waits for the power bank'),
@@ -137,6 +142,8 @@ interface PaygoConfig {
 interface TelecomConfig {
   /** Of a SIM card's number the first two digits and the last one count, too. */
   isIccidStrict: boolean
+  /** ISO 3166: whose holidays count. */
+  country: string
 }
 
 /** The API's settings, checked at start. */
@@ -224,7 +231,7 @@ export function apiConfig(
       heartbeatSeconds: settings.TERMINAL_HEARTBEAT_SECONDS,
     },
     acquirer: { ACQUIRER_SECONDS: settings.ACQUIRER_SECONDS, ACQUIRER_LATE_SECONDS: settings.ACQUIRER_LATE_SECONDS },
-    telecom: { isIccidStrict: settings.TELECOM_ICCID_STRICT },
+    telecom: { isIccidStrict: settings.TELECOM_ICCID_STRICT, country: settings.TELECOM_COUNTRY },
     loyalty: {
       requestsPerSecond: settings.LOYALTY_REQUESTS_PER_SECOND,
       loginsPerMinute: settings.LOYALTY_LOGINS_PER_MINUTE,

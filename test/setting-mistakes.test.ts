@@ -56,6 +56,7 @@ const wrong: Record<keyof typeof everything.shape, string | Environment | null> 
   LOYALTY_VERIFICATIONS_PER_MINUTE: '1e3',
   LOYALTY_POINTS_DAYS: '0',
   TELECOM_ICCID_STRICT: 'maybe',
+  TELECOM_COUNTRY: 'Kyrgyzstan',
   LOYALTY_TIERS: '1000,500,2000',
   RETURN_CONFIRMATION_TIMEOUT_SECONDS: '61',
   BORROW_WAIT_SECONDS: '0',

@@ -9,7 +9,7 @@ import { paymentActs, payments } from './payments.ts'
 import { simActs, sims } from './sims.ts'
 import { app } from './surface.ts'
 import { tariffActs, tariffs } from './tariffs.ts'
-import { ticketActs, tickets } from './tickets.ts'
+import { ticketActs, ticketClocks, ticketLists, tickets } from './tickets.ts'
 
 const bodyBytesMax = 1_048_576
 
@@ -22,7 +22,17 @@ export const telecom = (ground: AppContext): Surface => {
       open: [auth(config)],
       closed: [
         ...[customers, customerActs, sims(config), simActs, tariffs, tariffActs],
-        ...[contracts(config), contractActs(config), invoices(), payments, paymentActs, tickets, ticketActs],
+        ...[
+          contracts(config),
+          contractActs(config),
+          invoices(),
+          payments,
+          paymentActs,
+          ticketLists,
+          tickets(config),
+          ticketActs,
+          ticketClocks(config),
+        ],
       ],
     }),
     endsInSlash: true,

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import * as statistics from '../../db/telecom/statistics.ts'
 import * as verbs from '../../db/telecom/tickets.ts'
 import { ticketCategories, ticketPriorities, ticketStatuses } from '../../db/telecom/words.ts'
+import type { ApiConfig } from '../config.ts'
 import { resource } from '../resource.ts'
 import { act, array, countsOf, figures } from './acts.ts'
 import { Text, textOrNull } from './fields.ts'
@@ -21,8 +22,11 @@ const Body = z.object({
   priority: z.enum(ticketPriorities).optional(),
 })
 
-/** What customers complain of (docs/contracts.md 5.6). */
-export const tickets = router()
+/** Whose days and clocks the terms of tickets are counted by. */
+const placeOf = ({ timeZone, telecom: { country } }: ApiConfig) => ({ timeZone, country })
+
+/** What customers complain of (docs/contracts.md 5.6): lists and figures of them. */
+export const ticketLists = router()
 
 const lists = [
   { word: 'my_tickets', summary: 'Мои тикеты', asked: (userId: number) => ({ filter: { assignedTo: userId } }) },
@@ -34,12 +38,12 @@ const lists = [
   { word: 'overdue', summary: 'Просроченные тикеты', asked: () => ({ where: verbs.overdue }) },
 ]
 for (const { word, summary, asked } of lists)
-  array(tickets, { path: `${path}/${word}`, tag, summary, item: TicketRow }, async (q, actor, at) =>
+  array(ticketLists, { path: `${path}/${word}`, tag, summary, item: TicketRow }, async (q, actor, at) =>
     (await verbs.list(q, actor, { ...at, ...asked(actor.userId) })).rows.map(ticketJson),
   )
 
 figures(
-  tickets,
+  ticketLists,
   {
     path: `${path}/statistics`,
     tag,
@@ -59,54 +63,23 @@ figures(
   },
 )
 
-resource(
-  tickets,
-  { ...dialect, changes: { put: 'whole' } },
-  {
-    path,
-    id: 'id',
-    name: 'Ticket',
-    tag,
-    words: {
-      list: { summary: 'Список тикетов' },
-      get: { summary: 'Детали тикета' },
-      create: {
-        summary: 'Создать тикет',
-        body: {
-          customer: 1,
-          contract: 1,
-          subject: 'Не работает интернет',
-          description: 'С утра нет связи',
-          category: 'technical',
-          priority: 'high',
-        },
-      },
-      change: { summary: 'Обновить тикет' },
-      remove: { summary: 'Удалить тикет' },
+const words = {
+  list: { summary: 'Список тикетов' },
+  get: { summary: 'Детали тикета' },
+  create: {
+    summary: 'Создать тикет',
+    body: {
+      customer: 1,
+      contract: 1,
+      subject: 'Не работает интернет',
+      description: 'С утра нет связи',
+      category: 'technical',
+      priority: 'high',
     },
-    verbs,
-    readers: staff,
-    writers: staff,
-    removers: supervisors,
-    view: TicketView,
-    toJson: ticketJson,
-    body: Body,
-    fromJson: ({ customer, contract, ...rest }) => ({ ...rest, customerId: customer, contractId: contract }),
-    filter: {
-      status: z.enum(ticketStatuses),
-      category: z.enum(ticketCategories),
-      priority: z.enum(ticketPriorities),
-      customer_id: idParam,
-      assigned_to: idParam,
-    },
-    search: ['subject', 'description'],
-    order: [
-      ...(['id', 'customerId', 'contractId', 'subject', 'category', 'status', 'priority', 'assignedTo'] as const),
-      ...(['createdBy', 'assignedAt', 'resolvedAt', 'closedAt', 'dueAt', 'createdAt', 'updatedAt'] as const),
-    ],
-    called: { customerId: 'customer', contractId: 'contract' },
   },
-)
+  change: { summary: 'Обновить тикет' },
+  remove: { summary: 'Удалить тикет' },
+}
 
 const patchRoute = createRoute({
   method: 'patch',
@@ -126,13 +99,51 @@ const patchRoute = createRoute({
   responses: { 200: { description: 'Изменено', ...json(TicketView) }, ...no(400, 401, 403, 404) },
 })
 
-tickets.openapi(patchRoute, async (c) => {
-  const { status, customer, contract, ...rest } = c.req.valid('json')
-  const { id } = c.req.valid('param')
-  const given = { ...rest, customerId: customer, contractId: contract }
-  const row = await c.var.db.transaction((tx) => verbs.patch(tx, c.var.actor, id, given, status))
-  return c.json(ticketJson(row), 200)
-})
+/** Tickets one by one. */
+export function tickets(config: ApiConfig) {
+  const app = router()
+  const place = placeOf(config)
+  resource(
+    app,
+    { ...dialect, changes: { put: 'whole' } },
+    {
+      path,
+      id: 'id',
+      name: 'Ticket',
+      tag,
+      words,
+      verbs: { ...verbs, create: (tx, actor, given: verbs.Given) => verbs.create(tx, actor, given, place) },
+      readers: staff,
+      writers: staff,
+      removers: supervisors,
+      view: TicketView,
+      toJson: ticketJson,
+      body: Body,
+      fromJson: ({ customer, contract, ...rest }) => ({ ...rest, customerId: customer, contractId: contract }),
+      filter: {
+        status: z.enum(ticketStatuses),
+        category: z.enum(ticketCategories),
+        priority: z.enum(ticketPriorities),
+        customer_id: idParam,
+        assigned_to: idParam,
+      },
+      search: ['subject', 'description'],
+      order: [
+        ...(['id', 'customerId', 'contractId', 'subject', 'category', 'status', 'priority', 'assignedTo'] as const),
+        ...(['createdBy', 'assignedAt', 'resolvedAt', 'closedAt', 'dueAt', 'createdAt', 'updatedAt'] as const),
+      ],
+      called: { customerId: 'customer', contractId: 'contract' },
+    },
+  )
+  app.openapi(patchRoute, async (c) => {
+    const { status, customer, contract, ...rest } = c.req.valid('json')
+    const { id } = c.req.valid('param')
+    const given = { ...rest, customerId: customer, contractId: contract }
+    const row = await c.var.db.transaction((tx) => verbs.patch(tx, c.var.actor, id, given, { status, place }))
+    return c.json(ticketJson(row), 200)
+  })
+  return app
+}
 
 /** What becomes of them. */
 export const ticketActs = actRouter()
@@ -148,14 +159,6 @@ act(
   async (tx, actor, id, { user_id: userId }) => {
     const { name } = await verbs.assign(tx, actor, id, userId)
     return { message: `Тикет назначен сотруднику ${name}` }
-  },
-)
-act(
-  ticketActs,
-  { tag, path: `${path}/{id}/start_work`, summary: 'Начать работу над тикетом' },
-  async (tx, actor, id) => {
-    await verbs.startWork(tx, actor, id)
-    return { message: 'Тикет взят в работу' }
   },
 )
 act(
@@ -188,7 +191,18 @@ act(
     return { message: 'Тикет закрыт' }
   },
 )
-act(ticketActs, { tag, path: `${path}/{id}/reopen`, summary: 'Переоткрыть тикет' }, async (tx, actor, id) => {
-  await verbs.reopen(tx, actor, id)
-  return { message: 'Тикет переоткрыт' }
-})
+
+/** What sets their clock going again. */
+export function ticketClocks(config: ApiConfig) {
+  const app = actRouter()
+  const place = placeOf(config)
+  act(app, { tag, path: `${path}/{id}/start_work`, summary: 'Начать работу над тикетом' }, async (tx, actor, id) => {
+    await verbs.startWork(tx, actor, id, place)
+    return { message: 'Тикет взят в работу' }
+  })
+  act(app, { tag, path: `${path}/{id}/reopen`, summary: 'Переоткрыть тикет' }, async (tx, actor, id) => {
+    await verbs.reopen(tx, actor, id, place)
+    return { message: 'Тикет переоткрыт' }
+  })
+  return app
+}

@@ -30,5 +30,6 @@ export type TelecomReason =
   | 'contract_of_another'
   | 'ticket_reason_needed'
   | 'ticket_started'
+  | 'calendar_missing'
 
 export const Refused = refusals<TelecomCode, TelecomReason>()

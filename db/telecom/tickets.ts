@@ -7,10 +7,8 @@ import { type New, type Part, type ReadBy, tableOf } from '../table.ts'
 import { illegal, move, moveOf, noted, unknown } from './moving.ts'
 import { Refused } from './refused.ts'
 import { contracts, customers, tickets } from './schema.ts'
+import { dueOf, type Place, resumedOf } from './sla.ts'
 import type { TicketStatus } from './words.ts'
-
-/** Round the clock, this long after its creation, a ticket is overdue. */
-const DUE_HOURS = 24
 
 const nameOf = (id: typeof tickets.assignedTo | typeof tickets.createdBy) =>
   sql<string | null>`(select ${users.fullName} from ${users} where ${users.id} = ${id})`
@@ -44,7 +42,8 @@ export const { list, get, remove } = table
 /** Tickets whose time is over while somebody should work on them. */
 export const overdue = sql`${tickets.status} in ('new', 'in_progress') and ${tickets.dueAt} < now()`
 
-type Given = Pick<New<typeof tickets>, 'contractId' | 'subject' | 'description' | 'category' | 'priority'> & {
+/** What a body may set. */
+export type Given = Pick<New<typeof tickets>, 'contractId' | 'subject' | 'description' | 'category' | 'priority'> & {
   customerId: number
 }
 
@@ -60,11 +59,14 @@ async function assertWhose(tx: Tx, customerId: number | null, contractId: number
     throw new Refused('invalid', 'of another', { field: 'contract', reason: 'contract_of_another' })
 }
 
-/** @throws Refused invalid {customer}, invalid {contract} */
-export async function create(tx: Tx, actor: Actor, given: Given): Promise<Ticket> {
+/**
+ * Its term is that of its priority, which it keeps when that is changed.
+ * @throws Refused invalid {customer}, invalid {contract}, conflict (calendar_missing)
+ */
+export async function create(tx: Tx, actor: Actor, given: Given, place: Place): Promise<Ticket> {
   await assertWhose(tx, given.customerId, given.contractId)
-  const { id } = await table.create(tx, actor, { ...given, createdBy: actor.userId })
-  await tx`update tickets set due_at = created_at + make_interval(hours => ${DUE_HOURS}) where id = ${id}`
+  const { id, createdAt, priority } = await table.create(tx, actor, { ...given, createdBy: actor.userId })
+  await tx`update tickets set due_at = ${await dueOf(tx, place, createdAt, priority)} where id = ${id}`
   return await table.get(tx, actor, id)
 }
 
@@ -86,13 +88,13 @@ export async function patch(
   actor: Actor,
   id: number,
   given: Part<Given>,
-  status?: TicketStatus,
+  { status, place }: { status: TicketStatus | undefined; place: Place },
 ): Promise<Ticket> {
   const before = await table.hold(tx, actor, id)
   if (status !== undefined && status !== before.status) {
     if (status === 'waiting') await move(tx, actor, 'ticket', id, 'wait', stopClock(tx))
     else if (status === 'in_progress' && before.status === 'waiting')
-      await move(tx, actor, 'ticket', id, 'goOn', startClock(tx))
+      await move(tx, actor, 'ticket', id, 'goOn', startClock(tx, await resumedOf(tx, place, before)))
     else throw new Refused('invalid', 'not by a body', { field: 'status' })
   }
   return await change(tx, actor, id, given)
@@ -100,9 +102,8 @@ export async function patch(
 
 /** SQL: the clock of the term stands still, unless it does already. */
 const stopClock = (tx: Tx) => tx`, paused_at = coalesce(paused_at, now())`
-/** SQL: it goes on, and the term ends so much later. */
-const startClock = (tx: Tx) => tx`,
-  due_at = due_at + coalesce(now() - paused_at, interval '0'),
+/** SQL: it goes on, until the term ends. */
+const startClock = (tx: Tx, dueAt: Date | null) => tx`, due_at = ${dueAt},
   paused_seconds = paused_seconds + coalesce(extract(epoch from now() - paused_at), 0)::bigint, paused_at = null`
 
 /** @throws Refused not_found (user_unknown: unknown, blocked, or without a place here) */
@@ -130,8 +131,9 @@ export async function assign(tx: Tx, actor: Actor, id: number, userId: number): 
  * Somebody begins to work on it, who gets it where nobody has it yet.
  * @throws Refused not_found, conflict (ticket_startWork; ticket_started: it was begun already)
  */
-export async function startWork(tx: Tx, actor: Actor, id: number): Promise<void> {
-  const { status, startedAt } = await table.hold(tx, actor, id)
+export async function startWork(tx: Tx, actor: Actor, id: number, place: Place): Promise<void> {
+  const ticket = await table.hold(tx, actor, id)
+  const { status, startedAt } = ticket
   if (status === 'in_progress' && startedAt !== null)
     throw new Refused('conflict', 'started', { reason: 'ticket_started' })
   await move(
@@ -141,7 +143,7 @@ export async function startWork(tx: Tx, actor: Actor, id: number): Promise<void>
     id,
     'startWork',
     tx`, started_at = now(), assigned_to = coalesce(assigned_to, ${actor.userId}),
-      assigned_at = coalesce(assigned_at, now()) ${startClock(tx)}`,
+      assigned_at = coalesce(assigned_at, now()) ${startClock(tx, await resumedOf(tx, place, ticket))}`,
   )
 }
 
@@ -161,13 +163,11 @@ export async function close(tx: Tx, actor: Actor, id: number, reason: string | n
   await move(tx, actor, 'ticket', id, 'close', tx`, close_reason = ${reason}, closed_at = now() ${stopClock(tx)}`)
 }
 
-/** Work goes on, and so does its clock, which stood still meanwhile. @throws Refused not_found, conflict (ticket_reopen) */
-export const reopen = (tx: Tx, actor: Actor, id: number): Promise<void> =>
-  move(
-    tx,
-    actor,
-    'ticket',
-    id,
-    'reopen',
-    tx`, resolved_at = null, closed_at = null, close_reason = null, started_at = null ${startClock(tx)}`,
-  )
+/** Work goes on, and so does its clock, which stood still meanwhile. @throws Refused not_found, conflict (ticket_reopen, calendar_missing) */
+export async function reopen(tx: Tx, actor: Actor, id: number, place: Place): Promise<void> {
+  const ticket = await table.hold(tx, actor, id)
+  if (!moveOf('ticket', 'reopen').from.includes(ticket.status)) throw illegal('ticket', 'reopen')
+  const clock = startClock(tx, await resumedOf(tx, place, ticket))
+  const set = tx`, resolved_at = null, closed_at = null, close_reason = null, started_at = null ${clock}`
+  await move(tx, actor, 'ticket', id, 'reopen', set)
+}

@@ -47,7 +47,7 @@ export const config: ApiConfig = {
     verificationsPerMinute: 100_000,
     rules: { silverMinor: 100_000, goldMinor: 500_000, platinumMinor: 1_500_000, pointsDays: null },
   },
-  telecom: { isIccidStrict: false },
+  telecom: { isIccidStrict: false, country: 'KG' },
   providers: {
     timeZone: 'Europe/Moscow',
     onec: { tokens: [webhookToken], timeZone: 'Europe/Moscow' },
