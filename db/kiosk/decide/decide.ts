@@ -120,7 +120,11 @@ function settle({ rental, hold }: Facts, { outcome, owedMinor }: Owed): Step {
     }
     case 'completed':
     case 'refunded': {
-      const tooMuchMinor = amountMinor - refundedMinor - owedMinor
+      const takenMinor = amountMinor - refundedMinor
+      const tooMuchMinor = takenMinor - owedMinor
+      // Its terminal has completed it with less. What people gave back of a lost bank's price is their business.
+      if (tooMuchMinor < 0 && outcome !== 'recovered')
+        return { ...end, outcome: 'unsecured', exception: `${owedMinor} is due, and ${takenMinor} was taken` }
       if (tooMuchMinor <= 0) return end
       if (isTold('refund')) return refused('the acquirer refuses to give back what is not due')
       return { kind: 'settle', by: 'refund', amountMinor: tooMuchMinor, owedMinor }

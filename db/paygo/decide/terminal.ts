@@ -77,7 +77,9 @@ export function reversal({ transaction, isReversed }: Snapshot, { amountMinor, o
   // Money goes back once: what people have given back, or are giving back, is not given back again.
   if (refundedMinor > 0 || act === 'refund') return [answered('21'), exception(id, 'reversal of what is refunded')]
   const isDebit = kind !== 'authorisation' || isCounted
-  const changes = [...remembered, ...counted(isDebit, isCounted, transaction.amountMinor)]
+  const changes: Change[] = [...remembered, ...counted(isDebit, isCounted, transaction.amountMinor)]
+  // It does not know that the host has completed its hold, and what for.
+  if (status === 'completed' && !isDebit) changes.push(exception(id, 'reversal of what the host has taken'))
   if (status === 'failed' || status === 'cancelled') return [...changes, { kind: 'move', id, isCounted: isDebit }]
   changes.push({ kind: 'move', id, status: 'cancelled', isCounted: isDebit })
   // Whoever still waits for its answer hears that nothing was done; what the acquirer has not answered is reversed when it has.

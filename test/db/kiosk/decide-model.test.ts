@@ -88,6 +88,11 @@ function reverse({ hold }: State): void {
   if (hold.status === 'authorised' && !hold.isUnderWay) Object.assign(hold, { status: 'cancelled', isUnderWay: true })
 }
 
+/** Its terminal takes of it what it likes. */
+function complete({ hold }: State, amountMinor: number): void {
+  if (hold.status === 'authorised' && !hold.isUnderWay) Object.assign(hold, { status: 'completed', amountMinor })
+}
+
 type Happening = (state: State) => void
 const statuses = ['borrow', 'return', 'force_eject', 'cancelled'] as const
 const happening: fc.Arbitrary<Happening> = fc.oneof(
@@ -115,6 +120,11 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
       },
   ),
   fc.constant<Happening>(reverse),
+  fc.integer({ min: 1, max: DEPOSIT }).map(
+    (amountMinor): Happening =>
+      (state) =>
+        complete(state, amountMinor),
+  ),
   fc.constant<Happening>(reopen),
   fc.constant<Happening>((state) => {
     if (state.loan) state.loan.notTakenAt = null

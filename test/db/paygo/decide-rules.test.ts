@@ -217,6 +217,12 @@ test.each<[string, Partial<Snapshot>, Report, string[]]>([
     ['answer 00', 'remember', 'move cancelled', 'move -', 'tell reverse 15000'],
   ],
   [
+    'a hold that the host has completed is given back, and is for people',
+    { transaction: { ...held, status: 'completed', amountMinor: 10_000, bookedMinor: 10_000 } },
+    { ...reversal, original: { ...original, mti: '0100' } } as Report,
+    ['answer 00', 'remember', 'exception', 'move cancelled', 'move -', 'tell reverse 10000'],
+  ],
+  [
     'an approval of the terminal’s own is stored first',
     {},
     advice,
