@@ -7,6 +7,7 @@ import {
   check,
   index,
   integer,
+  jsonb,
   pgSequence,
   pgTable,
   sql,
@@ -16,12 +17,14 @@ import {
 } from '../postgres/drizzle.ts'
 import {
   type PanelStatus,
+  panelTaskStates,
   paymentActKinds,
   paymentActStates,
   paymentProviders,
   paymentStatuses,
   periodKinds,
   purposes,
+  renewalStates,
   subscriptionKinds,
 } from './words.ts'
 
@@ -49,6 +52,17 @@ export const getproAccounts = pgTable(
     panelStatus: text().$type<PanelStatus>(),
     /** When the panel last told us; what is older is no news. */
     panelSaidAt: at(),
+    /** It was we who switched them off there, so we may switch them on again. */
+    isPanelOff: boolean().notNull().default(false),
+    /** How they want to hear of what. */
+    telegramNotices: boolean().notNull().default(true),
+    emailNotices: boolean().notNull().default(false),
+    paymentNotices: boolean().notNull().default(true),
+    subscriptionNotices: boolean().notNull().default(true),
+    bonusNotices: boolean().notNull().default(true),
+    newsNotices: boolean().notNull().default(true),
+    /** They will hear nothing from the bot: they have stopped it, or never began. */
+    telegramBlockedAt: at(),
     createdAt: createdAt(),
     updatedAt: createdAt(),
     deletedAt: at(),
@@ -113,6 +127,9 @@ export const subscriptions = pgTable(
     cancelledAt: at(),
     /** When the provider last told us; what is older is no news. */
     providerSaidAt: at(),
+    /** The end of which it was told that it comes, and that it has come. */
+    endingToldFor: at(),
+    expiredToldFor: at(),
     createdAt: createdAt(),
     updatedAt: createdAt(),
   },
@@ -373,3 +390,97 @@ export const promoCodeActivations = pgTable(
   },
   (t) => [unique('promo_code_activations_once').on(t.promoCodeId, t.accountId)],
 )
+
+/** Every attempt to renew a subscription unasked, each once. */
+export const subscriptionRenewals = pgTable(
+  'subscription_renewals',
+  {
+    id: id(),
+    subscriptionId: ref()
+      .notNull()
+      .references(() => subscriptions.id),
+    /** The end that it was to be renewed at: it names the period. */
+    periodEnd: at().notNull(),
+    /** Which of the attempts that the settings name, from 0. */
+    step: integer().notNull(),
+    state: text({ enum: renewalStates }).notNull(),
+    /** Null: from the balance. */
+    paymentId: ref().references(() => subscriptionPayments.id),
+    amountKopecks: kopecks().notNull(),
+    /** Why it failed. */
+    reason: text(),
+    createdAt: createdAt(),
+    endedAt: at(),
+  },
+  (t) => [
+    unique('subscription_renewals_once').on(t.subscriptionId, t.periodEnd, t.step),
+    // A period is never paid twice, and nothing is charged while another charge may still come.
+    uniqueIndex('subscription_renewals_paid').on(t.subscriptionId, t.periodEnd).where(sql`${t.state} = 'succeeded'`),
+    uniqueIndex('subscription_renewals_pending').on(t.subscriptionId).where(sql`${t.state} = 'pending'`),
+    uniqueIndex('subscription_renewals_payment').on(t.paymentId).where(sql`${t.paymentId} is not null`),
+    check('subscription_renewals_state', oneOf(t.state, renewalStates)),
+  ],
+)
+
+/** What the panel is to be told of an account: one row, for only how things stand now is told. */
+export const panelTasks = pgTable(
+  'panel_tasks',
+  {
+    id: id(),
+    accountId: ref()
+      .notNull()
+      .references(() => getproAccounts.id),
+    /** What changed last. */
+    reason: text().notNull(),
+    /** Counts the changes: what was told is done only if nothing changed meanwhile. */
+    version: integer().notNull().default(1),
+    state: text({ enum: panelTaskStates }).notNull().default('waiting'),
+    attempts: integer().notNull().default(0),
+    dueAt: createdAt(),
+    /** Whoever works it has it until then. */
+    leasedUntil: at(),
+    /** Counts those who took it: whose lease is over is not heard any more. */
+    claims: integer().notNull().default(0),
+    lastError: text(),
+    createdAt: createdAt(),
+    changedAt: createdAt(),
+    doneAt: at(),
+  },
+  (t) => [
+    unique('panel_tasks_account').on(t.accountId),
+    index('panel_tasks_due').on(t.dueAt, t.id).where(sql`${t.state} = 'waiting'`),
+    index('panel_tasks_state').on(t.state, t.id),
+    check('panel_tasks_state_known', oneOf(t.state, panelTaskStates)),
+  ],
+)
+
+/** What an admin tells many at once. */
+export const getproBroadcasts = pgTable(
+  'getpro_broadcasts',
+  {
+    id: id(),
+    /** Plain text by language. */
+    words: jsonb().$type<Record<string, { title: string; body: string }>>().notNull(),
+    /** To how many. */
+    total: integer().notNull(),
+    createdBy: ref().notNull(),
+    idempotencyKey: text(),
+    requestHash: text(),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    uniqueIndex('getpro_broadcasts_key').on(t.createdBy, t.idempotencyKey).where(sql`${t.idempotencyKey} is not null`),
+  ],
+)
+
+/** Links by which somebody at Telegram becomes the customer of a login, each good once. */
+export const telegramLinks = pgTable('telegram_links', {
+  id: id(),
+  userId: ref()
+    .notNull()
+    .references(() => users.id),
+  expiresAt: at().notNull(),
+  usedAt: at(),
+  telegramId: bigint({ mode: 'number' }),
+  createdAt: createdAt(),
+})

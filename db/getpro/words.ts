@@ -33,3 +33,10 @@ export type PeriodKind = (typeof periodKinds)[number]
 /** What the panel says of somebody's access. */
 export const panelStatuses = ['ACTIVE', 'DISABLED', 'LIMITED', 'EXPIRED'] as const
 export type PanelStatus = (typeof panelStatuses)[number]
+
+/** How an attempt to renew stands; `pending`: its charge is under way. */
+export const renewalStates = ['pending', 'succeeded', 'failed'] as const
+
+/** `failed`: nobody tries any more, until an operator says so or something changes. */
+export const panelTaskStates = ['waiting', 'done', 'failed'] as const
+export type PanelTaskState = (typeof panelTaskStates)[number]

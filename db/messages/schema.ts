@@ -78,17 +78,24 @@ export const notifications = pgTable(
   'notifications',
   {
     id: id(),
-    userId: ref()
-      .notNull()
-      .references(() => users.id),
+    /** Whose news it is; null: of somebody without a login. */
+    userId: ref().references(() => users.id),
     surface: text().notNull(),
+    /** Whom it is for on a surface whose people need no login: the customer of 2GETPRO. */
+    ownerId: ref(),
     kind: text().notNull(),
+    /** `email`, `telegram`, or `app`: shown where they are logged in, and nowhere sent. */
     channel: text().notNull().default('email'),
+    /** In whose words; null: Russian. */
+    languageCode: text(),
+    /** What it was told with to many. */
+    batchId: ref(),
     /** What the words are made of; never a secret. */
     data: jsonb().$type<Record<string, unknown>>().notNull().default({}),
     /** As it went out, or as it would have. A password is never kept. */
     title: text(),
     body: text(),
+    /** Where it went, or is to go; of a person with a login it is looked up when it goes. */
     recipient: text(),
     status: text({ enum: notificationStatuses }).notNull().default('queued'),
     /** The letter brings a new password. */
@@ -110,6 +117,11 @@ export const notifications = pgTable(
     index('notifications_due').on(t.dueAt, t.id).where(sql`${t.status} in ('queued', 'sending')`),
     index('notifications_unsent').on(t.id).where(sql`${t.status} in ('failed', 'captured')`),
     index('notifications_user').on(t.userId, t.id),
+    index('notifications_owner').on(t.surface, t.ownerId, t.id).where(sql`${t.ownerId} is not null`),
+    index('notifications_batch').on(t.batchId, t.status).where(sql`${t.batchId} is not null`),
+    index('notifications_chat')
+      .on(t.recipient, t.id)
+      .where(sql`${t.channel} = 'telegram' and ${t.status} in ('queued', 'sending')`),
     check('notifications_status', oneOf(t.status, notificationStatuses)),
   ],
 )
