@@ -18,7 +18,7 @@ import type { AppContext } from './context.ts'
 import { prover } from './ledger-check.ts'
 import { live } from './live.ts'
 import { deskOf } from './providers/desk.ts'
-import { paymentApis } from './providers/payment-apis.ts'
+import { type PaymentApis, paymentApis } from './providers/payment-apis.ts'
 import { providersOf } from './providers/webhook-events.ts'
 import { startSchedule } from './schedule.ts'
 import { sockets as socketsOf } from './sockets.ts'
@@ -27,6 +27,7 @@ import { biller } from './tasks/billing.ts'
 import { startInbox } from './tasks/inbox.ts'
 import { startKiosk } from './tasks/kiosk.ts'
 import { startMail } from './tasks/mail.ts'
+import { startPanel } from './tasks/panel.ts'
 import { startPayments } from './tasks/payments.ts'
 import { silentStations } from './tasks/silent-stations.ts'
 
@@ -53,17 +54,19 @@ export interface ApiOptions {
 /** Whoever is heard and asked: one of each in a process, for the calls that are open are counted in them. */
 function providersAt({ config, db, log }: ApiOptions) {
   const apis = paymentApis(config.providers.payments)
-  return { providers: providersOf(config, apis), desk: deskOf({ db, log }, config, apis) }
+  return { apis, providers: providersOf(config, apis), desk: deskOf({ db, log }, config, apis) }
 }
 
 /** The work that is done unasked. */
-async function startTasks({ config, db, log, metrics, acquirer, providers, desk }: AppContext) {
+async function startTasks({ config, db, log, metrics, acquirer, providers, desk, apis }: AppContext & { apis: PaymentApis }) {
+
   return [
     await startMail({ db, log, smtp: config.smtp }),
     await startInbox({ db, log, providers }),
     await startPayments(desk),
     startSweeper({ db, acquirer, failed: (error) => log('settlement.failed', { error }) }),
     await startKiosk({ db, log, acquirer }),
+    ...(apis.panel ? [await startPanel({ db, log, panel: apis.panel, ...config.providers.payments.panel! })] : []),
     startSchedule({ db, log, rules: config.loyalty.rules }, [
       prover({ db, log, metrics, hour: config.ledgerVerifyHour }),
       biller({ db, log, zone: config.timeZone }),
@@ -78,7 +81,7 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
   const waiters = await answers(db)
   const streams = live(db, log)
   const acquirer = acquirerOf(db, config.acquirer, (error) => log('acquirer.unheard', { error }))
-  const { providers, desk } = providersAt(options)
+  const { apis, providers, desk } = providersAt(options)
   countRows({ db, log, metrics })
   const ground = { config, db, log, metrics, answers: waiters, live: streams, acquirer, providers, desk }
   const { fetch, sockets: routes } = api(ground)
@@ -100,7 +103,7 @@ export async function startApi(options: ApiOptions): Promise<{ port: number; clo
     await Promise.all([waiters.close(), streams.close(), sockets.close()])
     throw error
   }
-  const tasks = await startTasks(ground)
+  const tasks = await startTasks({ ...ground, apis })
   return {
     port: (server.address() as AddressInfo).port,
     async close() {

@@ -4,6 +4,7 @@ import { limitBody, limitRequests } from '../limit.ts'
 import { auth, me } from './auth.ts'
 import { balances } from './balance.ts'
 import { inbox } from './inbox.ts'
+import { panelTasks } from './panel-tasks.ts'
 import { payments } from './payments.ts'
 import { plans } from './plans.ts'
 import { promoCodes } from './promo-codes.ts'
@@ -29,7 +30,7 @@ export const getpro = (ground: AppContext): Surface => {
       [base, returns(ground.config)],
     ],
     closed: [
-      ...[me, customers, balances, plans, subscriptions, promoCodes(ground.config), referrals, payments],
+      ...[me, customers, balances, plans, subscriptions, promoCodes(ground.config), referrals, payments, panelTasks],
       inbox(ground.providers),
     ].map((part) => [base, part] as const),
   })

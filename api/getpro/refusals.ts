@@ -73,6 +73,7 @@ export const reasons: Record<GetproReason, string> = {
   subscription_unknown: 'Подписка не найдена',
   no_saved_method: 'Нет сохранённого способа оплаты',
   renewed_elsewhere: 'Подписку продлевает платёжный сервис: управлять продлением нужно в нём',
+  task_unknown: 'Задача не найдена',
   trial_used: 'Пробный период уже использован',
 }
 

@@ -78,6 +78,8 @@ const orNobody = <T>(reply: Reply<T>): Reply<T | null> => (isNobody(reply) ? don
 
 /** How versions differ. */
 interface Dialect {
+  /** What a user's name looks like there. */
+  key: RegExp
   /** The version's own name for a user; null: it told none. */
   keyOf(user: { id: number | null; uuid: string | null }): string | null
   /** That name in a change. */
@@ -86,11 +88,13 @@ interface Dialect {
 }
 const dialects: Record<PanelAccess['version'], Dialect> = {
   2: {
+    key: /^[0-9a-f-]{36}$/,
     keyOf: ({ uuid }) => uuid,
     named: (key) => ({ uuid: key }),
     byTelegram: (telegramId) => `/api/users/by-telegram-id/${telegramId}`,
   },
   3: {
+    key: /^\d{1,15}$/,
     keyOf: ({ id }) => (id === null ? null : String(id)),
     named: (key) => ({ id: Number(key) }),
     byTelegram: (telegramId) => `/api/users/stream?telegramId=${telegramId}`,
@@ -126,16 +130,23 @@ export function panelApi(access: PanelAccess) {
     return `/api/users/${key}${act}`
   }
   return {
+    /** Whether a user may be called so in this version: what was kept may be another one's name. */
+    isKey: (key: string) => dialect.key.test(key),
     create: (user: NewPanelUser) => one({ method: 'POST', path: '/api/users', words: wordsOf(user) }),
     /**
      * Until when. Whoever had expired is active again by it; switched off or out of traffic they stay so. The panel refuses
      * what is past: whoever must not use it any more is switched off.
+     * @param trafficLimitBytes null: it stays as it is
      */
-    setEnd: (key: string, expiresAt: Date) =>
+    setEnd: (key: string, expiresAt: Date, trafficLimitBytes: number | null = null) =>
       one({
         method: 'PATCH',
         path: '/api/users',
-        words: { ...dialect.named(key), expireAt: expiresAt.toISOString() },
+        words: {
+          ...dialect.named(key),
+          expireAt: expiresAt.toISOString(),
+          ...(trafficLimitBytes !== null && { trafficLimitBytes }),
+        },
       }),
     /** Told twice the panel refuses the second time; whoever is so already is read instead. */
     async switch(key: string, isOn: boolean): Promise<Reply<PanelUser>> {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { address, flag, type Rule, refuse, whole } from '../../db/platform/config.ts'
 import type { CryptopayAccess } from './cryptopay-api.ts'
 import type { FreekassaAccess } from './freekassa-api.ts'
+import type { Newcomers } from './panel-access.ts'
 import type { PanelAccess } from './panel-api.ts'
 import type { TelegramAccess } from './telegram-api.ts'
 import type { TributeAccess } from './tribute-api.ts'
@@ -91,6 +92,19 @@ export const paymentSettings = {
   PANEL_API_URL: address(['http', 'https'], 'https://panel.example.org').optional().describe('Remnawave panel'),
   PANEL_API_KEY: token().describe('token of its API; required with PANEL_API_URL'),
   PANEL_VERSION: z.enum(['2', '3'], 'must be 2 or 3').default('3').describe('major version of the panel'),
+  PANEL_USER_TAG: z
+    .string()
+    .regex(/^[A-Z0-9_]{1,16}$/, 'must have up to 16 of A-Z 0-9 _')
+    .optional()
+    .describe('tag of users that are made at the panel; unset: none'),
+  PANEL_SQUADS: z
+    .string()
+    .regex(/^[0-9a-f-]{36}(?:,[0-9a-f-]{36})*$/, 'must be ids divided by commas')
+    .optional()
+    .describe('ids of internal squads that users made at the panel join, divided by commas; unset: none'),
+  PANEL_DEVICES_MAX: whole(1, 1_000)
+    .optional()
+    .describe('most devices of users made at the panel; unset: the limit of the panel'),
 }
 
 const schema = z.object(paymentSettings)
@@ -123,7 +137,7 @@ export interface ProviderAccess {
   freekassa: FreekassaAccess | null
   tribute: TributeAccess | null
   telegram: TelegramAccess | null
-  panel: PanelAccess | null
+  panel: (PanelAccess & { newcomers: Newcomers }) | null
 }
 
 /** The same, and how payments are made there. */
@@ -185,7 +199,16 @@ export function paymentConfig(given: PaymentSettings): PaymentConfig {
     telegram: given.TELEGRAM_BOT_TOKEN ? { ...at(given.TELEGRAM_API_URL), token: given.TELEGRAM_BOT_TOKEN } : null,
     panel:
       given.PANEL_API_URL && given.PANEL_API_KEY
-        ? { ...at(given.PANEL_API_URL), apiKey: given.PANEL_API_KEY, version: given.PANEL_VERSION }
+        ? {
+            ...at(given.PANEL_API_URL),
+            apiKey: given.PANEL_API_KEY,
+            version: given.PANEL_VERSION,
+            newcomers: {
+              tag: given.PANEL_USER_TAG ?? null,
+              squads: given.PANEL_SQUADS?.split(',') ?? [],
+              devicesMax: given.PANEL_DEVICES_MAX ?? null,
+            },
+          }
         : null,
   }
 }

@@ -19,6 +19,7 @@ export type GetproReason =
   | 'refund_too_much'
   | 'payment_unknown'
   | 'subscription_unknown'
+  | 'task_unknown'
   | 'trial_used'
   | 'no_saved_method'
   | 'renewed_elsewhere'

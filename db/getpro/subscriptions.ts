@@ -4,6 +4,7 @@ import type { Actor } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as accounts from './accounts.ts'
 import { type Extended, extend, extendUntil, withdraw } from './decide/extension.ts'
+import * as panelTasks from './panel-tasks.ts'
 import { Refused } from './refused.ts'
 import type { subscriptionPeriods, subscriptions } from './schema.ts'
 import type { PeriodKind, SubscriptionKind } from './words.ts'
@@ -121,6 +122,7 @@ export async function change(
       (subscription_id, key, kind, months, days, anchor_at, starts_at, ends_at, payment_id, created_by)
     values (${id}, ${given.key}, ${given.period}, ${by.months}, ${'days' in by ? by.days : 0}, ${term.anchorAt}, ${term.startsAt},
       ${term.endsAt}, ${given.paymentId ?? null}, ${actor?.userId ?? null})`
+  await panelTasks.enqueue(tx, accountId, `subscription.${given.period}`)
   await events.record(tx, 'subscription.extended', {
     data: { accountId, subscriptionId: id, period: given.period, endsAt: term.endsAt.toISOString() },
   })
@@ -162,6 +164,7 @@ export async function takeBack(tx: Tx, accountId: number, paymentId: number, tim
   await tx`
     insert into subscription_periods (subscription_id, key, kind, months, days, anchor_at, starts_at, ends_at)
     values (${before.id}, ${key}, 'refund', ${-given.months}, ${-given.days}, ${term.anchorAt}, ${before.endsAt}, ${term.endsAt})`
+  await panelTasks.enqueue(tx, accountId, 'subscription.refund')
   await events.record(tx, 'subscription.shortened', {
     data: { accountId, subscriptionId: before.id, paymentId, endsAt: term.endsAt.toISOString() },
   })

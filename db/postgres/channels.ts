@@ -7,6 +7,8 @@ export const EVENT_CHANNEL = 'voltbay_event'
 export const NOTIFICATION_CHANNEL = 'voltbay_notice'
 /** A webhook event from outside was stored that nobody waits for. */
 export const INBOX_CHANNEL = 'voltbay_inbox'
+/** The panel of 2GETPRO is to be told something. */
+export const PANEL_CHANNEL = 'voltbay_panel'
 /** Payload: a device's id. What a gateway knows of it, its keys, has changed. */
 export const DEVICE_CHANNEL = 'voltbay_station'
 

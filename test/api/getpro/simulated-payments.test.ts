@@ -26,7 +26,7 @@ const apisAt = (url: string) => {
     },
     tribute: { ...at, apiKey: credentials.tribute },
     telegram: { ...at, token: credentials.stars },
-    panel: { ...at, apiKey: credentials.panel, version: '3' },
+    panel: { ...at, apiKey: credentials.panel, version: '3', newcomers: { tag: null, squads: [], devicesMax: null } },
   })
 }
 type Apis = ReturnType<typeof apisAt>

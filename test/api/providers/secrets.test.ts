@@ -52,7 +52,7 @@ function apisAt(url: string) {
     freekassa: shop,
     tribute: { ...at, apiKey: credentials.tribute },
     telegram: { ...at, token: credentials.stars },
-    panel: { ...at, apiKey: credentials.panel, version: '3' },
+    panel: { ...at, apiKey: credentials.panel, version: '3', newcomers: { tag: null, squads: [], devicesMax: null } },
   })
 }
 
