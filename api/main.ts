@@ -28,6 +28,7 @@ import { startInbox } from './tasks/inbox.ts'
 import { startKiosk } from './tasks/kiosk.ts'
 import { startMail } from './tasks/mail.ts'
 import { startPanel } from './tasks/panel.ts'
+import { startTelegram } from './tasks/telegram.ts'
 import { startPayments } from './tasks/payments.ts'
 import { silentStations } from './tasks/silent-stations.ts'
 
@@ -59,14 +60,16 @@ function providersAt({ config, db, log }: ApiOptions) {
 
 /** The work that is done unasked. */
 async function startTasks({ config, db, log, metrics, acquirer, providers, desk, apis }: AppContext & { apis: PaymentApis }) {
+  const { timeZone } = config
 
   return [
-    await startMail({ db, log, smtp: config.smtp }),
+    await startMail({ db, log, smtp: config.smtp, timeZone }),
     await startInbox({ db, log, providers }),
     await startPayments(desk),
     startSweeper({ db, acquirer, failed: (error) => log('settlement.failed', { error }) }),
     await startKiosk({ db, log, acquirer }),
     ...(apis.panel ? [await startPanel({ db, log, panel: apis.panel, ...config.providers.payments.panel! })] : []),
+    await startTelegram({ db, log, telegram: apis.telegram, timeZone }),
     startSchedule({ db, log, rules: config.loyalty.rules }, [
       prover({ db, log, metrics, hour: config.ledgerVerifyHour }),
       biller({ db, log, zone: config.timeZone }),

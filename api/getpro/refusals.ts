@@ -53,6 +53,7 @@ const codesByReason: Partial<Record<GetproReason, string>> = {
 /** The words for `about.reason`, where a verb says more than its code. */
 export const reasons: Record<GetproReason, string> = {
   account_unknown: 'Пользователь не найден',
+  broadcast_unknown: 'Рассылка не найдена',
   login_unknown: 'Учётная запись не найдена',
   inviter_unknown: 'Пригласивший не найден',
   plan_unknown: 'Тариф не найден',

@@ -115,6 +115,16 @@ function wordsOf({ username, tag, expiresAt, squads, devicesMax, ...user }: NewP
   }
 }
 
+const termOf = (expiresAt: Date, trafficLimitBytes: number | null) => ({
+  expireAt: expiresAt.toISOString(),
+  ...(trafficLimitBytes !== null && { trafficLimitBytes }),
+})
+
+function path(key: string, act = ''): string {
+  if (!keyPattern.test(key)) throw new RangeError('no user of the panel')
+  return `/api/users/${key}${act}`
+}
+
 /** A Remnawave panel. Ends are set, never added to: a change told twice is one. */
 export function panelApi(access: PanelAccess) {
   const dialect = dialects[access.version]
@@ -125,10 +135,6 @@ export function panelApi(access: PanelAccess) {
     return key === null ? doubtful(`the panel is not of version ${access.version}`) : done({ ...known, key })
   }
   const one = async (question: Parameters<typeof send>[1]) => map(await send(call, question, User), own)
-  const path = (key: string, act = '') => {
-    if (!keyPattern.test(key)) throw new RangeError('no user of the panel')
-    return `/api/users/${key}${act}`
-  }
   return {
     /** Whether a user may be called so in this version: what was kept may be another one's name. */
     isKey: (key: string) => dialect.key.test(key),
@@ -142,11 +148,7 @@ export function panelApi(access: PanelAccess) {
       one({
         method: 'PATCH',
         path: '/api/users',
-        words: {
-          ...dialect.named(key),
-          expireAt: expiresAt.toISOString(),
-          ...(trafficLimitBytes !== null && { trafficLimitBytes }),
-        },
+        words: { ...dialect.named(key), ...termOf(expiresAt, trafficLimitBytes) },
       }),
     /** Told twice the panel refuses the second time; whoever is so already is read instead. */
     async switch(key: string, isOn: boolean): Promise<Reply<PanelUser>> {

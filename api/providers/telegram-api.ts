@@ -73,6 +73,20 @@ const reading =
 
 const clip = (text: string, charactersMax: number) => [...text].slice(0, charactersMax).join('')
 
+/** What somebody is written. */
+interface Letter {
+  title: string
+  body: string
+}
+
+const wordsOf = (chatId: number, { title, body }: Letter) => ({
+  chat_id: chatId,
+  text: clip(`${title}\n\n${body}`, textCharactersMax),
+  // Counted in UTF-16 units, as texts here are.
+  entities: [{ type: 'bold', offset: 0, length: title.length }],
+  link_preview_options: { is_disabled: true },
+})
+
 /** Telegram's Bot API. The token is a part of every address, so no address is ever told. */
 export function telegramApi(access: TelegramAccess) {
   const call = caller({ ...access, url: `${access.url}/bot${access.token}` }, {}, [access.token])
@@ -113,9 +127,11 @@ export function telegramApi(access: TelegramAccess) {
       }),
     /** A page of what came and went, the oldest first. */
     transactions: (offset: number, limit: number) => ask('getStarTransactions', Transactions, { offset, limit }),
-    /** Plain text to somebody who has spoken to the bot; 403 of whoever has not, or blocked it. */
-    send: (chatId: number, text: string) =>
-      ask('sendMessage', Message, { chat_id: chatId, text: clip(text, textCharactersMax) }),
+    /**
+     * To somebody who has spoken to the bot; 403 of whoever has not, or blocked it. The title stands out by its place in the text:
+     * nothing is read as markup, so nobody's name or words have to be escaped, or can be markup.
+     */
+    send: (chatId: number, letter: Letter) => ask('sendMessage', Message, wordsOf(chatId, letter)),
   }
 }
 

@@ -1,17 +1,13 @@
+import type { NoticeKind } from '../../db/getpro/notices.ts'
 import type { NotificationData, NotificationKind } from '../../db/messages/notifications.ts'
 import type { Email } from '../../db/messages/outbox.ts'
-
-/** What a letter says. `body` is plain text. */
-export interface Text {
-  title: string
-  body: string
-}
+import { getproText, isGetpro, type Text } from './getpro-texts.ts'
 
 const biometry: Record<string, string> = { fingerprint: 'отпечатку пальца', face: 'лицу', voice: 'голосу' }
 const warning = 'Если это были не вы, смените пароль и сообщите администратору.'
 
 /** The words of each notification, in the language of its readers. A kind that has none does not compile. */
-const texts: { [K in NotificationKind]: (data: NotificationData[K]) => Text } = {
+const texts: { [K in Exclude<NotificationKind, NoticeKind>]: (data: NotificationData[K]) => Text } = {
   'user.registered': () => ({
     title: 'Заявка на регистрацию принята',
     body: 'Ваша заявка принята и ждёт одобрения администратором. Мы сообщим о решении письмом.',
@@ -57,13 +53,16 @@ const texts: { [K in NotificationKind]: (data: NotificationData[K]) => Text } = 
 /** What stands where a password stood, in what is kept. */
 const passwordMask = '••••••'
 
-/** The letter in words. A null password: it brings none. */
-export function write(email: Email, password: string | null): Text {
+/** The letter in words; dates by the clocks of a zone. A null password: it brings none. */
+export function write(email: Email, password: string | null, timeZone: string): Text {
+  const { kind, data, languageCode } = email
   // Each kind has its own data; the compiler cannot follow that through a union.
-  const { title, body } = texts[email.kind](email.data as never)
+  if (isGetpro(kind)) return getproText({ kind, data: data as never, languageCode }, timeZone)
+  const { title, body } = texts[kind](data as never)
   const access = password === null ? '' : `\n\nТелефон: ${email.phone}\nПароль: ${password}`
   return { title, body: `Здравствуйте, ${email.fullName}!\n\n${body}${access}\n` }
 }
 
 /** The same, as it may be kept. */
-export const keep = (email: Email, bringsPassword: boolean): Text => write(email, bringsPassword ? passwordMask : null)
+export const keep = (email: Email, bringsPassword: boolean, timeZone: string): Text =>
+  write(email, bringsPassword ? passwordMask : null, timeZone)

@@ -17,13 +17,15 @@ export interface MailOptions {
   log: Log
   /** Null: no mail server; letters are written and stay in the outbox as `captured`. */
   smtp: Smtp | null
+  /** By whose clocks dates are told. */
+  timeZone: string
 }
 
 /**
  * Sends what the outbox holds. Any number of processes may; each letter is one sender's at a time, and the switch
  * that turns the service off is common to all.
  */
-export async function startMail({ db, log, smtp }: MailOptions): Promise<{ close(): Promise<void> }> {
+export async function startMail({ db, log, smtp, timeZone }: MailOptions): Promise<{ close(): Promise<void> }> {
   let dialled: { generation: number; mailer: Mailer } | null = null
 
   /** The connections of this generation; a reset closes those of the one before. */
@@ -37,7 +39,9 @@ export async function startMail({ db, log, smtp }: MailOptions): Promise<{ close
 
   /** A failure of ours leaves the letter with this sender until its time is over; then it is due again. */
   const attempt = (email: outbox.Email, deliver: Deliver) =>
-    deliver(db, log, email).catch((error: unknown) => log('mail.failed', { notificationId: email.id, error }))
+    deliver({ db, log, timeZone }, email).catch((error: unknown) =>
+      log('mail.failed', { notificationId: email.id, error }),
+    )
 
   const rounds = await startRounds({
     db,
@@ -60,12 +64,13 @@ export async function startMail({ db, log, smtp }: MailOptions): Promise<{ close
   }
 }
 
-type Deliver = (db: Db, log: Log, email: outbox.Email) => Promise<void>
+type House = Omit<MailOptions, 'smtp'>
+type Deliver = (house: House, email: outbox.Email) => Promise<void>
 
 const noAddress = { error: 'no address', isFinal: true, isServers: false }
 
 /** Ends an attempt that failed, and says so; codes only, never an address. */
-async function failed(db: Db, log: Log, email: outbox.Email, why: outbox.Failure): Promise<void> {
+async function failed({ db, log }: House, email: outbox.Email, why: outbox.Failure): Promise<void> {
   const { isGivenUp, isSwitchedOff } = await db.transaction((tx) => outbox.fail(tx, email, why))
   const about = { notificationId: email.id, kind: email.kind, attempts: email.attempts, reason: why.error }
   log(isGivenUp ? 'notification.given_up' : 'notification.postponed', about)
@@ -75,16 +80,18 @@ async function failed(db: Db, log: Log, email: outbox.Email, why: outbox.Failure
 /** One attempt. The password it may bring is made now, stored as a hash before it leaves, and written nowhere else. */
 const send =
   ({ send }: Mailer): Deliver =>
-  async (db, log, email) => {
+  async (house, email) => {
+    const { db, log, timeZone } = house
     const { email: recipient } = email
-    if (recipient === null) return failed(db, log, email, noAddress)
+    if (recipient === null) return failed(house, email, noAddress)
     const fresh = email.bringsPassword ? await renew(db, email) : null
     try {
-      await send(recipient, write(email, fresh), email.id)
+      await send(recipient, write(email, fresh, timeZone), email.id)
     } catch (error) {
-      return failed(db, log, email, failure(error))
+      return failed(house, email, failure(error))
     }
-    await db.transaction((tx) => outbox.finish(tx, email, 'sent', { recipient, ...keep(email, fresh !== null) }))
+    const kept = { recipient, ...keep(email, fresh !== null, timeZone) }
+    await db.transaction((tx) => outbox.finish(tx, email, 'sent', kept))
     log('notification.sent', { notificationId: email.id, kind: email.kind })
   }
 
@@ -99,10 +106,11 @@ async function renew(db: Db, email: outbox.Email): Promise<string | null> {
 }
 
 /** Without a mail server: the letter as it would have gone. No password is made that nobody would get. */
-const capture: Deliver = async (db, log, email) => {
+const capture: Deliver = async (house, email) => {
+  const { db, log, timeZone } = house
   const { email: recipient } = email
-  if (recipient === null) return failed(db, log, email, noAddress)
-  const kept = { recipient, ...keep(email, email.bringsPassword) }
+  if (recipient === null) return failed(house, email, noAddress)
+  const kept = { recipient, ...keep(email, email.bringsPassword, timeZone) }
   await db.transaction((tx) => outbox.finish(tx, email, 'captured', kept))
   log('notification.captured', { notificationId: email.id, kind: email.kind })
 }

@@ -1,6 +1,6 @@
 import { createTransport } from 'nodemailer'
 import type { Failure } from '../../db/messages/outbox.ts'
-import type { Text } from './emails.ts'
+import type { Text } from './getpro-texts.ts'
 
 /** Where letters go out. */
 export interface Smtp {

@@ -4,6 +4,7 @@ import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as accounts from './accounts.ts'
 import * as balance from './balance.ts'
 import { judgeRefund, type SaidRefund } from './decide/payment.ts'
+import * as notices from './notices.ts'
 import * as payments from './payments.ts'
 import type { subscriptionRefunds } from './schema.ts'
 import { held, type PaymentRules, unmatched } from './settlement.ts'
@@ -79,6 +80,14 @@ export async function hear(
     update subscription_payments set refunded_kopecks = refunded_kopecks + ${kopecks},
       status = case when ${isWhole} then 'refunded' else status end, updated_at = now()
     where id = ${paymentId}`
+  if (kopecks > 0)
+    await notices.tell(
+      tx,
+      accountId,
+      'getpro.payment_refunded',
+      { amountKopecks: kopecks },
+      `refund ${provider} ${providerRefundId}`,
+    )
   if (isWhole) await subscriptions.takeBack(tx, accountId, paymentId, rules.timeZone)
   const shortKopecks = kopecks - taken
   await events.record(tx, 'payment.refunded', { data: { ...result, amountKopecks: kopecks, isWhole, shortKopecks } })

@@ -5,6 +5,7 @@ import { refusals } from '../platform/refused.ts'
 export type GetproCode = LedgerCode
 export type GetproReason =
   | 'account_unknown'
+  | 'broadcast_unknown'
   | 'login_unknown'
   | 'inviter_unknown'
   | 'plan_unknown'

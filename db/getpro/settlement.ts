@@ -6,6 +6,7 @@ import * as accounts from './accounts.ts'
 import * as balance from './balance.ts'
 import { judge, type Said } from './decide/payment.ts'
 import * as methods from './methods.ts'
+import * as notices from './notices.ts'
 import type { Payment } from './payments.ts'
 import * as payments from './payments.ts'
 import * as promoCodes from './promo-codes.ts'
@@ -66,6 +67,13 @@ async function move(tx: Tx, { id }: Payment, status: Payment['status'], notice: 
 const tell = (tx: Tx, payment: Payment, kind: string, about: object = {}) =>
   events.record(tx, kind, { data: { accountId: payment.accountId, paymentId: payment.id, ...about } })
 
+/** Who is to pay is told what came of it; a card that is only to be known pays for nothing. */
+export async function tellPayer(tx: Tx, payment: Payment, kind: 'getpro.payment_succeeded' | 'getpro.payment_failed') {
+  const { id, accountId, purpose, amountKopecks } = payment
+  if (purpose !== 'binding' && amountKopecks > 0)
+    await notices.tell(tx, accountId, kind, { amountKopecks }, `${kind} ${id}`)
+}
+
 async function cancel(tx: Tx, payment: Payment, notice: Notice): Promise<Outcome> {
   const [account] = await accounts.lock(tx, payment.accountId)
   await move(tx, payment, 'canceled', notice)
@@ -73,6 +81,7 @@ async function cancel(tx: Tx, payment: Payment, notice: Notice): Promise<Outcome
   if (payment.savedMethodId !== null && (await methods.giveUp(tx, payment.savedMethodId, notice.reason)))
     if (await subscriptions.of(tx, account!.id)) await subscriptions.setRenewal(tx, null, account!.id, false)
   await tell(tx, payment, 'payment.canceled', { reason: notice.reason, isRenewal: payment.isRenewal })
+  await tellPayer(tx, payment, 'getpro.payment_failed')
   return outcome(payment, 'done', 'canceled')
 }
 
@@ -120,6 +129,7 @@ export async function holdBoth(tx: Tx, accountId: number) {
 
 async function settle(tx: Tx, rules: PaymentRules, payment: Payment, notice: Notice): Promise<Outcome> {
   const account = await holdBoth(tx, payment.accountId)
+  await tellPayer(tx, payment, 'getpro.payment_succeeded')
   const before = await subscriptions.of(tx, account.id)
   const hadAccess = before !== undefined && before.endsAt > (await subscriptions.nowOf(tx))
   const isFirst = await referrals.isFirst(tx, payment)

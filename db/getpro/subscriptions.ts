@@ -4,6 +4,7 @@ import type { Actor } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as accounts from './accounts.ts'
 import { type Extended, extend, extendUntil, withdraw } from './decide/extension.ts'
+import * as notices from './notices.ts'
 import * as panelTasks from './panel-tasks.ts'
 import { Refused } from './refused.ts'
 import type { subscriptionPeriods, subscriptions } from './schema.ts'
@@ -126,7 +127,20 @@ export async function change(
   await events.record(tx, 'subscription.extended', {
     data: { accountId, subscriptionId: id, period: given.period, endsAt: term.endsAt.toISOString() },
   })
+  await tell(tx, subscription!, given, before !== undefined && before.endsAt > now)
   return { subscription: subscription!, isNew: true }
+}
+
+/** What its owner is told of a change, in the transaction that makes it. */
+function tell(tx: Tx, { accountId, id, endsAt }: Subscription, { period, by, key }: Change, wasLive: boolean) {
+  const about = { endsAt: endsAt.toISOString() }
+  const once = `period ${id} ${key}`
+  if (period === 'promo' || period === 'referral') {
+    const kind = period === 'promo' ? 'getpro.promo_applied' : 'getpro.referral_bonus'
+    return notices.tell(tx, accountId, kind, { ...about, days: 'days' in by ? by.days : 0 }, once)
+  }
+  const kind = wasLive ? 'getpro.subscription_extended' : 'getpro.subscription_activated'
+  return notices.tell(tx, accountId, kind, about, once)
 }
 
 /** A subscription at a provider that renews it by itself. */
@@ -168,6 +182,8 @@ export async function takeBack(tx: Tx, accountId: number, paymentId: number, tim
   await events.record(tx, 'subscription.shortened', {
     data: { accountId, subscriptionId: before.id, paymentId, endsAt: term.endsAt.toISOString() },
   })
+  const about = { endsAt: term.endsAt.toISOString() }
+  await notices.tell(tx, accountId, 'getpro.subscription_shortened', about, `period ${before.id} ${key}`)
   return true
 }
 

@@ -4,7 +4,7 @@ import type { Tx } from '../postgres/connect.ts'
 import type * as accounts from './accounts.ts'
 import * as payments from './payments.ts'
 import * as referrals from './referrals.ts'
-import { book, holdBoth, type PaymentRules } from './settlement.ts'
+import { book, holdBoth, type PaymentRules, tellPayer } from './settlement.ts'
 import * as subscriptions from './subscriptions.ts'
 
 /** What Tribute says of somebody's subscription there (docs/providers.md 4). */
@@ -41,6 +41,7 @@ async function charge(tx: Tx, accountId: number, said: TributeNotice): Promise<p
   })
   await tx`update subscription_payments set status = 'succeeded', settled_at = now() where id = ${payment.id}`
   await book(tx, payment)
+  await tellPayer(tx, payment, 'getpro.payment_succeeded')
   const { id: paymentId, amountKopecks } = payment
   const data = { accountId, paymentId, purpose: 'subscription', amountKopecks }
   await events.record(tx, 'payment.succeeded', { data })

@@ -13,6 +13,19 @@ export interface NotificationData {
   'password.changed': Record<never, never>
   'biometric.enrolled': { type: string }
   'biometric.removed': { type: string }
+  'getpro.payment_succeeded': { amountKopecks: number }
+  'getpro.payment_failed': { amountKopecks: number }
+  'getpro.payment_refunded': { amountKopecks: number }
+  'getpro.subscription_activated': { endsAt: string }
+  'getpro.subscription_extended': { endsAt: string }
+  'getpro.subscription_shortened': { endsAt: string }
+  'getpro.subscription_ending': { endsAt: string; autoRenews: boolean }
+  'getpro.subscription_expired': { endsAt: string }
+  'getpro.renewal_failed': { endsAt: string; amountKopecks: number; isLast: boolean }
+  'getpro.promo_applied': { days: number; endsAt: string }
+  'getpro.referral_bonus': { days: number; endsAt: string }
+  'getpro.news': { title: string; body: string }
+  'getpro.login_linked': Record<never, never>
 }
 export type NotificationKind = keyof NotificationData
 

@@ -7,8 +7,8 @@ import type { NotificationData, NotificationKind } from './notifications.ts'
 import type { mailService } from './schema.ts'
 
 /** A sender that died had it until then; longer than one attempt can last. */
-const LEASE_SECONDS = 120
-const ATTEMPTS_MAX = 6
+export const LEASE_SECONDS = 120
+export const ATTEMPTS_MAX = 6
 /** 30 s, 2 min, 8 min, 32 min, 2 h. */
 const BACKOFF_SECONDS = 30
 const BACKOFF_FACTOR = 4
@@ -18,6 +18,16 @@ export const FAILURES_IN_ROW_MAX = 5
 const REQUEUE_DAYS = 30
 const errorCharactersMax = 500
 
+/** How long after so many attempts it is tried again. */
+export const pauseSeconds = (attempts: number): number => BACKOFF_SECONDS * BACKOFF_FACTOR ** (attempts - 1)
+
+/** What was tried often enough, by a sender that died, is given up. */
+export async function bury(tx: Tx, channel: 'email' | 'telegram'): Promise<void> {
+  await tx`
+    update notifications set status = 'failed', last_error = 'the sender died'
+    where channel = ${channel} and status = 'sending' and due_at <= now() and attempts >= ${ATTEMPTS_MAX}`
+}
+
 /** A notification whose sender has it for the present. */
 export type Email = {
   [K in NotificationKind]: {
@@ -25,12 +35,15 @@ export type Email = {
     kind: K
     data: NotificationData[K]
     bringsPassword: boolean
+    /** In whose words; null: Russian. */
+    languageCode: string | null
     /** This one counted. */
     attempts: number
-    userId: number
+    /** Null: somebody without a login. */
+    userId: number | null
     /** Null: none, or the account was deleted. */
     email: string | null
-    fullName: string
+    fullName: string | null
     phone: string | null
   }
 }[NotificationKind]
@@ -48,18 +61,18 @@ export async function claim(
     select is_enabled, generation from mail_service`
   const { isEnabled, generation } = service!
   if (!isEnabled && !isCapturing) return { generation, emails: [] }
-  await tx`
-    update notifications set status = 'failed', last_error = 'the sender died'
-    where channel = 'email' and status = 'sending' and due_at <= now() and attempts >= ${ATTEMPTS_MAX}`
+  await bury(tx, 'email')
   const emails = await tx<Email[]>`
+    with due as (
+      select m.id, u.full_name, u.phone, case when u.deleted_at is null then u.email end as email
+      from notifications m left join users u on u.id = m.user_id
+      where m.channel = 'email' and m.status in ('queued', 'sending') and m.due_at <= now()
+      order by m.due_at, m.id limit ${limit} for update of m skip locked)
     update notifications n set status = 'sending', attempts = attempts + 1,
       due_at = now() + make_interval(secs => ${LEASE_SECONDS})
-    from users u
-    where u.id = n.user_id and n.id in (
-      select id from notifications where channel = 'email' and status in ('queued', 'sending') and due_at <= now()
-      order by due_at, id limit ${limit} for update skip locked)
-    returning n.id, n.kind, n.data, n.brings_password, n.attempts, n.user_id, u.full_name, u.phone,
-      case when u.deleted_at is null then u.email end as email`
+    from due where n.id = due.id
+    returning n.id, n.kind, n.data, n.language_code, n.brings_password, n.attempts, n.user_id, due.full_name, due.phone,
+      case when n.owner_id is null then due.email else n.recipient end as email`
   return { generation, emails }
 }
 
@@ -120,11 +133,10 @@ export interface Failed {
 /** It did not go out: later again, or never. Enough failures of the server switch the service off. */
 export async function fail(tx: Tx, email: Email, { error, isFinal, isServers }: Failure): Promise<Failed> {
   const isGivenUp = isFinal || email.attempts >= ATTEMPTS_MAX
-  const seconds = BACKOFF_SECONDS * BACKOFF_FACTOR ** (email.attempts - 1)
   const why = error.slice(0, errorCharactersMax)
   await tx`
     update notifications set status = ${isGivenUp ? 'failed' : 'queued'}, last_error = ${why},
-      due_at = now() + make_interval(secs => ${seconds})
+      due_at = now() + make_interval(secs => ${pauseSeconds(email.attempts)})
     where ${held(tx, email)}`
   if (!isServers) return { isGivenUp, isSwitchedOff: false }
   const [service] = await tx<{ failuresInRow: number }[]>`
@@ -150,9 +162,9 @@ export type MailState = Pick<
 export async function state(q: Queryable): Promise<MailState> {
   const [row] = await q<MailState[]>`
     select is_enabled, failures_in_row, last_error, switched_off_at,
-      (select count(*) from notifications where status in ('queued', 'sending')) as queued,
-      (select count(*) from notifications where status = 'failed') as failed,
-      (select count(*) from notifications where status = 'captured') as captured
+      (select count(*) from notifications where channel = 'email' and status in ('queued', 'sending')) as queued,
+      (select count(*) from notifications where channel = 'email' and status = 'failed') as failed,
+      (select count(*) from notifications where channel = 'email' and status = 'captured') as captured
     from mail_service`
   return row!
 }

@@ -20,7 +20,7 @@ interface Row {
 export const outboxOf = (db: Db) => ({
   /** The sender of one process, closed with the test; several may write one journal. */
   async sender(smtp: Smtp | null, own = journal()) {
-    const mail = await startMail({ db, log: own.log, smtp })
+    const mail = await startMail({ db, log: own.log, smtp, timeZone: 'Europe/Moscow' })
     onTestFinished(mail.close)
     return { ...own, close: mail.close }
   },

@@ -61,7 +61,7 @@ const questions: [keyof PaymentApis, (apis: PaymentApis) => Promise<Reply<unknow
   ['cryptopay', ({ cryptopay }) => cryptopay!.invoices([1])],
   ['freekassa', ({ freekassa }) => freekassa!.orders('1', 1)],
   ['tribute', ({ tribute }) => tribute!.order('1')],
-  ['telegram', ({ telegram }) => telegram!.send(1, 'Здравствуйте')],
+  ['telegram', ({ telegram }) => telegram!.send(1, { title: 'Здравствуйте', body: 'x' })],
   ['panel', ({ panel }) => panel!.byUsername('tg_1')],
 ]
 

@@ -21,6 +21,7 @@ const invoice = (more: Partial<StarsInvoice> = {}): StarsInvoice => ({
   ...more,
 })
 const pay = (url: string) => fetch(url)
+const letter = { title: 'Здравствуйте', body: 'Это <b>не</b> разметка & *не* Markdown_' }
 
 test('an invoice is paid once its checkout is answered, and given back once', async () => {
   const { there, heard, api } = await bot(async (body) => {
@@ -72,15 +73,15 @@ test('an answer to a checkout that is over is refused', async () => {
 test.each(outcomes)('%s: a letter and a refund are in doubt, or come later', async (fault, outcome) => {
   const { there, api } = await bot()
   misbehave(there, fault)
-  expect(await api.send(payerId, 'Здравствуйте')).toEqual(outcome)
-  expect(value(await api.send(payerId, 'Здравствуйте'))).toEqual(expect.any(Number))
+  expect(await api.send(payerId, letter)).toEqual(outcome)
+  expect(value(await api.send(payerId, letter))).toEqual(expect.any(Number))
   misbehave(there, fault)
   expect(await api.refund(payerId, 'stx')).toEqual(outcome)
 })
 
 test('whoever blocked the bot is a refusal that says so', async () => {
   const { api } = await bot()
-  expect(await api.send(blockedId, 'Здравствуйте')).toEqual({
+  expect(await api.send(blockedId, letter)).toEqual({
     kind: 'refused',
     status: 403,
     code: 'Forbidden',
@@ -102,10 +103,22 @@ test('texts are cut to what Telegram takes, and a payload is never', async () =>
   for (const payload of ['', 'я'.repeat(65)]) expect(() => api.invoiceLink(invoice({ payload }))).toThrow(RangeError)
 })
 
+test('what people wrote is never markup, and the title stands out all the same', async () => {
+  const { there, api } = await bot()
+  value(await api.send(payerId, letter))
+  const said = JSON.parse(there.asked[0]!.body.toString())
+  expect(said).toMatchObject({
+    chat_id: payerId,
+    text: `${letter.title}\n\n${letter.body}`,
+    entities: [{ type: 'bold', offset: 0, length: 12 }],
+  })
+  expect(said).not.toHaveProperty('parse_mode')
+})
+
 test('a wrong token is refused, and told nowhere', async () => {
   const { there } = await bot()
   const stranger = telegramApi({ ...limits, url: there.url, token: '1:hush' })
-  const reply = await stranger.send(payerId, 'x')
+  const reply = await stranger.send(payerId, letter)
   expect(reply).toMatchObject({ kind: 'refused', status: 401, code: 'Unauthorized' })
   expect(JSON.stringify(reply)).not.toContain('hush')
 })
