@@ -21,9 +21,9 @@ import type { Smtp } from './tasks/mailer.ts'
 const minorPerPoint = 100
 
 const list = (text: string) => text.split(/[\s,]+/).filter(Boolean)
-const isRising = (tiers: string) => {
-  const points = tiers.split(',').map(Number)
-  return points.every((tier, at) => at === 0 || tier >= points[at - 1]!)
+const isRising = (text: string) => {
+  const numbers = text.split(',').map(Number)
+  return numbers.every((one, at) => at === 0 || one >= numbers[at - 1]!)
 }
 
 /** What the API may be told by the environment. */
@@ -53,6 +53,15 @@ export const apiSettings = z.object({
   PAYGO_CARD_LUHN: flag().default(false).describe('refuse card numbers whose check digit is wrong'),
   PAYGO_CARD_EXPIRY: flag().default(false).describe('refuse cards that have expired'),
   PAYGO_OWNER_REFUNDS: flag().default(true).describe('people may give back their own payments'),
+  GETPRO_RENEWAL_HOURS: z
+    .string()
+    .regex(/^-?\d{1,3}(?:,-?\d{1,3}){0,9}$/, 'must look like 24,12,3,0')
+    .refine((hours) => isRising(hours.split(',').reverse().join()), 'must fall')
+    .default('24,12,3,0')
+    .describe('hours before its end at which a subscription that renews by itself is charged; less than 0: after it'),
+  GETPRO_ENDING_HOURS: whole(0, 720)
+    .default(48)
+    .describe('hours before the end of a subscription at which its owner is told; 0: not at all'),
   LOYALTY_REQUESTS_PER_SECOND: whole(1, 1_000_000)
     .default(10)
     .describe('requests of one address to the loyalty surface'),
@@ -125,6 +134,14 @@ interface LoyaltyConfig {
   rules: PointRules
 }
 
+/** The settings of subscriptions of 2GETPRO (docs/contracts.md 2). */
+interface GetproConfig {
+  /** Hours before its end at which a subscription that renews by itself is charged, falling. */
+  renewalHours: readonly number[]
+  /** Hours before the end at which its owner is told; 0: not at all. */
+  endingHours: number
+}
+
 /** The PayGo surface's settings (docs/contracts.md 1). */
 interface PaygoConfig {
   /** Of one address. */
@@ -169,6 +186,7 @@ export interface ApiConfig {
   /** Of days and instants that name none. */
   timeZone: string
   paygo: PaygoConfig
+  getpro: GetproConfig
   acquirer: AcquirerSettings
   loyalty: LoyaltyConfig
   telecom: TelecomConfig
@@ -229,6 +247,10 @@ export function apiConfig(
       isExpiryChecked: settings.PAYGO_CARD_EXPIRY,
       ownersRefund: settings.PAYGO_OWNER_REFUNDS,
       heartbeatSeconds: settings.TERMINAL_HEARTBEAT_SECONDS,
+    },
+    getpro: {
+      renewalHours: settings.GETPRO_RENEWAL_HOURS.split(',').map(Number),
+      endingHours: settings.GETPRO_ENDING_HOURS,
     },
     acquirer: { ACQUIRER_SECONDS: settings.ACQUIRER_SECONDS, ACQUIRER_LATE_SECONDS: settings.ACQUIRER_LATE_SECONDS },
     telecom: { isIccidStrict: settings.TELECOM_ICCID_STRICT, country: settings.TELECOM_COUNTRY },

@@ -17,7 +17,7 @@ import { type ApiConfig, apiConfig, apiRules, apiSettings } from './config.ts'
 import type { AppContext } from './context.ts'
 import { prover } from './ledger-check.ts'
 import { live } from './live.ts'
-import { deskOf } from './providers/desk.ts'
+import { chargeSavedMethod, deskOf } from './providers/desk.ts'
 import { type PaymentApis, paymentApis } from './providers/payment-apis.ts'
 import { providersOf } from './providers/webhook-events.ts'
 import { startSchedule } from './schedule.ts'
@@ -28,6 +28,7 @@ import { startInbox } from './tasks/inbox.ts'
 import { startKiosk } from './tasks/kiosk.ts'
 import { startMail } from './tasks/mail.ts'
 import { startPanel } from './tasks/panel.ts'
+import { renewer } from './tasks/renewals.ts'
 import { startTelegram } from './tasks/telegram.ts'
 import { startPayments } from './tasks/payments.ts'
 import { silentStations } from './tasks/silent-stations.ts'
@@ -72,6 +73,7 @@ async function startTasks({ config, db, log, metrics, acquirer, providers, desk,
     await startTelegram({ db, log, telegram: apis.telegram, timeZone }),
     startSchedule({ db, log, rules: config.loyalty.rules }, [
       prover({ db, log, metrics, hour: config.ledgerVerifyHour }),
+      renewer({ db, log, charge: (renewal) => chargeSavedMethod(desk, renewal), timeZone, ...config.getpro }),
       biller({ db, log, zone: config.timeZone }),
       silentStations({ db, log, minutes: config.silentMinutes }),
     ]),

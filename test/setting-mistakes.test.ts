@@ -51,6 +51,8 @@ const wrong: Record<keyof typeof everything.shape, string | Environment | null> 
   PAYGO_CARD_LUHN: 'maybe',
   PAYGO_CARD_EXPIRY: 'yes',
   PAYGO_OWNER_REFUNDS: '2',
+  GETPRO_RENEWAL_HOURS: '3,24',
+  GETPRO_ENDING_HOURS: '-1',
   LOYALTY_REQUESTS_PER_SECOND: '-1',
   LOYALTY_LOGINS_PER_MINUTE: 'many',
   LOYALTY_VERIFICATIONS_PER_MINUTE: '1e3',

@@ -1,6 +1,7 @@
 import { type Actor, hasRole } from '../platform/actor.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
 import * as accounts from './accounts.ts'
+import * as balance from './balance.ts'
 import * as methods from './methods.ts'
 import { Refused } from './refused.ts'
 import * as subscriptions from './subscriptions.ts'
@@ -29,7 +30,7 @@ export async function set(tx: Tx, actor: Actor, id: number, autoRenews: boolean)
   if (before.provider !== null)
     throw new Refused('conflict', `${before.provider} renews it`, { reason: 'renewed_elsewhere' })
   if (before.autoRenews === autoRenews) return before
-  if (autoRenews && (await methods.list(tx, accountId)).length === 0)
+  if (autoRenews && (await methods.list(tx, accountId)).length === 0 && (await balance.get(tx, accountId)) === 0)
     throw new Refused('conflict', 'nothing to charge', { reason: 'no_saved_method' })
   return await subscriptions.setRenewal(tx, actor, accountId, autoRenews)
 }

@@ -81,7 +81,8 @@ async function cancel(tx: Tx, payment: Payment, notice: Notice): Promise<Outcome
   if (payment.savedMethodId !== null && (await methods.giveUp(tx, payment.savedMethodId, notice.reason)))
     if (await subscriptions.of(tx, account!.id)) await subscriptions.setRenewal(tx, null, account!.id, false)
   await tell(tx, payment, 'payment.canceled', { reason: notice.reason, isRenewal: payment.isRenewal })
-  await tellPayer(tx, payment, 'getpro.payment_failed')
+  // Of a renewal it is told by whoever wanted it.
+  if (!payment.isRenewal) await tellPayer(tx, payment, 'getpro.payment_failed')
   return outcome(payment, 'done', 'canceled')
 }
 

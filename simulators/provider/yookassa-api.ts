@@ -28,7 +28,7 @@ interface Refund {
 }
 
 /** How the names of methods begin that exist without having been saved here: of those that pay, of those whose owner forbade it. */
-export const methods = { good: 'method-good', revoked: 'method-revoked' }
+export const methods = { good: 'method-good', revoked: 'method-revoked', poor: 'method-poor' }
 
 const amountPattern = /^\d{1,12}\.\d\d$/
 const keyCharactersMax = 64
@@ -138,6 +138,8 @@ function create(shop: Shop, asked: Asked): Said {
   shop.payments.set(payment.id, payment)
   if (method.startsWith(methods.revoked))
     void move(shop, payment, 'canceled', canceled('yoo_money', 'permission_revoked'))
+  else if (method.startsWith(methods.poor))
+    void move(shop, payment, 'canceled', canceled('payment_network', 'insufficient_funds'))
   else if (method) void pay(shop, payment.id)
   else shop.expect(payment.id)
   return { status: 200, body: shown(shop, payment, hereOf(asked)) }

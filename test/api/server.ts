@@ -40,6 +40,7 @@ export const config: ApiConfig = {
     ownersRefund: true,
     heartbeatSeconds: 60,
   },
+  getpro: { renewalHours: [24, 12, 3, 0], endingHours: 48 },
   acquirer: { ACQUIRER_SECONDS: 1, ACQUIRER_LATE_SECONDS: 2 },
   loyalty: {
     requestsPerSecond: 100_000,
