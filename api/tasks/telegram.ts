@@ -17,7 +17,8 @@ const msPerSecond = 1_000
 export interface TelegramOptions {
   db: Db
   log: Log
-  telegram: TelegramApi
+  /** Null: no bot; messages are written and stay in the outbox as `captured`. */
+  telegram: TelegramApi | null
   /** By whose clocks dates are told. */
   timeZone: string
 }
@@ -51,10 +52,11 @@ function sender({ db, log, telegram, timeZone }: TelegramOptions, pause: (second
     if (!isGetpro(kind)) throw new Error(`${kind} is not told by Telegram`)
     // Each kind has its own data; the compiler cannot follow that through a union.
     const text = getproText({ kind, data: data as never, languageCode }, timeZone)
-    const reply = await telegram.send(Number(message.recipient), text)
-    if (reply.kind !== 'done') return await refused(message, reply)
-    await db.transaction((tx) => outbox.finish(tx, message, text))
-    log('notification.sent', { notificationId: message.id, kind })
+    const reply = telegram && (await telegram.send(Number(message.recipient), text))
+    if (reply && reply.kind !== 'done') return await refused(message, reply)
+    const status = reply ? 'sent' : 'captured'
+    await db.transaction((tx) => outbox.finish(tx, message, status, text))
+    log(`notification.${status}`, { notificationId: message.id, kind })
   }
 }
 

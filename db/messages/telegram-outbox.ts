@@ -37,11 +37,17 @@ export async function claim(tx: Tx, limit: number): Promise<Message[]> {
 const held = (q: Queryable, { id, attempts }: Message) =>
   q`id = ${id} and status = 'sending' and attempts = ${attempts}`
 
-/** It was sent; the next one to that chat waits a moment. */
-export async function finish(tx: Tx, message: Message, { title, body }: { title: string; body: string }) {
+/** It was sent (or, `captured`, it would have been); the next one to that chat waits a moment. */
+export async function finish(
+  tx: Tx,
+  message: Message,
+  status: 'sent' | 'captured',
+  { title, body }: { title: string; body: string },
+): Promise<void> {
   await tx`
-    update notifications set status = 'sent', title = ${title}, body = ${body}, sent_at = now(), last_error = null
+    update notifications set status = ${status}, title = ${title}, body = ${body}, sent_at = now(), last_error = null
     where ${held(tx, message)}`
+  if (status === 'captured') return
   await tx`
     update notifications set due_at = greatest(due_at, now() + make_interval(secs => ${CHAT_PAUSE_SECONDS}))
     where channel = 'telegram' and recipient = ${message.recipient} and status = 'queued'`

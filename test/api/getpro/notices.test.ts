@@ -215,6 +215,17 @@ test('a sender that dies in the middle loses nothing', async () => {
   await expect.poll(() => sent(one.id), { timeout: 15_000 }).toBe(1)
 })
 
+test('without a bot messages are captured, and wait for nobody', async () => {
+  await mail.clean()
+  const { log, until } = journal()
+  const sender = await startTelegram({ db, log, telegram: null, timeZone: 'Europe/Moscow' })
+  onTestFinished(() => sender.close())
+  const one = await customer()
+  await post('/subscriptions/trial', one.token)
+  await until('notification.captured')
+  expect(await told(one.id)).toMatchObject([{ status: 'captured' }])
+})
+
 test('none of this was a bug of ours', () => {
   expect(house.lines.filter(({ event }) => event === 'request.failed')).toEqual([])
 })
