@@ -219,6 +219,11 @@ function pointRules(tiers: string, pointsDays: number | undefined): PointRules {
   return { silverMinor, goldMinor, platinumMinor, pointsDays: pointsDays ?? null }
 }
 
+const getproConfig = (given: Pick<ApiSettings, 'GETPRO_RENEWAL_HOURS' | 'GETPRO_ENDING_HOURS'>): GetproConfig => ({
+  renewalHours: given.GETPRO_RENEWAL_HOURS.split(',').map(Number),
+  endingHours: given.GETPRO_ENDING_HOURS,
+})
+
 /**
  * The API's configuration out of its settings.
  * @throws BadSettings
@@ -248,10 +253,7 @@ export function apiConfig(
       ownersRefund: settings.PAYGO_OWNER_REFUNDS,
       heartbeatSeconds: settings.TERMINAL_HEARTBEAT_SECONDS,
     },
-    getpro: {
-      renewalHours: settings.GETPRO_RENEWAL_HOURS.split(',').map(Number),
-      endingHours: settings.GETPRO_ENDING_HOURS,
-    },
+    getpro: getproConfig(settings),
     acquirer: { ACQUIRER_SECONDS: settings.ACQUIRER_SECONDS, ACQUIRER_LATE_SECONDS: settings.ACQUIRER_LATE_SECONDS },
     telecom: { isIccidStrict: settings.TELECOM_ICCID_STRICT, country: settings.TELECOM_COUNTRY },
     loyalty: {

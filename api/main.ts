@@ -28,10 +28,10 @@ import { startInbox } from './tasks/inbox.ts'
 import { startKiosk } from './tasks/kiosk.ts'
 import { startMail } from './tasks/mail.ts'
 import { startPanel } from './tasks/panel.ts'
-import { renewer } from './tasks/renewals.ts'
-import { startTelegram } from './tasks/telegram.ts'
 import { startPayments } from './tasks/payments.ts'
+import { renewer } from './tasks/renewals.ts'
 import { silentStations } from './tasks/silent-stations.ts'
+import { startTelegram } from './tasks/telegram.ts'
 
 const connectionsMax = 20_000
 /** In milliseconds and bytes. */
@@ -60,7 +60,16 @@ function providersAt({ config, db, log }: ApiOptions) {
 }
 
 /** The work that is done unasked. */
-async function startTasks({ config, db, log, metrics, acquirer, providers, desk, apis }: AppContext & { apis: PaymentApis }) {
+async function startTasks({
+  config,
+  db,
+  log,
+  metrics,
+  acquirer,
+  providers,
+  desk,
+  apis,
+}: AppContext & { apis: PaymentApis }) {
   const { timeZone } = config
 
   return [
