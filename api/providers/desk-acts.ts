@@ -4,7 +4,7 @@ import * as refunds from '../../db/getpro/refunds.ts'
 import * as settlement from '../../db/getpro/settlement.ts'
 import type { PaymentActKind } from '../../db/getpro/words.ts'
 import type { Reply } from './call.ts'
-import { type Desk, gatewayOf } from './desk.ts'
+import { type Desk, gatewayOf, isFinal } from './desk.ts'
 import type { Gateway, Gone, There } from './gateway.ts'
 
 /** Which acts a provider knows at all. */
@@ -67,7 +67,7 @@ export async function act(desk: Desk, acting: acts.Acting): Promise<Reply<unknow
     return reply
   }
   const seconds = reply.kind === 'later' ? Math.max(reply.seconds, 1) : null
-  const state = reply.kind === 'refused' ? 'refused' : 'asked'
+  const state = isFinal(reply) ? 'refused' : 'asked'
   await acts.end(db.sql, acting, { state, error: reply.why, seconds }, pollSeconds)
   log('payment_act.untold', { ...about, is: reply.kind, why: reply.why })
   return reply

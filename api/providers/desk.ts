@@ -44,9 +44,18 @@ export function gatewayOf({ gateways }: Desk, provider: openPayments.Asking['pro
   throw new Refused('unavailable', `${provider} is not configured`, { reason: 'provider_off' })
 }
 
+/** Nobody has heard that it was made: it has no name there, and no link to pay by. */
+const isUnmade = ({ providerPaymentId, confirmationUrl }: openPayments.Asking) =>
+  providerPaymentId === null && confirmationUrl === null
+
 /** What its provider says of a payment that is ours to ask about. */
 const say = (gateway: Gateway, asking: openPayments.Asking): Promise<Reply<There | null>> =>
-  asking.providerPaymentId === null && asking.confirmationUrl === null ? gateway.open(asking) : gateway.look(asking)
+  isUnmade(asking) ? gateway.open(asking) : gateway.look(asking)
+
+const unauthorized = 401
+/** Whether a provider refused what was asked; that it did not take our credentials says nothing of it. */
+export const isFinal = (reply: Reply<unknown>): reply is Extract<Reply<unknown>, { kind: 'refused' }> =>
+  reply.kind === 'refused' && reply.status !== unauthorized
 
 /** What is known now is written down, and done; then the payment is anybody's again. */
 async function learn(desk: Desk, asking: openPayments.Asking, there: There, isTestAllowed: boolean) {
@@ -77,8 +86,7 @@ export async function ask(desk: Desk, asking: openPayments.Asking): Promise<Repl
     if (learnt.state !== 'open') log('payment.heard', { provider, paymentId, ...learnt })
     return reply
   }
-  const isNever = reply.kind === 'refused' && asking.providerPaymentId === null
-  if (isNever && (await db.transaction((tx) => openPayments.fail(tx, asking, reply.code)))) {
+  if (isFinal(reply) && isUnmade(asking) && (await db.transaction((tx) => openPayments.fail(tx, asking, reply.code)))) {
     log('payment.failed', { provider, paymentId, code: reply.code, why: reply.why })
     return reply
   }

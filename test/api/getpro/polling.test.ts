@@ -1,8 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { cryptopayApi } from '../../../api/providers/cryptopay-api.ts'
-import { deskOf } from '../../../api/providers/desk.ts'
+import { ask, deskOf } from '../../../api/providers/desk.ts'
 import { paymentApis } from '../../../api/providers/payment-apis.ts'
 import { startPayments } from '../../../api/tasks/payments.ts'
+import * as openPayments from '../../../db/getpro/open-payments.ts'
 import * as payments from '../../../db/getpro/payments.ts'
 import type { PaymentProvider } from '../../../db/getpro/words.ts'
 import { npm } from '../../npm-child.ts'
@@ -86,6 +87,32 @@ test('a provider that hangs delays no other', async () => {
   await polled()
   await expect.poll(() => standing(db, quick.accountId), patience).toEqual(paidOnce)
   expect(await status(slow.payment.id)).toBe('pending')
+}, 60_000)
+
+test('a provider that does not take our key has refused nothing: all of it is done with the right one', async () => {
+  const [open, paid] = [await begun('freekassa'), await begun('yookassa')]
+  await payAt(paid.url)
+  await polled()
+  await expect.poll(() => status(paid.payment.id), patience).toBe('succeeded')
+  const { yookassa, freekassa } = settings.providers.payments
+  const { gateways } = stage.desk
+  const wrong = payingAt(there, {
+    yookassa: { ...yookassa!, secretKey: 'test_wrong' },
+    freekassa: { ...freekassa!, apiKey: 'wrong' },
+  })
+  stage.desk.gateways = deskOf(stage.desk, { ...settings, providers: wrong }, paymentApis(wrong.payments)).gateways
+  onTestFinished(() => void (stage.desk.gateways = gateways))
+  const body = { user_id: open.accountId, purpose: 'balance', amount_kopecks: 5_000, provider: 'yookassa' }
+  const begin = () => post('/payments', admin.token, body, 'by-a-wrong-key')
+  expect(await begin()).toMatchObject(refusal(503, 'SERVICE_UNAVAILABLE'))
+  const back = () => post(`/payments/${paid.payment.id}/refunds`, admin.token, {}, 'back-by-a-wrong-key')
+  expect((await back()).body.data.state).toBe('asked')
+  await ask(stage.desk, (await openPayments.claimOne(db.sql, open.payment.id, 60))!)
+  expect(await status(open.payment.id)).toBe('pending')
+  stage.desk.gateways = gateways
+  expect(await begin()).toMatchObject({ status: 201, body: { data: { confirmation_url: expect.any(String) } } })
+  await polled()
+  await expect.poll(async () => (await back()).body.data.state, patience).toBe('done')
 }, 60_000)
 
 test('a process that is killed between the row and the answer has made one payment', async () => {
