@@ -66,7 +66,7 @@ function wordsOf(body: object): Words {
   if (subscription !== undefined)
     return { kind: 'subscription', ours: oursOf(subscription), state: word(at(subscription, 'state')) ?? 'unknown' }
   // What people write to the bot is not ours to keep: only that there was something.
-  const event = Object.keys(body).find((name) => name !== 'update_id') ?? 'nothing'
+  const event = word(Object.keys(body).find((name) => name !== 'update_id')) ?? 'nothing'
   return { kind: 'other', event }
 }
 

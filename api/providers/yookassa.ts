@@ -123,6 +123,12 @@ async function look(api: NonNullable<YookassaNotices['api']>, words: Words): Pro
 
 const ignored = (why: string): Outcome => ({ state: 'ignored', result: { status: 'ignored' }, why })
 
+/** A pending one is told of again: whoever spoke up too early must not be all that is heard of it. */
+const unfinished = (about: 'payment' | 'refund', status: string): Outcome =>
+  status === 'pending'
+    ? { state: 'unmatched', result: { status: 'unmatched' }, why: `the ${about} is pending` }
+    : ignored(`the ${about} is ${status}`)
+
 async function act(
   config: YookassaNotices,
   tx: Tx,
@@ -136,14 +142,14 @@ async function act(
   const matched = paymentOf(match)
   const { id, amount, currency } = words
   if (words.kind === 'refund') {
-    if (words.status !== 'succeeded') return ignored(`the refund is ${words.status}`)
+    if (words.status !== 'succeeded') return unfinished('refund', words.status)
     const named = { provider: 'yookassa' as const, providerPaymentId: words.paymentId, ours: null }
     return await refunds.hear(tx, rules, named, { providerRefundId: id, amount, currency }, matched)
   }
   if (words.shopId !== null && words.shopId !== config.shopId)
     return { state: 'failed', result: { status: 'refused' }, why: 'it was paid to another shop' }
   const status = statuses.find((one) => one === words.status)
-  if (!status) return ignored(`the payment is ${words.status}`)
+  if (!status) return unfinished('payment', words.status)
   const named = { provider: 'yookassa' as const, providerPaymentId: id, ours: words.ours }
   const { isTest, method, reason } = words
   const notice = { status, providerPaymentId: id, amount, currency, isTest, method, reason, payerTelegramId: null }

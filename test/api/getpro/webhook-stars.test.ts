@@ -99,6 +99,11 @@ describe('Stars', () => {
     ])
   })
 
+  test('an update of a name that no text can hold is nothing to us, once and for all', async () => {
+    await tell(house, '/webhook/stars', signed.stars({ update_id: next(), 'a\u0000b': {} }))
+    expect(await work(house)).toMatchObject({ state: 'ignored', lastError: 'no use for nothing' })
+  })
+
   test('a checkout is answered in the ten seconds there are, also when nothing can be looked up', async () => {
     const payment = await order(db, 'stars')
     const held = Promise.withResolvers<void>()

@@ -110,6 +110,31 @@ test('a refund is asked for by its own name', async () => {
   expect(asked.at(-1)).toContain(`/refunds/${refund.id} `)
 })
 
+test('what was told before it was so, by whomever, does not silence what is told when it is', async () => {
+  const payment = await order(db, 'yookassa')
+  answer = says(200, there(payment, { status: 'pending' }))
+  const object = { id: payment.providerPaymentId, status: 'succeeded' }
+  await tell(house, '/webhook/yookassa', signed.yookassa({ type: 'notification', event: 'payment.succeeded', object }))
+  expect(await work(house)).toMatchObject({ state: 'unmatched', lastError: 'the payment is pending' })
+  answer = says(200, there(payment))
+  await notify(payment)
+  expect((await work(house)).state).toBe('done')
+  expect(await standing(db, payment.accountId)).toEqual(paidOnce)
+  const refund = { id: `rf-${payment.id}`, payment_id: payment.providerPaymentId }
+  const amount = { value: '199.00', currency: 'RUB' }
+  answer = says(200, { ...refund, amount, status: 'pending' })
+  const said = { ...refund, amount, status: 'succeeded' }
+  await tell(
+    house,
+    '/webhook/yookassa',
+    signed.yookassa({ type: 'notification', event: 'refund.succeeded', object: said }),
+  )
+  expect((await work(house)).state).toBe('unmatched')
+  answer = says(200, said)
+  await db.sql`update inbox set worked_at = now() - interval '1 hour' where last_error = 'the refund is pending'`
+  expect((await work(house)).result).toMatchObject({ status: 'refunded', amountKopecks: 19_900 })
+})
+
 test('while it hangs it is answered at once, and the notices of all others are worked', async () => {
   const held: ServerResponse[] = []
   answer = (_, response) => void held.push(response)
