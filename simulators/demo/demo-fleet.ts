@@ -69,13 +69,13 @@ function station(
   })
 }
 
-/** Somebody carries a bank about and puts it into any cabinet that takes it. */
+/** Somebody carries a bank about and puts it into the emptiest cabinet that takes it: one that lends most would stay empty. */
 async function carry(cabinets: readonly Cabinet[], bankId: BankId, seconds: Range, signal: AbortSignal) {
   let wait = between(seconds)
   for (;;) {
     await after(wait * 1000, undefined, { signal })
     const open = cabinets.filter(({ online, box }) => online && fits(box, bankId) && freeSlots(box).length > 0)
-    const chosen = open[Math.floor(Math.random() * open.length)]
+    const [chosen] = open.sort((one, other) => one.box.banks.size - other.box.banks.size)
     if (chosen) return chosen.insert(bankId, undefined, Math.round(between(leftPercent)))
     wait = againSeconds
   }

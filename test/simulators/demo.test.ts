@@ -8,7 +8,7 @@ import * as mqtt from './broker.ts'
 
 const stations = [
   { boxId: 'DEMO1', key, dialect: 'B', slots: 4, banks },
-  { boxId: 'DEMO2', dialect: 'A', slots: 4, banks: 2 },
+  { boxId: 'DEMO2', dialect: 'A', slots: 4, banks: 0 },
 ] as const
 
 async function living(
@@ -26,7 +26,7 @@ async function living(
   await once(net.close(), 'close')
 }
 
-test('a bank that was lent comes back somewhere, with less charge', () =>
+test('a bank that was lent comes back where banks are missing, with less charge', () =>
   living([0.01, 0.02], async ({ cabinets }, servers) => {
     const [b] = servers.filter(({ greeting }) => greeting?.dialect === 'B')
     b?.tell({ kind: 'eject', slot: 1 })
@@ -34,6 +34,7 @@ test('a bank that was lent comes back somewhere, with less charge', () =>
     const returned = await Promise.race(servers.map((one) => one.next('returned')))
     expect(returned.bank.bankId).toBe(banks[0])
     const holder = cabinets.find(({ box }) => [...box.banks.values()].some(({ bankId }) => bankId === banks[0]))
+    expect(holder?.box.boxId).toBe('DEMO2')
     const bank = [...(holder?.box.banks.values() ?? [])].find(({ bankId }) => bankId === banks[0])
     expect(bank?.levelPercent).toBeLessThanOrEqual(80)
   }))
