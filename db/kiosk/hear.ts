@@ -3,7 +3,7 @@ import type { TerminalMessage } from '../paygo/terminal-messages.ts'
 import type { Tx } from '../postgres/connect.ts'
 import { currentTariff } from './current-tariff.ts'
 
-/** Nothing can be rented here: no price is set (docs/protocol.md 7.9). */
+/** Nothing can be rented here: no price is set, or the cabinet is out of use (docs/protocol.md 7.9). */
 const NOT_PERMITTED = '58'
 /** Less than the deposit. */
 const WRONG_AMOUNT = '13'
@@ -11,7 +11,8 @@ const WRONG_AMOUNT = '13'
 /** Where a deposit of this terminal rents a bank; null: it is no kiosk. */
 async function placeOf(tx: Tx, terminalId: number) {
   const [kiosk] = await tx<{ stationId: number; orgUnitId: number | null }[]>`
-    select k.station_id, s.org_unit_id from kiosks k join stations s on s.id = k.station_id
+    select k.station_id, case when s.status = 'active' and s.deleted_at is null then s.org_unit_id end as org_unit_id
+    from kiosks k join stations s on s.id = k.station_id
     where k.terminal_id = ${terminalId}`
   if (!kiosk) return null
   return { stationId: kiosk.stationId, tariff: await currentTariff(tx, kiosk.orgUnitId) }

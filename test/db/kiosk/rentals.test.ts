@@ -189,6 +189,16 @@ test('a deposit that does not cover the price, or where none is set, is declined
   expect(await transactions(db, place.till)).toHaveLength(1)
 })
 
+test('where the cabinet lends nothing any more no deposit is held', async () => {
+  const { station, till } = await stand(db)
+  const changes = [db.sql`status = 'inactive'`, db.sql`status = 'active', deleted_at = now()`]
+  for (const [n, change] of changes.entries()) {
+    await db.sql`update stations set ${change} where id = ${station}`
+    expect((await says(db, till, deposit(`00000${n}`))).answer).toMatchObject({ code: '58' })
+  }
+  expect(await transactions(db, till)).toEqual([])
+})
+
 test('a purchase at a kiosk is a purchase, and a deposit at another terminal is that terminal’s', async () => {
   const place = await stand(db)
   await says(db, place.till, purchase('000001'))
