@@ -12,7 +12,8 @@ import {
 
 // What the acquirer says, which is bound to two things: a number it was told is done once, and a reversal is final, so that what
 // comes after it is refused. What it did not say is asked for. A purchase is never told twice: in doubt it is reversed, also where
-// the acquirer has nothing of it yet, for it may still be on its way there.
+// the acquirer has nothing of it yet, for it may still be on its way there. What a terminal has approved itself is: whoever bought
+// has left with the goods.
 
 const exception = (id: number, what: string): Change => ({ kind: 'exception', id, what })
 const idle = (id: number, more: Progress = {}): Change => ({ kind: 'move', id, act: null, actMinor: 0, ...more })
@@ -130,6 +131,7 @@ export function state({ transaction }: Snapshot, report: StateReport): Change[] 
     case 'authorise':
       // Nobody was told that it came to nothing.
       if (!isAnswered(known) && status !== 'cancelled' && isThere) return booked(known)
+      if (known.kind === 'advice' && status !== 'cancelled' && report.known === 'none') return again
       return [...undone(known), ...unanswered(known)]
     case 'capture':
       return report.known === 'taken' ? captured(known, report.amountMinor) : again
@@ -145,7 +147,7 @@ function unanswered(transaction: Transaction): Change[] {
   const { id, kind, status } = transaction
   if (isWaiting(transaction)) return [{ kind: 'answer', to: id, code: '68' }]
   return kind === 'advice' && status !== 'cancelled'
-    ? [exception(id, 'the acquirer has nothing of what a terminal approved')]
+    ? [exception(id, 'the acquirer has reversed what a terminal approved')]
     : []
 }
 

@@ -14,7 +14,7 @@ export type Change =
   | ({ kind: 'answer'; to: 'this' | number; figures?: Figures } & Answer)
   /** The acquirer is told to do this, under a number of its own: the row is written first, and its outcome is a report. */
   | { kind: 'tell'; id: number; act: Act; amountMinor: number }
-  /** It is told again what the transaction waits for, under the same number: a number is done once. Never a purchase. */
+  /** It is told again what the transaction waits for, under the same number: a number is done once. Never what a terminal waits for. */
   | { kind: 'tell_again'; id: number }
   /** The acquirer is asked what it has: what it says is a report. */
   | { kind: 'ask'; id: number }

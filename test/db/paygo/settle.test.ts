@@ -13,6 +13,7 @@ import { actor } from '../world.ts'
 import {
   advice,
   asks,
+  exceptions,
   hold,
   impatient,
   money,
@@ -43,6 +44,21 @@ test('a purchase whose process died before it was told is answered 68 by another
   expect(await transactions(db, till)).toMatchObject([{ status: 'cancelled', bookedMinor: 0 }])
   expect(await wrongs(db, till)).toEqual([])
 })
+
+test.each([
+  ['is taken all the same', 30_000, 'completed', 30_000],
+  ['is for people where it is declined', 30_051, 'failed', 0],
+])(
+  'what a terminal approved, whose process died before the acquirer was told, %s',
+  async (_, amount, status, taken) => {
+    const till = await terminal(db)
+    await says(db, till, advice('000001', amount, { approval: 'OFF123' }))
+    await recover(db, acquirer)
+    expect(await transactions(db, till)).toMatchObject([{ status }])
+    expect((await money(db, till)).books).toEqual({ taken, held: 0 })
+    expect(await exceptions(db, till)).toHaveLength(taken === 0 ? 1 : 0)
+  },
+)
 
 test('whoever waits in another process is rung', async () => {
   const till = await terminal(db)
