@@ -65,10 +65,9 @@ const hasSale = (exchange: Exchange): exchange is Exchange & { sale: Sale } => e
 
 function unanswered(machine: Machine, exchange: Exchange) {
   put(exchange)
-  if (!hasSale(exchange)) {
-    did(machine, 'unanswered', exchange)
-    forget(machine, exchange)
-  } else if (isSale(exchange) && !(machine.faults.has('lost-answer') && exchange.times === 1))
+  // The host may have closed the batch: the same figures are asked again, not new ones.
+  if (!hasSale(exchange)) did(machine, 'unanswered', exchange)
+  else if (isSale(exchange) && !(machine.faults.has('lost-answer') && exchange.times === 1))
     return doubt(machine, exchange, 'no answer')
   pump(machine)
 }
@@ -79,10 +78,8 @@ export function lineLost(machine: Machine): void {
   const [first] = machine.queue
   if (!first?.timer) return
   put(first)
-  if (!hasSale(first)) {
-    did(machine, 'unanswered', first, noLine)
-    forget(machine, first)
-  } else if (isSale(first)) doubt(machine, first, noLine)
+  if (!hasSale(first)) did(machine, 'unanswered', first, noLine)
+  else if (isSale(first)) doubt(machine, first, noLine)
 }
 
 const answers: Record<Exchange['report']['kind'], readonly string[]> = {

@@ -114,6 +114,20 @@ describe.each(wires)('over $wire', ({ isMqtt, host }) => {
     isDeaf = false
     await play('wait reversal code=00', 'wait reversed', 'expect waiting 0', 'expect debits 1', 'expect reversals 1')
   })
+
+  test('figures without an answer are asked again as they are, also over the next line', async () => {
+    let isDeaf = true
+    const far = await host(({ kind }) => (isDeaf && kind === 'totals' ? null : { kind: 'answered', code: '00' }))
+    const { one, play } = at(far, { isMqtt, answerSeconds: 0.05 })
+    await play('wait login', 'buy 10.00 amex stripe', 'wait approved')
+    one.total()
+    const asked = await far.next('totals')
+    expect(asked.isRepeat).toBeUndefined()
+    expect(await far.next('totals')).toEqual({ ...asked, isRepeat: true })
+    await play('drop', 'wait login')
+    isDeaf = false
+    await play('wait settled', 'expect waiting 0', 'expect debits 0')
+  })
 })
 
 test('over MQTT what is to be retained is said so', async () => {
