@@ -7,18 +7,20 @@ import { planOf } from './plan.ts'
 import { doubtSteps, lookSteps, type Step, steps } from './steps.ts'
 import { awayLine, line, summary } from './table.ts'
 import { absences, startServer } from './test-database.ts'
+import { tillSteps } from './till-steps.ts'
+import { runTills, type TillReport, tillLine, tillsFailed } from './tills.ts'
 
 /** Longer than everything together on a slow machine; beyond, something hangs. */
 const minutesMax = 60
 const runsMax = 100_000
 const atOnceMax = 16
 const interrupted = 130
-const scenarios = ['kill', 'database', 'metal', 'all']
+const scenarios = ['kill', 'terminals', 'database', 'metal', 'all']
 const livesPerRun = 100
 
 const listed = (list: readonly Step[]) => list.map(({ of, name }) => `            ${of.padEnd(7)} ${name}`).join('\n')
 
-const manual = `npm run chaos -- [--scenario kill|database|metal|all] [--runs 100] [--seed 1] [--at-once 6]
+const manual = `npm run chaos -- [--scenario kill|terminals|database|metal|all] [--runs 100] [--seed 1] [--at-once 6]
 
 kill      The house is killed (kill -9) between two steps of a borrow or of a return, started again, and what its
           database says is compared with what the simulated cabinets really did: no return lost, no second eject, every
@@ -27,6 +29,9 @@ kill      The house is killed (kill -9) between two steps of a borrow or of a re
 ${listed(steps)}
           and while it mends:
 ${listed([...lookSteps, ...doubtSteps])}
+terminals The same between two steps of a terminal's money, of a refund or of a settlement, while three terminals sell: nothing
+          lost, nothing twice; rows, ledger, simulated acquirer and terminals tell the same, and the batches agree. The steps:
+${listed(tillSteps)}
 database  The database is away for ten seconds in the middle of traffic (${absences.join(', ')}): no return is
           acknowledged, the API says 503 in its format, the service resumes by itself, nothing is lost.
 
@@ -99,6 +104,27 @@ async function kills(seed: number, runs: number, atOnce: number): Promise<boolea
   return reports.every(({ wrongs }) => wrongs.length === 0)
 }
 
+/** Purchases, holds, advices, reversals, refunds and settlements. */
+async function tills(seed: number, runs: number, atOnce: number): Promise<boolean> {
+  const server = await startServer()
+  const reports: TillReport[] = []
+  let next = 0
+  const lane = async () => {
+    while (next < runs) {
+      const mine = seed + next++
+      const report = await runTills(server, mine).catch((error: Error) => tillsFailed(mine, error))
+      reports.push(report)
+      say(`${String(reports.length).padStart(3)}/${runs}  ${tillLine(report)}`)
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: Math.min(atOnce, runs) }, lane))
+  } finally {
+    await server.close()
+  }
+  return reports.every(({ wrongs }) => wrongs.length === 0)
+}
+
 /** One after the other: each has the machine to itself, because times are measured. */
 async function outages(seed: number): Promise<boolean> {
   const reports: AwayReport[] = []
@@ -126,6 +152,7 @@ async function main() {
   const isAsked = (name: string) => scenario === 'all' || scenario === name
   if (isAsked('metal')) isKept = lives(seed, runs)
   if (isAsked('kill')) isKept = (await kills(seed, runs, atOnce)) && isKept
+  if (isAsked('terminals')) isKept = (await tills(seed, runs, atOnce)) && isKept
   if (isAsked('database')) isKept = (await outages(seed)) && isKept
   say(`${isKept ? 'every promise kept' : 'PROMISES BROKEN'}, ${Math.round((performance.now() - startedAt) / 1000)} s`)
   process.exitCode = isKept ? 0 : 1

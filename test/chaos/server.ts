@@ -15,6 +15,7 @@ export interface Line {
 export interface RunningServer {
   apiPort: number
   cabinetPort: number
+  terminalPort: number
   /** Milliseconds from the start of the process to its readiness. */
   readyMs: number
   /** `kill -9`: not one instruction more. */
@@ -79,6 +80,7 @@ export async function startWholeServer(
   return {
     apiPort: portOf('api'),
     cabinetPort: portOf('cabinets'),
+    terminalPort: portOf('terminals'),
     readyMs: Math.round(performance.now() - startedAt),
     kill,
     gone,

@@ -7,7 +7,7 @@ import type { Look, Sighting } from './wires.ts'
  */
 export interface Step {
   name: string
-  of: 'borrow' | 'return' | 'look'
+  of: 'borrow' | 'return' | 'look' | 'till'
   wire: Sighting['wire']
   way: Sighting['way']
   what: RegExp
@@ -20,9 +20,9 @@ export interface Step {
 type Place = Pick<Step, 'wire' | 'way' | 'what'>
 
 /** A statement that does not reach the database: as if it had never been. */
-const before = (what: RegExp): Place => ({ wire: 'database', way: 'from the house', what })
+export const before = (what: RegExp): Place => ({ wire: 'database', way: 'from the house', what })
 /** A statement that is done, and the house will never know. */
-const after = (what: RegExp): Place => ({ wire: 'database', way: 'to the house', what })
+export const after = (what: RegExp): Place => ({ wire: 'database', way: 'to the house', what })
 /** A frame of the house that no cabinet hears, or one of a cabinet that the house does not; by code. */
 const toCabinet = (code: string): Place => ({ wire: 'cabinet', way: 'from the house', what: new RegExp(code) })
 const fromCabinet = (code: string): Place => ({ wire: 'cabinet', way: 'to the house', what: new RegExp(code) })

@@ -1,12 +1,14 @@
-import { newFramer } from '../../protocol/cabinet-tcp/index.ts'
+import type { Framer } from '../../protocol/any-device.ts'
+import { newFramer as cabinetFramer } from '../../protocol/cabinet-tcp/index.ts'
+import { newFramer as terminalFramer } from '../../protocol/terminal-iso8583/index.ts'
 import { type Message, messages, parameters, textAt } from './postgres-wire.ts'
 import type { Filters } from './tap.ts'
 
 /** Something that is just passing on one of the house's three wires. */
 export interface Sighting {
-  wire: 'database' | 'cabinet' | 'http'
+  wire: 'database' | 'cabinet' | 'terminal' | 'http'
   way: 'from the house' | 'to the house'
-  /** In words: a statement with its values, a frame's code, a request line. */
+  /** In words: a statement with its values, a frame's code or MTI, a request line. */
   what: string
 }
 
@@ -31,18 +33,23 @@ function limiter<T>(cut: (chunk: Buffer) => Iterable<T>, bytes: (piece: T) => Bu
 const itself = (bytes: Buffer) => bytes
 const hex2 = (value: number) => `0x${value.toString(16).padStart(2, '0')}`
 
-/** Frames of a cabinet that dials the house, known by their code (docs/protocol.md 3). */
-export function cabinetWire(look: Look): Filters {
-  const side = (way: Sighting['way']) => {
+/** Frames of a device that dials the house, known by what names them. */
+function deviceWire(wire: Sighting['wire'], newFramer: () => Framer, name: (frame: Buffer) => string) {
+  const side = (way: Sighting['way'], look: Look) => {
     const framer = newFramer()
     return limiter<Buffer>(
       (chunk) => framer.push(chunk),
       itself,
-      (frame) => look({ wire: 'cabinet', way, what: hex2(frame[2]!) }),
+      (frame) => look({ wire, way, what: name(frame) }),
     )
   }
-  return { there: side('to the house'), back: side('from the house') }
+  return (look: Look): Filters => ({ there: side('to the house', look), back: side('from the house', look) })
 }
+
+/** Known by their code (docs/protocol.md 3). */
+export const cabinetWire = deviceWire('cabinet', cabinetFramer, (frame) => hex2(frame[2]!))
+/** Known by their MTI, behind the length (docs/protocol.md 7.2). */
+export const terminalWire = deviceWire('terminal', terminalFramer, (frame) => frame.toString('hex', 2, 4))
 
 const lineOf = (chunk: Buffer) => /^[^\r\n]*/.exec(chunk.toString('latin1'))![0]
 
