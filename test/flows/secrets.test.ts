@@ -9,6 +9,7 @@ import { create as newUser } from '../../db/user-cli.ts'
 import { seal } from '../../protocol/cabinet-tcp/frame.ts'
 import { cabinet } from '../../simulators/cabinet/cabinet-tcp.ts'
 import { dialer } from '../../simulators/dial.ts'
+import { client } from '../api/paygo/socket-client.ts'
 import { mqttLine } from '../gateway/terminal/mqtt-line.ts'
 import {
   type Line,
@@ -115,8 +116,25 @@ async function tillOverMqtt(url: string, terminal: Registered) {
   }
 }
 
+interface Account {
+  email: string
+  password: string
+  id: number
+}
+
+/** Sockets whose token stands in their address, good and bad: of somebody, and of a terminal with its key. */
+async function sockets(api: string, { id, key }: Registered, bearer: string) {
+  const open = (path: string, shown: string) =>
+    client(new URL(`/ws/${path}?token=${shown}`, api).href.replace('http', 'ws'))
+  expect(await open('notifications', bearer).next()).toMatchObject({ type: 'connected' })
+  expect(await open(`terminals/terminal${id}`, key).next()).toMatchObject({ type: 'connected' })
+  expect(await open('notifications', hush('wrong token of a socket')).closed).toBe(4401)
+  const wrong = hush('wrong key of a socket', randomBytes(32).toString('hex'))
+  expect(await open(`terminals/terminal${id}`, wrong).closed).toBe(4401)
+}
+
 /** Somebody logs in, rightly and wrongly, keeps a card, enrols a finger, trades tokens, and changes a password. */
-async function person(api: string, email: string, password: string, id: number) {
+async function person(api: string, { email, password, id }: Account, terminal: Registered) {
   const call = async (method: string, path: string, body: object | string, bearer?: string) => {
     const headers = { 'content-type': 'application/json', ...(bearer && { authorization: `Bearer ${bearer}` }) }
     const sent = typeof body === 'string' ? body : JSON.stringify(body)
@@ -132,6 +150,7 @@ async function person(api: string, email: string, password: string, id: number) 
   expect((await call('POST', '/auth/login', `{"password":"${hush('password in broken JSON')}`)).status).toBe(422)
   const first = into(await login(password))
   const bearer = first.access_token!
+  await sockets(api, terminal, bearer)
   const card = { expiry_month: 12, expiry_year: 2035, cvv: '0739', cardholder_name: 'IVAN IVANOV' }
   const kept = (card_number: string, more: object = {}) =>
     call('POST', '/cards', { card_number, ...card, ...more }, bearer)
@@ -239,7 +258,7 @@ test('what was secret stands in no row, no file and no line of the log', async (
   await street(db, portOf(ready.cabinets), keysSecret, marker)
   await tillOverTcp(portOf(ready.terminals), terminal)
   await tillOverMqtt(ready.broker, terminal)
-  await person(ready.api, email, password, id)
+  await person(ready.api, { email, password, id }, terminal)
   await notices(ready.api, stars)
   await payers(ready.api, panel)
   await db.sql`checkpoint`
