@@ -67,11 +67,15 @@ const payments = `
 
 /** A contract has what its book says, and what was booked of its payments is all that is in it. */
 const contracts = `
-  select c.id::text, c.balance_minor = coalesce(${held('telecom', 'c.id', "'KGS'", 'l.balance')}, 0)
-    and c.balance_minor = coalesce((
-      select sum(case when transaction_type in ('charge', 'refund') then -amount_minor else amount_minor end)
-      from contract_payments where contract_id = c.id and posting_id is not null), 0) as is_whole
-  from contracts c order by c.id`
+  select c.id::text, c.balance_minor = coalesce(l.balance, 0) and c.balance_minor = coalesce(p.booked, 0) as is_whole
+  from contracts c
+  left join ledger_books b on b.owner_kind = 'telecom' and b.owner_id = c.id and b.unit = 'KGS'
+  left join ledger_accounts l on l.book_id = b.id and l.name = 'balance'
+  left join (
+    select contract_id,
+      sum(case when transaction_type in ('charge', 'refund') then -amount_minor else amount_minor end) as booked
+    from contract_payments where posting_id is not null group by contract_id) p on p.contract_id = c.id
+  order by c.id`
 
 const witnesses: [name: string, query: string, what: string][] = [
   ['transactions', transactions, 'loyalty transaction'],

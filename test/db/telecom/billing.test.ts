@@ -154,6 +154,7 @@ test('a contract that cannot be charged is left and named, and all others are ch
   expect(done!.error).toContain(`contract ${ids[4]}`)
   expect(errors).toHaveLength(1)
   expect(await billing.runByClock(db, 'UTC', {})).toBeNull()
+  expect(await verify(db)).toMatchObject({ broken: `contract ${ids[4]} is not what the ledger says` })
   await db.sql`update contracts set balance_minor = 100_000 where id = ${ids[4]!}`
   expect(await run('2026-02-28')).toMatchObject({ status: 'done', contracts: 1 })
   expect(await charges(ids)).toHaveLength(9)
