@@ -23,6 +23,7 @@ const words: Record<CauseCode, string> = {
   gateway_down: 'no cabinet of its wire is heard any more: our gateway, or the network in front of it',
   broker_down: 'no cabinet over MQTT is heard any more: the broker, or our connection to it',
   wrong_key: 'it dials in, and its key is not the one that is stored here',
+  no_key: 'it dials in, and no key of it is stored here: store it',
   wrong_dialect: 'it dials in, and speaks another dialect than it did or has a key for',
   sim_changed: 'it dials in with another SIM: adopt it if that was changed on purpose',
   unknown_box_id: 'a box id that nobody knows dials in, and it is much like this one',

@@ -4,6 +4,7 @@ export const causeCodes = [
   'gateway_down',
   'broker_down',
   'wrong_key',
+  'no_key',
   'wrong_dialect',
   'sim_changed',
   'unknown_box_id',

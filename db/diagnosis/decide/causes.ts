@@ -85,13 +85,19 @@ const about = ({ dialect, host, attempts, lastSeenAt, reason }: Refusal) => ({
   at: lastSeenAt.toISOString(),
 })
 
+function turnedAwayAs(reason: string, speaksOtherwise: boolean): CauseCode {
+  if (reason === 'sim_changed') return 'sim_changed'
+  if (speaksOtherwise) return 'wrong_dialect'
+  return reason === 'no_key' ? 'no_key' : 'wrong_key'
+}
+
 /** It dialled, and we turned it away: nothing speaks louder. A refusal before it was last heard is mended. */
 function turnedAway({ station, refused }: Facts): Cause[] {
   if (!refused || (station.seenAt && refused.lastSeenAt <= station.seenAt)) return []
   const isOther = station.dialect !== null && refused.dialect !== station.dialect
   // TCP-A at a station that has a key: what could be sidestepped would protect nothing (docs/technician.md).
   const isUnsigned = refused.dialect === 'A' && station.keys > 0
-  const code = refused.reason === 'sim_changed' ? 'sim_changed' : isOther || isUnsigned ? 'wrong_dialect' : 'wrong_key'
+  const code = turnedAwayAs(refused.reason, isOther || isUnsigned)
   const evidence = { ...about(refused), expected: station.dialect, keys: station.keys }
   return [{ code, certainty: 97, evidence }]
 }
@@ -161,14 +167,16 @@ function habits({ now, station, losses }: Facts): Cause[] {
   return found
 }
 
-const unexplained = ({ station: { seenAt, lostBy, keys } }: Facts): Cause =>
-  seenAt
-    ? { code: 'silent', certainty: 10, evidence: { since: seenAt.toISOString(), lost_by: lostBy } }
-    : { code: 'never_connected', certainty: 60, evidence: { keys } }
+/** Who dials and is turned away has the right address, APN and SIM: it is not told to look at them. */
+const unexplained = (facts: Facts): Cause[] => {
+  const { seenAt, lostBy, keys } = facts.station
+  if (seenAt) return [{ code: 'silent', certainty: 10, evidence: { since: seenAt.toISOString(), lost_by: lostBy } }]
+  return facts.refused ? [] : [{ code: 'never_connected', certainty: 60, evidence: { keys } }]
+}
 
 /** Why a station is off line, the likeliest first; of one that is on line nothing. */
 export function diagnose(facts: Facts): Cause[] {
   if (facts.station.isOnline) return []
-  const rules = [ourSide, turnedAway, misspelt, cut, place, habits]
-  return [...rules.flatMap((rule) => rule(facts)), unexplained(facts)].sort((a, b) => b.certainty - a.certainty)
+  const rules = [ourSide, turnedAway, misspelt, cut, place, habits, unexplained]
+  return rules.flatMap((rule) => rule(facts)).sort((a, b) => b.certainty - a.certainty)
 }

@@ -52,9 +52,14 @@ test('one that is off line for no reason that is known says how it went', () => 
 
 test('a refusal since it was last heard is the cause; one from before is mended', () => {
   expect(first(facts({ refused: refusal() }))).toBe('wrong_key')
-  expect(first(facts({ refused: refusal({ reason: 'no_key' }), station: { keys: 0 } }))).toBe('wrong_key')
+  expect(first(facts({ refused: refusal({ reason: 'no_key' }), station: { keys: 0 } }))).toBe('no_key')
   expect(all(facts({ refused: refusal({ lastSeenAt: ago(61) }) }))).toEqual(['silent'])
   expect(first(facts({ refused: refusal({ lastSeenAt: ago(900) }), station: { seenAt: null } }))).toBe('wrong_key')
+})
+
+test('one that dials and is turned away is not told that it was never connected', () => {
+  const refused = refusal({ reason: 'no_key' })
+  expect(all(facts({ refused, station: { seenAt: null, dialect: null, keys: 0 } }))).toEqual(['no_key'])
 })
 
 test('it speaks otherwise than it did, or without the key it has', () => {
