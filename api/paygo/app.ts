@@ -5,6 +5,7 @@ import { admin } from './admin.ts'
 import { auth, leaving } from './auth.ts'
 import { biometric, templates } from './biometric.ts'
 import { cards } from './cards.ts'
+import { notifications } from './notifications.ts'
 import { payments } from './payments.ts'
 import { notificationSocket } from './sockets/notifications.ts'
 import { terminalSocket } from './sockets/terminals.ts'
@@ -26,9 +27,18 @@ export const paygo = (ground: AppContext): Surface => ({
       [base, auth],
       [base, biometric],
     ],
-    closed: [leaving, users, templates, cards, transactions, payments, terminals, terminalCommands, admin].map(
-      (part) => [base, part] as const,
-    ),
+    closed: [
+      leaving,
+      users,
+      notifications,
+      templates,
+      cards,
+      transactions,
+      payments,
+      terminals,
+      terminalCommands,
+      admin,
+    ].map((part) => [base, part] as const),
   }),
   sockets: [terminalSocket, notificationSocket],
 })

@@ -56,7 +56,7 @@ export const { app, failureOf, json, jsonBody, no, paging, pagingBy, router, row
 })
 
 /** Ids of this surface are words with a number: `card123`. The bare number is taken too. */
-export function idsOf(word: 'user' | 'card' | 'txn' | 'terminal' | 'command', example: number) {
+export function idsOf(word: 'user' | 'card' | 'txn' | 'terminal' | 'command' | 'notification', example: number) {
   const pattern = new RegExp(`^(?:${word})?\\d{1,15}$`)
   const described = { type: 'string' as const, example: `${word}${example}` }
   return {
@@ -77,6 +77,7 @@ export const cards = idsOf('card', 123)
 export const transactions = idsOf('txn', 123)
 export const terminals = idsOf('terminal', 456)
 export const commands = idsOf('command', 123)
+export const notifications = idsOf('notification', 17)
 
 interface PageAt {
   page: number

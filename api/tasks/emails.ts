@@ -6,6 +6,10 @@ import { getproText, isGetpro, type Text } from './getpro-texts.ts'
 const biometry: Record<string, string> = { fingerprint: 'отпечатку пальца', face: 'лицу', voice: 'голосу' }
 const warning = 'Если это были не вы, смените пароль и сообщите администратору.'
 
+const minorPerRouble = 100
+const sums = new Intl.NumberFormat('ru-RU', { style: 'currency', currency: 'RUB' })
+const roubles = (minor: number) => sums.format(minor / minorPerRouble)
+
 /** The words of each notification, in the language of its readers. A kind that has none does not compile. */
 const texts: { [K in Exclude<NotificationKind, NoticeKind>]: (data: NotificationData[K]) => Text } = {
   'user.registered': () => ({
@@ -44,6 +48,22 @@ const texts: { [K in Exclude<NotificationKind, NoticeKind>]: (data: Notification
     title: 'Подключён вход по биометрии',
     body: `Для вашей учётной записи подключён вход по ${biometry[type] ?? 'биометрии'}. ${warning}`,
   }),
+  'transaction.completed': ({ transactionId, amountMinor }) => ({
+    title: 'Платёж прошёл',
+    body: `Оплачено ${roubles(amountMinor)} (операция № ${transactionId}).`,
+  }),
+  'transaction.failed': ({ transactionId, amountMinor }) => ({
+    title: 'Платёж не прошёл',
+    body: `Платёж на ${roubles(amountMinor)} отклонён, деньги не списаны (операция № ${transactionId}).`,
+  }),
+  'transaction.cancelled': ({ transactionId, amountMinor }) => ({
+    title: 'Платёж отменён',
+    body: `Платёж на ${roubles(amountMinor)} отменён (операция № ${transactionId}).`,
+  }),
+  'transaction.refunded': ({ transactionId, amountMinor }) => ({
+    title: 'Деньги возвращены',
+    body: `По операции № ${transactionId} всего возвращено ${roubles(amountMinor)}.`,
+  }),
   'biometric.removed': ({ type }) => ({
     title: 'Вход по биометрии отключён',
     body: `Для вашей учётной записи отключён вход по ${biometry[type] ?? 'биометрии'}. ${warning}`,
@@ -52,6 +72,9 @@ const texts: { [K in Exclude<NotificationKind, NoticeKind>]: (data: Notification
 
 /** What stands where a password stood, in what is kept. */
 const passwordMask = '••••••'
+
+/** What somebody is told where they are logged in, of a kind that brings no password. */
+export const shownText = (kind: Exclude<NotificationKind, NoticeKind>, data: object): Text => texts[kind](data as never)
 
 /** The letter in words; dates by the clocks of a zone. A null password: it brings none. */
 export function write(email: Email, password: string | null, timeZone: string): Text {

@@ -1,5 +1,6 @@
 import { NOTIFICATION_CHANNEL } from '../postgres/channels.ts'
 import type { Queryable, Tx } from '../postgres/connect.ts'
+import { columnsOf, type Page, pageOf } from '../postgres/rows.ts'
 
 /** What people are told, and what its words are made of. Never a secret. */
 export interface NotificationData {
@@ -13,6 +14,11 @@ export interface NotificationData {
   'password.changed': Record<never, never>
   'biometric.enrolled': { type: string }
   'biometric.removed': { type: string }
+  'transaction.completed': { transactionId: number; amountMinor: number }
+  'transaction.failed': { transactionId: number; amountMinor: number }
+  'transaction.cancelled': { transactionId: number; amountMinor: number }
+  /** `amountMinor`: what has gone back in all. */
+  'transaction.refunded': { transactionId: number; amountMinor: number }
   'getpro.payment_succeeded': { amountKopecks: number }
   'getpro.payment_failed': { amountKopecks: number }
   'getpro.payment_refunded': { amountKopecks: number }
@@ -46,6 +52,37 @@ export async function countUnread(q: Queryable, userId: number, surface: string)
     select count(*) as count from notifications
     where user_id = ${userId} and surface = ${surface} and channel = 'app' and read_at is null`
   return row!.count
+}
+
+/** Something that somebody was told where they are logged in. */
+export interface Shown {
+  id: number
+  kind: NotificationKind
+  data: Record<string, unknown>
+  createdAt: Date
+  readAt: Date | null
+}
+const SHOWN = ['id', 'kind', 'data', 'createdAt', 'readAt']
+
+const shownTo = (q: Queryable, userId: number, surface: string) =>
+  q`n.user_id = ${userId} and n.surface = ${surface} and n.channel = 'app'`
+
+/** One page of a surface's news of somebody, newest first. */
+export async function page(
+  q: Queryable,
+  userId: number,
+  surface: string,
+  at: { limit: number; offset: number },
+): Promise<Page<Shown>> {
+  const of = q`notifications n where ${shownTo(q, userId, surface)}`
+  return await pageOf<Shown>(q, of, q`select ${columnsOf(q, 'n', SHOWN)} from ${of} order by n.id desc`, at)
+}
+
+/** All of it up to this one was read; said again it changes nothing. */
+export async function read(tx: Tx, userId: number, surface: string, upTo: number): Promise<void> {
+  await tx`
+    update notifications n set read_at = now()
+    where ${shownTo(tx, userId, surface)} and n.read_at is null and n.id <= ${upTo}`
 }
 
 /**

@@ -6,6 +6,7 @@ import { type Answered, answer } from './answers.ts'
 import * as books from './books.ts'
 import type { Change, ChangeOf, Progress } from './decide/changes.ts'
 import type { Figures } from './decide/snapshot.ts'
+import { ends, type PaymentNews, tellOwners } from './notices.ts'
 import { type KnownTransaction, noFigures } from './snapshot-loader.ts'
 import type { ActResult } from './words.ts'
 
@@ -112,20 +113,39 @@ async function move(tx: Tx, decisions: readonly Decision[]): Promise<void> {
     where t.id = i.id`
 }
 
-/** Whoever looks at transactions is told of each move that they can see; never of a card. */
-function toldOf({ subject: { transaction, frame }, progress }: Decision): Happened[] {
+/** What has become of a payment, where something has that people can see. */
+function moveOf({ subject: { transaction }, progress }: Decision) {
   const { status, refundedMinor, amountMinor } = progress
   const known = transaction!
   const isMoved = status !== undefined && status !== known.status
-  if (!isMoved && refundedMinor === undefined) return []
-  const data = {
-    transactionId: known.id,
-    terminalId: known.terminalId,
-    status: status ?? known.status,
-    amountMinor: amountMinor ?? known.amountMinor,
-    refundedMinor: refundedMinor ?? known.refundedMinor,
+  if (!isMoved && refundedMinor === undefined) return null
+  return {
+    word: isMoved ? status : ('refunded' as const),
+    data: {
+      transactionId: known.id,
+      terminalId: known.terminalId,
+      status: status ?? known.status,
+      amountMinor: amountMinor ?? known.amountMinor,
+      refundedMinor: refundedMinor ?? known.refundedMinor,
+    },
   }
-  return [{ kind: `transaction.${isMoved ? status : 'refunded'}`, userId: known.userId, data, frame }]
+}
+
+/** Whoever looks at transactions is told of each move that they can see; never of a card. */
+function toldOf(decision: Decision): Happened[] {
+  const { transaction, frame } = decision.subject
+  const moved = moveOf(decision)
+  return moved ? [{ kind: `transaction.${moved.word}`, userId: transaction!.userId, data: moved.data, frame }] : []
+}
+
+/** Who paid is told what it came to. */
+function newsOf(decision: Decision): PaymentNews[] {
+  const moved = moveOf(decision)
+  const end = ends.find((word) => word === moved?.word)
+  const { userId } = decision.subject.transaction!
+  if (!moved || !end || userId === null) return []
+  const { transactionId, refundedMinor, amountMinor } = moved.data
+  return [{ userId, end, transactionId, amountMinor: end === 'refunded' ? refundedMinor : amountMinor }]
 }
 
 /** SQL: tells of transactions that the same statement begins: the rows of `t`, with these columns. @param frame SQL: see `appended` */
@@ -268,6 +288,7 @@ export async function writeAll(tx: Tx, decided: readonly Decided[]): Promise<Wri
     books.post(tx, postsOf(decisions)),
     except(tx, exceptions),
     recordAll(tx, [...exceptions, ...moving.flatMap(toldOf)]),
+    tellOwners(tx, moving.flatMap(newsOf)),
   ])
   return decisions.map(({ written }) => written)
 }
