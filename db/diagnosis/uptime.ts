@@ -1,5 +1,5 @@
 import { isOnline } from '../devices/connections.ts'
-import { atWall } from '../platform/zones.ts'
+import { aheadMs, atWall } from '../platform/zones.ts'
 import type { Queryable } from '../postgres/connect.ts'
 
 /** The latest ones of a month. */
@@ -11,6 +11,10 @@ export interface Uptime {
   onlineSeconds: number
   outages: { from: Date; until: Date; seconds: number; reason: string | null }[]
 }
+
+/** Which month it is in a zone: `2026-11`. */
+export const monthAt = (at: number, timeZone: string) =>
+  new Date(at + aheadMs(timeZone, at)).toISOString().slice(0, '2026-11'.length)
 
 /** The bounds of `2026-11` in a zone. */
 export function monthOf(month: string, timeZone: string): { from: Date; until: Date } {

@@ -142,6 +142,7 @@ test('nobody but its staff asks, and of one that is not there nothing is known',
     expect(await status(path, { token })).toBe(200)
   }
   expect(await status('999999/diagnosis', { token })).toBe(404)
+  expect((await call('GET', `/api/stations/${id}/uptime`, { token })).body.data.month).toMatch(/^20\d\d-\d\d$/)
   for (const month of ['', '2026-13', '2026-1', 'x'])
     expect(await status(`${id}/uptime?month=${month}`, { token })).toBe(400)
 })

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { diagnose } from '../../../db/diagnosis/decide/causes.ts'
 import { factsOf } from '../../../db/diagnosis/facts.ts'
-import { monthOf, uptimeOf } from '../../../db/diagnosis/uptime.ts'
+import { monthAt, monthOf, uptimeOf } from '../../../db/diagnosis/uptime.ts'
 import { type CauseCode, causeCodes } from '../../../db/diagnosis/words.ts'
 import { Refused } from '../../../db/powerbank/refused.ts'
 import { STAFF, staff } from '../people/rights.ts'
@@ -118,7 +118,8 @@ diagnosis.openapi(
         month: z
           .string()
           .regex(/^20\d\d-(?:0[1-9]|1[0-2])$/, 'ожидается месяц ГГГГ-ММ')
-          .openapi({ example: '2026-11' }),
+          .optional()
+          .openapi({ example: '2026-11', description: 'По умолчанию текущий' }),
       }),
     },
     responses: {
@@ -128,7 +129,7 @@ diagnosis.openapi(
   }),
   async (c) => {
     const { db, actor, config } = c.var
-    const { month } = c.req.valid('query')
+    const { month = monthAt(Date.now(), config.timeZone) } = c.req.valid('query')
     const { id } = await stationOf(db.sql, actor, c.req.valid('param').station_id, ...STAFF)
     const { observedSeconds, onlineSeconds, outages } = await uptimeOf(db.sql, id, monthOf(month, config.timeZone))
     const data = {
