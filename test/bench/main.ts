@@ -9,6 +9,7 @@ import { list } from './list.ts'
 import { memory } from './memory.ts'
 import { mqtt } from './mqtt.ts'
 import { mqttMemory } from './mqtt-memory.ts'
+import { sockets } from './sockets.ts'
 import { type AppContext, type Bench, newGround } from './stage.ts'
 import { machine, type Row, table } from './table.ts'
 import { terminalEcho, terminalMemory, terminals } from './terminals.ts'
@@ -30,6 +31,7 @@ const parts: Record<string, { about: string; run(bench: Bench): Promise<Row[]> }
   terminals: { about: 'purchases of 16 and 200 terminals against one-row commits of pgbench', run: terminals },
   'terminal-echo': { about: 'network echoes of terminals against a bare net echo', run: terminalEcho },
   'terminal-memory': { about: 'memory of a terminal that has signed on, at 2,000', run: terminalMemory },
+  sockets: { about: 'memory of a WebSocket of people, 5,000 held, against a bare server of ws', run: sockets },
   webhooks: { about: 'notices of payment providers against one-row commits of pgbench', run: webhooks },
   'webhooks-hang': { about: 'p99 of a notice while the API of a provider hangs', run: webhooksHang },
 }

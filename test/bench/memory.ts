@@ -22,7 +22,12 @@ interface Weight {
   heap: number
 }
 
-async function weigh(server: Child<{ usage: () => Usage }>, count: number, load: () => Promise<void>): Promise<Weight> {
+/** What each of so many links weighs: the server at rest before and after `load`. */
+export async function weigh(
+  server: Child<{ usage: () => Usage }>,
+  count: number,
+  load: () => Promise<void>,
+): Promise<Weight> {
   const rested = async () => {
     await server.ask('usage', undefined)
     await pause(restMs)
