@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { dialer } from '../../simulators/dial.ts'
 import { mqttTerminal } from '../../simulators/terminal/terminal-mqtt.ts'
 import { play, readScript } from '../../simulators/terminal/terminal-script.ts'
@@ -6,7 +6,9 @@ import { terminal } from '../../simulators/terminal/terminal-tcp.ts'
 import { money, transactions } from '../db/paygo/till.ts'
 import { cert, key as tlsKey } from '../gateway/localhost.ts'
 import { mqtt } from '../gateway/mqtt/mqtt-stage.ts'
-import { newTerminal, terminalGateway } from '../gateway/terminal/terminal-stage.ts'
+import { hasMosquitto, mosquitto } from '../gateway/mqtt-cluster/mosquitto.ts'
+import { accessTo, nodeBehind } from '../gateway/mqtt-cluster/mqtt-brokers.ts'
+import { newTerminal, terminalConfig, terminalGateway } from '../gateway/terminal/terminal-stage.ts'
 import { testDb } from '../postgres.ts'
 import { shop } from './shop.ts'
 
@@ -97,12 +99,30 @@ test('a terminal that was away goes on from where it was: its number, its batch,
   expect(gateway.node.counts).toMatchObject({ logins: 4, ended: { superseded: 1 } })
 })
 
-test('over the broker a day is the same, and what is to be retained is heard once', async () => {
-  const gateway = await terminalGateway(db, {}, {}, { mqtt })
+const brokers = [
+  { broker: 'ours', port: async () => (await terminalGateway(db, {}, {}, { mqtt })).ports.mqtt!, missing: false },
+  {
+    broker: `a Mosquitto${hasMosquitto ? '' : ' (not installed here: not run)'}`,
+    missing: !hasMosquitto,
+    async port() {
+      const { url, port } = await mosquitto()
+      await nodeBehind(db, accessTo(url), { terminal: terminalConfig })
+      return port
+    },
+  },
+]
+
+describe.each(brokers)('over a broker, $broker', ({ port, missing }) => {
+  test.skipIf(missing)('a day is the same, and what is to be retained is heard once', async () => {
+    await dayAt(await port())
+  })
+})
+
+async function dayAt(port: number) {
   const registered = await newTerminal(db)
   const one = mqttTerminal(dialer(false), {
     ...{ terminalCode: registered.code, key: registered.key, redialSeconds: 0.05, repeatSeconds: 0.3 },
-    host: { host: '127.0.0.1', port: gateway.ports.mqtt! },
+    host: { host: '127.0.0.1', port },
   })
   onTestFinished(() => one.close())
   const day = [
@@ -123,7 +143,7 @@ test('over the broker a day is the same, and what is to be retained is heard onc
   await expect.poll(() => money(db, registered.id)).toEqual(both(0))
   const rows = await transactions(db, registered.id)
   expect(rows.map(({ status }) => status)).toEqual(['cancelled', 'failed', 'cancelled'])
-})
+}
 
 test('over TLS the same, and a certificate that nobody vouches for is not believed', async () => {
   const tls = { port: 0, cert: Buffer.from(cert), key: Buffer.from(tlsKey) }
