@@ -16,8 +16,6 @@ export default defineConfig({
     pool: 'forks',
     isolate: false,
     maxWorkers: 2,
-    // A few promises are timed by other processes (docs/contributing.md): a shared machine is given a second look, people are not.
-    retry: process.env.CI === 'true' ? 2 : 0,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     // What is waited for comes in milliseconds; on a machine that others use too it may take longer.

@@ -1,5 +1,7 @@
 import { claim, waiting } from '../../db/devices/commands.ts'
+import { Refused } from '../../db/platform/refused.ts'
 import type { Db, Tx } from '../../db/postgres/connect.ts'
+import { unlessTaken } from '../../db/postgres/rows.ts'
 import { answer } from '../../db/powerbank/answers.ts'
 import { inventory, returned } from '../../db/powerbank/cabinet-reports.ts'
 import { open } from '../../db/powerbank/cabinets.ts'
@@ -37,11 +39,23 @@ async function orderOfCommand(db: Db, id: number): Promise<number | null> {
   return order?.id ?? null
 }
 
+/**
+ * Whether this worker may say it. Of two nodes that claim two questions of one kind in the moment of a take-over the index
+ * lets one through, as in the gateway's own dispatcher, whose next round finds the other still waiting.
+ */
+async function isClaimed(db: Db, { id, epoch }: { id: number; epoch: number }): Promise<boolean> {
+  const claimed = unlessTaken(claim(db.sql, NODE, [{ id, epoch, hex: '00' }]), { device_commands_one_query: 'kind' })
+  const sent = await claimed.catch((error) => {
+    if (error instanceof Refused) return []
+    throw error
+  })
+  return sent.length > 0
+}
+
 /** The gateway sends what waits; the cabinet does it and puts its answer on the line, unless `isLost`. */
 export async function deliver(db: Db, device: Metal, carried: Carried, isLost: () => boolean): Promise<void> {
   for (const { id, epoch, kind, args } of await waiting(db.sql, NODE, [device.station])) {
-    const [sent] = await claim(db.sql, NODE, [{ id, epoch, hex: '00' }])
-    if (sent === undefined) continue
+    if (!(await isClaimed(db, { id, epoch }))) continue
     if (kind === 'inventory') {
       if (!isLost()) device.line.push({ kind, banks: list(device) })
       continue
